@@ -1,0 +1,1 @@
+"""How long, how much, on what: clocks, resources and provenance of a run."""

@@ -1,0 +1,1 @@
+"""Reading of video and audio files."""

@@ -1,0 +1,1 @@
+"""The offline models and the small synthetic world they are trained on."""

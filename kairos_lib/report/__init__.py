@@ -1,0 +1,1 @@
+"""The report: tables, charts and pages made from run folders."""

@@ -1,0 +1,1 @@
+"""Base processing: one analyzer a file, and the graph that runs them."""

@@ -1,0 +1,1 @@
+"""Captioning of scenes with vision-language models."""

@@ -1,0 +1,152 @@
+"""What a run was made with: machine, versions, commit. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from kairos_lib import __version__
+from kairos_lib.errors import KairosError
+from kairos_lib.project import Project
+
+# What results can depend on. torch and transformers are in a run's key; the rest is recorded.
+PACKAGES = (
+    "torch torchvision transformers accelerate bitsandbytes ultralytics faster-whisper "
+    "ctranslate2 scenedetect av opencv-python-headless numpy papermill"
+).split()
+KEY_PACKAGES = ("torch", "transformers")
+
+
+@cache
+def gpus() -> tuple[dict[str, Any], ...]:
+    """Name, memory and driver of each NVIDIA GPU; empty where there is none."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        found = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            memory_mib = pynvml.nvmlDeviceGetMemoryInfo(handle).total / 2**20
+            found.append(
+                {
+                    "name": pynvml.nvmlDeviceGetName(handle),
+                    "memory_mib": round(memory_mib),
+                    "driver": driver,
+                }
+            )
+        return tuple(found)
+    finally:
+        pynvml.nvmlShutdown()
+
+
+@cache
+def cpu_name() -> str:
+    """The processor's name, as its maker gives it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass  # Not Linux: the platform module's word is the best there is.
+    return platform.processor() or platform.machine()
+
+
+def device_name(device: str) -> str:
+    """What a model asked to run on `auto` or `cpu` will run on."""
+    if device == "auto" and gpus():
+        return str(gpus()[0]["name"])
+    return f"{cpu_name()} ({psutil.cpu_count()} threads)"
+
+
+@cache
+def versions(python: str = sys.executable) -> dict[str, str]:
+    """Versions of the packages results depend on, in the environment of an interpreter."""
+    if python == sys.executable:
+        return _own_versions()
+    code = (
+        "import importlib.metadata as m, json, sys\n"
+        "have = {d.metadata['Name'].lower(): d.version for d in m.distributions()}\n"
+        "print(json.dumps({p: have[p] for p in sys.argv[1:] if p in have}))"
+    )
+    try:
+        answer = subprocess.run(
+            [python, "-c", code, *PACKAGES], capture_output=True, text=True, check=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise KairosError(f"cannot ask {python} for its package versions: {error}") from error
+    return dict(json.loads(answer.stdout))
+
+
+def _own_versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue  # Absent is recorded as absent.
+    return found
+
+
+def key_versions(python: str = sys.executable) -> dict[str, str]:
+    """The versions that are part of a run's key."""
+    have = versions(python)
+    return {package: have.get(package, "absent") for package in KEY_PACKAGES}
+
+
+def machine() -> dict[str, Any]:
+    """The machine, in figures that a reader can compare with their own."""
+    return {
+        "cpu": cpu_name(),
+        "threads": psutil.cpu_count(),
+        "cores": psutil.cpu_count(logical=False),
+        "ram_mib": round(psutil.virtual_memory().total / 2**20),
+        "gpus": list(gpus()),
+        "system": platform.platform(),
+        "boot_time_s": int(psutil.boot_time()),
+    }
+
+
+def git(project: Project) -> dict[str, Any]:
+    """Commit of the checkout and whether anything in it was changed since."""
+
+    def ask(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(project.root), *arguments],
+            capture_output=True, text=True, check=True, timeout=30,
+        ).stdout.strip()  # fmt: skip
+
+    try:
+        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return {"commit": None, "dirty": None}  # An archive without git is a fair way to run.
+
+
+def provenance(project: Project) -> dict[str, Any]:
+    """All of the above, for a run's record."""
+    return {
+        "kairos": __version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "packages": versions(),
+        "machine": machine(),
+        "git": git(project),
+        "environment": {
+            name: os.environ[name]
+            for name in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "PYTORCH_CUDA_ALLOC_CONF")
+            if name in os.environ
+        },
+    }

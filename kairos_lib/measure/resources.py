@@ -1,0 +1,144 @@
+"""Memory and processor use of a process tree, sampled from outside it.
+
+Run as `python -m kairos_lib.measure.resources PID FILE`, it is the sampler itself: a process of
+its own, so that a kernel busy in native code is still measured. It ends with the process it
+watches.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from kairos_lib.records import Resources
+
+SAMPLE_HZ = 10.0
+
+
+class Sampler:
+    """Watches the current process from a process of its own, from `start` to `stop`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Begin a new log."""
+        self.path.unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "kairos_lib.measure.resources", str(psutil.Process().pid),
+             str(self.path)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def stop(self) -> Resources:
+        """End the log and sum it up."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=10)
+            self._process = None
+        return summarise(self.path)
+
+
+def summarise(path: Path) -> Resources:
+    """Peaks and means of a log; all zeros where nothing was sampled."""
+    samples = 0
+    peak_ram_mib = 0.0
+    peak_vram_mib: float | None = None
+    first: dict[str, Any] | None = None
+    last: dict[str, Any] = {}
+    if path.exists():
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                if not line.endswith("\n"):
+                    break
+                last = json.loads(line)
+                first = first or last
+                samples += 1
+                peak_ram_mib = max(peak_ram_mib, last["ram_mib"])
+                if last["vram_mib"] is not None:
+                    peak_vram_mib = max(peak_vram_mib or 0.0, last["vram_mib"])
+    if first is None or last["time_s"] <= first["time_s"]:
+        return Resources(samples=samples, peak_ram_mib=peak_ram_mib, peak_vram_mib=peak_vram_mib)
+    span_s = last["time_s"] - first["time_s"]
+    own = (last["cpu_s"] - first["cpu_s"]) / span_s
+    total = (last["system_cpu_s"] - first["system_cpu_s"]) / span_s
+    return Resources(
+        samples=samples,
+        peak_ram_mib=peak_ram_mib,
+        peak_vram_mib=peak_vram_mib,
+        mean_cpu_cores=own,
+        foreign_cpu_cores=max(0.0, total - own),
+    )
+
+
+def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
+    """One sample of a process and its children, the sampler itself left out.
+
+    Returns:
+        `ram_mib` resident, `cpu_s` used so far, `system_cpu_s` used by all processes so far,
+        `vram_mib` or none.
+    """
+    own = psutil.Process().pid
+    tree = [process, *(child for child in process.children(recursive=True) if child.pid != own)]
+    ram_bytes = 0
+    cpu_s = 0.0
+    for member in tree:
+        try:
+            ram_bytes += member.memory_info().rss
+            times = member.cpu_times()
+            cpu_s += times.user + times.system
+        except psutil.NoSuchProcess:
+            continue  # It ended between the listing and the look.
+    busy = psutil.cpu_times()
+    own_times = psutil.Process().cpu_times()
+    return {
+        "time_s": time.monotonic(),
+        "ram_mib": ram_bytes / 2**20,
+        "cpu_s": cpu_s,
+        "system_cpu_s": busy.user + busy.system - own_times.user - own_times.system,
+        "vram_mib": _vram_mib({member.pid for member in tree}, nvml),
+    }
+
+
+def _vram_mib(pids: set[int], nvml: Any) -> float | None:
+    if nvml is None:
+        return None
+    used_bytes = 0
+    for index in range(nvml.nvmlDeviceGetCount()):
+        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        for user in nvml.nvmlDeviceGetComputeRunningProcesses(handle):
+            if user.pid in pids:
+                used_bytes += user.usedGpuMemory or 0
+    return used_bytes / 2**20
+
+
+def watch(pid: int, path: Path) -> None:
+    """Sample a process into a JSON Lines file until it ends."""
+    import pynvml
+
+    nvml: Any = pynvml
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError:
+        nvml = None
+    process = psutil.Process(pid)
+    with path.open("a", encoding="utf-8") as file:
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            try:
+                taken = sample(process, nvml)
+            except psutil.NoSuchProcess:
+                return
+            file.write(json.dumps(taken) + "\n")
+            file.flush()
+            time.sleep(1.0 / SAMPLE_HZ)
+
+
+if __name__ == "__main__":
+    watch(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,76 @@
+"""Where things are: the folders of one checkout. Knows nothing of what is in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from kairos_lib.errors import KairosError
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folders of a project, all beneath its root."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Project:
+        """Find the project around a folder, as git finds its repository.
+
+        `KAIROS_ROOT` in the environment names the root outright.
+
+        Raises:
+            KairosError: There is no folder with `parameters/` and `notebooks/` at or above it.
+        """
+        named = os.environ.get("KAIROS_ROOT")
+        if named:
+            return cls(Path(named).resolve())
+        here = (start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            if (folder / "parameters").is_dir() and (folder / "notebooks").is_dir():
+                return cls(folder)
+        raise KairosError(
+            f"no Kairos project at or above {here}: run this inside a checkout, "
+            "or set KAIROS_ROOT to one"
+        )
+
+    @property
+    def parameters(self) -> Path:
+        """The YAML files: videos, models, base profiles and suites."""
+        return self.root / "parameters"
+
+    @property
+    def notebooks(self) -> Path:
+        """The notebooks as they are in git, without outputs."""
+        return self.root / "notebooks"
+
+    @property
+    def runs(self) -> Path:
+        """What has been computed."""
+        return self.root / "runs"
+
+    @property
+    def reports(self) -> Path:
+        """What is read by people."""
+        return self.root / "reports"
+
+    def relative(self, path: Path) -> str:
+        """A path as it is shown and recorded: relative to the root where it lies beneath it."""
+        try:
+            return str(path.resolve().relative_to(self.root))
+        except ValueError:
+            return str(path)
+
+
+def slug(text: str) -> str:
+    """Make a name that is safe as a folder on any system and in a URL.
+
+    Letters of other scripts are kept as far as they fold to ASCII; a text with nothing left
+    is called `video`.
+    """
+    folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]+", "-", folded).strip("-").lower()[:60] or "video"

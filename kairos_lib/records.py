@@ -1,0 +1,292 @@
+"""What a run writes, as typed records. They are the only currency between modules.
+
+Times are seconds from the first video frame's presentation time. Ranges are half-open.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """One line of a JSON Lines file, or one JSON file."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Scene(Record):
+    """A stretch of video between two cuts; scenes cover the video without gaps."""
+
+    index: int
+    start_s: float
+    end_s: float
+    thumbnails: tuple[str, ...] = ()
+    """File names in the run's `thumbnails/`: first frame, middle frame."""
+
+    @property
+    def middle_s(self) -> float:
+        """Half way between start and end."""
+        return (self.start_s + self.end_s) / 2
+
+
+class Span(Record):
+    """A stretch of audio with a voice in it."""
+
+    start_s: float
+    end_s: float
+
+
+class Segment(Record):
+    """A stretch of transcribed speech, assigned to the scene it overlaps most."""
+
+    scene: int
+    start_s: float
+    end_s: float
+    text: str
+
+
+class SoundEvent(Record):
+    """A sound heard in a scene."""
+
+    scene: int
+    label: str
+    score: float
+
+
+class Detection(Record):
+    """An object seen in one frame."""
+
+    scene: int
+    time_s: float
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
+    """Left, top, right, bottom as shares of the frame's width and height."""
+    track_id: int | None = None
+
+
+class Timing(Record):
+    """Where the time of captioning went; device-synchronised, in seconds.
+
+    Run one scene at a time, the parts add up to `total_s`. Where preparing overlaps with
+    generating, they can add up to more than the wall time.
+    """
+
+    frames_s: float = 0.0
+    """Decoding and scaling the frames."""
+    preprocess_s: float = 0.0
+    """From frames and text to tensors on the device."""
+    prefill_s: float = 0.0
+    """From the start of generation to the first token's scores: the time to first token."""
+    decode_s: float = 0.0
+    """From the first token's scores to the end of generation."""
+    other_s: float = 0.0
+    """The rest: turning tokens into text, bookkeeping."""
+    total_s: float = 0.0
+
+
+class Caption(Record):
+    """What a model wrote about one scene, and what it took."""
+
+    scene: int
+    text: str
+    error: str = ""
+    """Why there is no text, where the scene could not be captioned."""
+    frame_times_s: tuple[float, ...] = ()
+    prompt_tokens: int = 0
+    """All tokens of the prompt, visual ones included."""
+    visual_tokens: int = 0
+    new_tokens: int = 0
+    truncated: bool = False
+    """Cut off by the limit on new tokens."""
+    timing: Timing = Timing()
+    """Of this scene alone, or its even share of its batch."""
+    batch_size: int = 1
+    part: str = ""
+    """Which sitting of the run wrote this; more than one means the run was resumed."""
+    elapsed_s: float = 0.0
+    """Wall time from the start of that sitting's clock until this caption was ready."""
+
+
+class StageReport(Record):
+    """How one analyzer of base processing went."""
+
+    name: str
+    state: Literal["done", "skipped", "failed"]
+    reason: str = ""
+    time_s: float = 0.0
+    records: int = 0
+    weights: str = ""
+    """Identity of the weights used: a commit or a SHA-256."""
+
+
+class VideoFacts(Record):
+    """What a video file is, read from its container."""
+
+    sha256: str
+    size_bytes: int
+    duration_s: float
+    width: int
+    height: int
+    frames_per_second: float
+    codec: str
+    rotation_deg: int = 0
+    audio_streams: int = 0
+
+
+class BaseResult(Record):
+    """What base processing of one video came to; `result.json` of a base run."""
+
+    key: str
+    video: str
+    title: str
+    facts: VideoFacts
+    profile: str
+    scenes: int
+    stages: tuple[StageReport, ...]
+    decode_s: float
+    """Decoding and scaling of frames, shared by all that look at them."""
+    total_s: float
+    resumed: bool = False
+
+
+class ScenarioResult(Record):
+    """One scenario over its scenes."""
+
+    scenario: Literal["single-stream", "offline"]
+    scenes: int
+    failed: int
+    time_s: float
+    """Wall time, the sum of its parts where the run was resumed."""
+    timing: Timing
+    """Sums over the scenes."""
+    prompt_tokens: int
+    visual_tokens: int
+    new_tokens: int
+    truncated: int
+    batch_size: int
+    """Largest batch that worked."""
+    parts: int
+    """Sittings it took; more than one is a resumed run, whose time is kept out of statistics."""
+
+
+class Resources(Record):
+    """Memory and processor use, sampled by a separate process."""
+
+    samples: int = 0
+    peak_ram_mib: float = 0.0
+    """Resident memory of the kernel and its children."""
+    peak_vram_mib: float | None = None
+    """Device memory of those processes, as NVML counts it; none without a GPU."""
+    mean_cpu_cores: float = 0.0
+    foreign_cpu_cores: float = 0.0
+    """Mean number of cores that other processes kept busy meanwhile."""
+
+
+class VlmResult(Record):
+    """What one model made of one video; `result.json` of a VLM run."""
+
+    key: str
+    model: str
+    model_title: str
+    video: str
+    title: str
+    repeat: int
+    duration_s: float
+    scenes: int
+    load_s: float
+    single_stream: ScenarioResult
+    offline: ScenarioResult
+    resources: Resources
+    weights_source: Literal["hub", "path", "nano", "dummy"]
+    weights: str
+    device: str
+    attention: str
+    parameters_millions: float
+    synthetic_video: bool = False
+
+    @property
+    def vlm_time_s(self) -> float:
+        """The headline: wall time of the offline scenario."""
+        return self.offline.time_s
+
+    @property
+    def rtf(self) -> float:
+        """Real-time factor: seconds of work for each second of video."""
+        return self.vlm_time_s / self.duration_s
+
+
+class FusedScene(Record):
+    """All that is known of one scene."""
+
+    scene: Scene
+    transcript: str
+    segments: tuple[Segment, ...]
+    sounds: tuple[SoundEvent, ...]
+    objects: tuple[Detection, ...]
+    prompt: str
+    caption: Caption
+    single_stream: Caption | None = None
+    """The same scene on its own, where it was in the sample."""
+
+
+Reason = Literal["error", "timeout", "kernel_died", "oom", "interrupted"]
+
+
+class Status(Record):
+    """How a notebook's run ended; written last, by its runner alone."""
+
+    state: Literal["done", "failed"]
+    reason: Reason | None = None
+    message: str = ""
+    started_at: str = ""
+    """UTC, ISO 8601."""
+    ended_at: str = ""
+    time_s: float = 0.0
+    """The whole notebook, kernel start included."""
+    python: str = ""
+    """The interpreter that the kernel ran in."""
+
+
+class Progress(Record):
+    """How far a notebook is, for whoever watches."""
+
+    step: str
+    done: int
+    total: int
+
+
+class PlannedBase(Record):
+    """A suite's base processing of one video."""
+
+    video: str
+    title: str
+    folder: str
+    """Run folder, relative to the project; empty where the video could not be read."""
+    problem: str = ""
+    """Why it could not be planned, such as a missing file."""
+
+
+class PlannedVlm(Record):
+    """A suite's run of one model over one video, once."""
+
+    model: str
+    model_title: str
+    video: str
+    repeat: int
+    folder: str
+    """Run folder, relative to the project."""
+    problem: str = ""
+    """Why it was not run, such as base processing that failed."""
+
+
+class Manifest(Record):
+    """What a suite consists of: `runs/suites/<name>.json`, written by the bench as it plans."""
+
+    name: str
+    title: str
+    repeats: int
+    bases: tuple[PlannedBase, ...]
+    runs: tuple[PlannedVlm, ...]

@@ -1,0 +1,333 @@
+"""Every YAML file under `parameters/` as a typed model. Knows nothing of runs or notebooks."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kairos_lib.errors import KairosError, closest
+from kairos_lib.project import Project, slug
+
+
+class Settings(BaseModel):
+    """A parameter file or a part of one: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Weights(Settings):
+    """Where a model's weights come from."""
+
+    source: Literal["hub", "url", "path", "nano"]
+    id: str
+    """Hub repository, address of a single file, path (relative to the project), or the name of a
+    nano model."""
+    revision: str | None = None
+    """Git revision on the hub. `null` takes the newest at the time of `make fetch`, whose
+    commit is what the run records and is keyed by."""
+    file: str | None = None
+    """Single file of a hub repository, where not all of it is wanted."""
+    sha256: str | None = None
+    """Of the single file; required of what comes from a bare address."""
+
+    @model_validator(mode="after")
+    def _addresses_are_pinned(self) -> Weights:
+        if self.source == "url" and not self.sha256:
+            raise ValueError("weights from a bare address need their sha256")
+        return self
+
+
+class Video(Settings):
+    """One video to describe."""
+
+    name: str
+    path: Path
+    title: str
+    description: str = ""
+    truth: Path | None = None
+    """JSON beside a synthetic clip that says what is really in it."""
+
+
+class Frames(Settings):
+    """Which frames of a scene a model sees."""
+
+    sampling: Literal["start_middle", "even"] = "start_middle"
+    count: int = Field(2, ge=1, le=16)
+    """Frames a scene; `start_middle` has always two."""
+    longest_px: int = Field(336, ge=16)
+    """Length of the longer side; smaller frames are not enlarged."""
+
+
+class Prompt(Settings):
+    """What a model is asked."""
+
+    instruction: str
+    context: tuple[Literal["speech", "sounds", "objects"], ...] = ("speech", "sounds", "objects")
+    """What base processing found that the model is told."""
+
+
+class Generation(Settings):
+    """How a model writes."""
+
+    max_new_tokens: int = Field(256, ge=1)
+    num_beams: int = Field(1, ge=1)
+    min_length: int = Field(0, ge=0)
+
+
+class Model(Settings):
+    """One vision-language model and all that its numbers depend on."""
+
+    name: str
+    title: str
+    family: str
+    """Name of the adapter: a file in `kairos_lib/vlm/families/`."""
+    weights: Weights
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """Precision of the arithmetic, and of the weights where they are not quantised."""
+    quantisation: Literal["none", "int8", "nf4"] = "none"
+    device: Literal["auto", "cpu"] = "auto"
+    """`auto` is the GPU where there is one."""
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    frames: Frames = Frames()
+    prompt: Prompt
+    generation: Generation = Generation()
+    batch_size: int = Field(8, ge=1)
+    single_stream_scenes: int = Field(16, ge=1)
+    """Size of the sample of scenes, spread evenly, for the single-stream scenario."""
+    base: str = "default"
+    """Base profile used when no suite names one."""
+    kernel: str = "python3"
+    """Jupyter kernelspec whose environment runs this model."""
+    timeout_s: float = Field(6 * 3600.0, gt=0)
+
+
+class ScenesSettings(Settings):
+    """Scene detection by PySceneDetect."""
+
+    detector: Literal["content", "adaptive", "threshold", "hash"] = "content"
+    parameters: dict[str, float] = {}
+    """Passed to the detector by name, such as `threshold`."""
+    min_scene_s: float = Field(0.6, gt=0)
+    analysis_px: int = Field(256, ge=32)
+    """Width that frames are scaled down to before they are compared."""
+    thumbnail_px: int = Field(336, ge=32)
+
+
+class VadSettings(Settings):
+    """Voice activity detection by Silero, run once for speech and sounds."""
+
+    threshold: float = Field(0.5, gt=0, lt=1)
+    min_silence_s: float = Field(0.5, ge=0)
+    pad_s: float = Field(0.2, ge=0)
+
+
+class SpeechSettings(Settings):
+    """Speech to text."""
+
+    engine: Literal["faster-whisper", "none"] = "faster-whisper"
+    weights: Weights | None = None
+    language: str | None = None
+    """`null` lets the model say."""
+    beam_size: int = Field(5, ge=1)
+
+
+class SoundsSettings(Settings):
+    """Audio events by an audio spectrogram transformer."""
+
+    weights: Weights | None = None
+    top_k: int = Field(3, ge=1)
+    min_score: float = Field(0.1, ge=0, le=1)
+    batch_size: int = Field(8, ge=1)
+
+
+class ObjectsSettings(Settings):
+    """Object detection by a YOLO model."""
+
+    weights: Weights | None = None
+    frames_per_second: float = Field(1.0, gt=0)
+    image_px: int = Field(640, ge=32)
+    min_score: float = Field(0.35, ge=0, le=1)
+    batch_size: int = Field(8, ge=1)
+
+
+class Base(Settings):
+    """A profile of base processing."""
+
+    name: str
+    title: str
+    stages: tuple[str, ...] = ("scenes", "speech", "sounds", "objects")
+    """Analyzers to run: files in `kairos_lib/stages/`. What they need is added."""
+    scenes: ScenesSettings = ScenesSettings()
+    vad: VadSettings = VadSettings()
+    speech: SpeechSettings = SpeechSettings()
+    sounds: SoundsSettings = SoundsSettings()
+    objects: ObjectsSettings = ObjectsSettings()
+    timeout_s: float = Field(6 * 3600.0, gt=0)
+
+
+class Suite(Settings):
+    """A benchmark: models by videos."""
+
+    name: str
+    title: str
+    models: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Names, patterns (`nano*`) or ranges (`game-[0..39]`)."""
+    videos: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Likewise."""
+    base: str | None = None
+    """Base profile; where it is not given, the first model's own."""
+    repeats: int = Field(1, ge=1)
+
+
+Parameters = TypeVar("Parameters", Video, Model, Base, Suite)
+FOLDERS: dict[type[Settings], str] = {
+    Video: "videos",
+    Model: "models",
+    Base: "base",
+    Suite: "suites",
+}
+
+
+def names(project: Project, kind: type[Parameters]) -> list[str]:
+    """The names that exist of a kind of parameter file."""
+    return sorted(path.stem for path in (project.parameters / FOLDERS[kind]).glob("*.yaml"))
+
+
+def load(project: Project, kind: type[Parameters], name: str) -> Parameters:
+    """Read one parameter file by name.
+
+    Raises:
+        KairosError: There is no such file (the line lists the names there are), or something
+            in it is wrong (the line names the file, the key and, for an unknown key, the
+            nearest valid one).
+    """
+    path = project.parameters / FOLDERS[kind] / f"{name}.yaml"
+    # A name is a stem, never a path: one with a slash must not leave the folder.
+    if name not in (known := names(project, kind)):
+        what = kind.__name__.lower()
+        also = f" (known: {', '.join(known)})" if known else ""
+        raise KairosError(f"unknown {what} '{name}': {closest(name, known)}{also}")
+    shown = project.relative(path)
+    return validate(kind, {**read_yaml(path, shown), "name": name}, shown)
+
+
+def validate(kind: type[Parameters], values: dict[str, Any], shown: str) -> Parameters:
+    """Check values against a kind of parameters, with one clear line for the first that is wrong."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise KairosError(f"{shown}: {_explain(error, kind)}") from error
+
+
+def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        owner = _model_at(kind, first["loc"][:-1])
+        valid = [key for key in owner.model_fields if key != "name"]
+        return f"unknown key '{where}': {closest(str(first['loc'][-1]), valid)}"
+    if first["type"] == "missing":
+        return f"the key '{where}' is missing"
+    return f"'{where}': {first['msg'][0].lower()}{first['msg'][1:]}, not {first['input']!r}"
+
+
+def _model_at(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model that a nested key belongs to."""
+    for part in location:
+        annotation = kind.model_fields[str(part)].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        kind = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
+    return kind
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key given twice, of which plain YAML silently keeps the last."""
+
+
+def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise yaml.MarkedYAMLError(problem=f"the key '{key}' is given twice")
+    return loader.construct_mapping(node, deep=True)
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path: Path, shown: str) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping.
+
+    Raises:
+        KairosError: It cannot be read, is not YAML, or holds something else.
+    """
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506
+    except (OSError, UnicodeDecodeError) as error:
+        raise KairosError(f"{shown}: cannot be read ({error})") from error
+    except yaml.YAMLError as error:
+        detail = getattr(error, "problem", None) or str(error).splitlines()[0]
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise KairosError(f"{shown}{line}: not valid YAML: {detail}") from error
+    if not isinstance(values, dict):
+        raise KairosError(f"{shown}: must hold keys and values")
+    return values
+
+
+def expand(entries: tuple[str, ...], known: list[str], what: str) -> list[str]:
+    """Resolve names, patterns and ranges to names, in order and without repeats.
+
+    `game-[0..3]` stands for `game-0` to `game-3`, and `game-[08..10]` keeps the zeros.
+
+    Raises:
+        KairosError: An entry stands for nothing that exists.
+    """
+    found: dict[str, None] = {}
+    for entry in entries:
+        candidates = _range(entry)
+        for candidate in candidates:
+            matches = fnmatch.filter(known, candidate)
+            if not matches:
+                raise KairosError(
+                    f"unknown {what} '{candidate}': {closest(candidate, known)}"
+                    f" (known: {', '.join(known)})"
+                )
+            found.update(dict.fromkeys(matches))
+    return list(found)
+
+
+def _range(entry: str) -> list[str]:
+    span = re.search(r"\[(\d+)\.\.(\d+)\]", entry)
+    if not span:
+        return [entry]
+    first, last = span.groups()
+    head, tail = entry[: span.start()], entry[span.end() :]
+    width = len(first) if first.startswith("0") else 0
+    return [f"{head}{n:0{width}d}{tail}" for n in range(int(first), int(last) + 1)]
+
+
+def video(project: Project, name_or_path: str) -> Video:
+    """A video by its name under `parameters/videos`, or any file by its path.
+
+    Relative paths in parameter files are relative to the project; one given by the user is
+    relative to the working directory.
+    """
+    if name_or_path in names(project, Video):
+        known = load(project, Video, name_or_path)
+        return known.model_copy(
+            update={
+                "path": project.root / known.path,
+                "truth": project.root / known.truth if known.truth else None,
+            }
+        )
+    path = Path(name_or_path)
+    if not path.suffix and len(path.parts) == 1 and not path.exists():
+        load(project, Video, name_or_path)  # a mistyped name: say which there are
+    # Made absolute without resolving links: the name a user gave is the name they look for.
+    return Video(name=slug(path.stem), path=path.absolute(), title=path.stem)

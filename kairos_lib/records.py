@@ -110,6 +110,14 @@ class Caption(Record):
     """Wall time from the start of that sitting's clock until this caption was ready."""
 
 
+class PlannedBatch(Record):
+    """Scenes that were captioned together; replayed when a run is resumed."""
+
+    scenes: tuple[int, ...]
+    limit: int
+    """Largest batch that the device is known or hoped to hold."""
+
+
 class StageReport(Record):
     """How one analyzer of base processing went."""
 

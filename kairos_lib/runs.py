@@ -73,9 +73,11 @@ class Run:
         """The notebook's own `result.json`, where it got that far."""
         return read_record(self.folder / "result.json", kind)
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the folder as its one writer; the lock goes with the process that holds it.
+    def lock(self) -> FileLock:
+        """Become the folder's one writer; the lock goes with the process that holds it.
+
+        Returns:
+            The lock that is held, to be released.
 
         Raises:
             KairosError: Another process is writing to it.
@@ -88,10 +90,7 @@ class Run:
             raise KairosError(
                 f"another process is writing to {self.folder}: wait for it to end, or stop it"
             ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+        return lock
 
     def progress(self, step: str, done: int, total: int) -> None:
         """Say how far this run is, for whoever watches."""
@@ -240,9 +239,7 @@ def read_record(path: Path, kind: type[R]) -> R | None:
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        raise KairosError(
-            f"{path}: not a valid {kind.__name__}: run again with FRESH=1"
-        ) from error
+        raise KairosError(f"{path}: not a valid {kind.__name__}: run again with FRESH=1") from error
 
 
 class FileHashes:

@@ -217,7 +217,7 @@ def load(project: Project, kind: type[Parameters], name: str) -> Parameters:
 
 
 def validate(kind: type[Parameters], values: dict[str, Any], shown: str) -> Parameters:
-    """Check values against a kind of parameters, with one clear line for the first that is wrong."""
+    """Check values against a kind of parameters; one clear line for the first that is wrong."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
@@ -250,7 +250,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    keys = [loader.construct_object(key) for key, _ in node.value]
     for key in keys:
         if keys.count(key) > 1:
             raise yaml.MarkedYAMLError(problem=f"the key '{key}' is given twice")
@@ -267,7 +267,7 @@ def read_yaml(path: Path, shown: str) -> dict[str, Any]:
         KairosError: It cannot be read, is not YAML, or holds something else.
     """
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise KairosError(f"{shown}: cannot be read ({error})") from error
     except yaml.YAMLError as error:

@@ -98,7 +98,9 @@ def _find_hub(weights: Weights) -> Found:
         return absent
     gap = _missing_shard(folder)
     if gap:
-        return Found("partial", missing=f"the download of {weights.id} is not whole ({gap} is missing)")
+        return Found(
+            "partial", missing=f"the download of {weights.id} is not whole ({gap} is missing)"
+        )
     return Found(f"{weights.id}@{folder.name}", folder)
 
 

@@ -19,10 +19,21 @@ from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
 
 # What results can depend on. torch and transformers are in a run's key; the rest is recorded.
-PACKAGES = (
-    "torch torchvision transformers accelerate bitsandbytes ultralytics faster-whisper "
-    "ctranslate2 scenedetect av opencv-python-headless numpy papermill"
-).split()
+PACKAGES = [
+    "torch",
+    "torchvision",
+    "transformers",
+    "accelerate",
+    "bitsandbytes",
+    "ultralytics",
+    "faster-whisper",
+    "ctranslate2",
+    "scenedetect",
+    "av",
+    "opencv-python-headless",
+    "numpy",
+    "papermill",
+]
 KEY_PACKAGES = ("torch", "transformers")
 
 

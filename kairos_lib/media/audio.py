@@ -46,9 +46,9 @@ def extract(video: Path, wav: Path) -> bool:
                 except av.error.InvalidDataError:
                     continue  # One broken packet is a moment of silence, filled in below.
                 for frame in frames:
-                    if frame.pts is None:
+                    if not isinstance(frame, av.AudioFrame) or frame.time is None:
                         continue
-                    start = round((float(frame.pts * frame.time_base) - offset_s) * SAMPLE_RATE_HZ)
+                    start = round((frame.time - offset_s) * SAMPLE_RATE_HZ)
                     for piece in resampler.resample(frame):
                         written += _place(file, piece.to_ndarray().reshape(-1), start, written)
                         start = written
@@ -62,7 +62,7 @@ def _video_start_s(video: Path) -> float:
     """Presentation time of the first video frame, on the container's own clock."""
     with open_container(video) as container:
         stream = container.streams.video[0]
-        return float((stream.start_time or 0) * stream.time_base)
+        return float((stream.start_time or 0) * (stream.time_base or 0))
 
 
 def _place(file: wave.Wave_write, samples: np.ndarray, start: int, written: int) -> int:

@@ -8,14 +8,15 @@ nearest to the middle is taken.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 CANDIDATES = 64
 
 
-class Candidate(NamedTuple):
+@dataclass(frozen=True)
+class Candidate:
     """A frame that may become a thumbnail."""
 
     index: int

@@ -120,8 +120,11 @@ def _video_stream(container: av.container.InputContainer, path: Path) -> Any:
 class Frame:
     """One decoded frame, scaled when it is asked for and once for each size."""
 
-    def __init__(self, picture: av.VideoFrame, time_s: float, index: int) -> None:
+    def __init__(
+        self, picture: av.VideoFrame, time_s: float, index: int, time_base: Fraction
+    ) -> None:
         self.picture = picture
+        self.time_base = time_base
         self.time_s = time_s
         self.index = index
         self._images: dict[tuple[int, int, str], np.ndarray] = {}
@@ -150,7 +153,7 @@ class Frame:
                 width=size[0], height=size[1], format=colour,
                 interpolation="BICUBIC" if longest_px else "BILINEAR",
             )  # fmt: skip
-            image = scaled.to_ndarray()
+            image: np.ndarray = scaled.to_ndarray()
             quarter_turns = (self.picture.rotation // 90) % 4
             if quarter_turns:
                 image = np.ascontiguousarray(np.rot90(image, quarter_turns))
@@ -188,7 +191,7 @@ class _Decoder:
                 if time_s <= previous_s and index:
                     continue  # Time never goes back within a pass.
                 previous_s = time_s
-                yield Frame(picture, time_s, index)
+                yield Frame(picture, time_s, index, self._base)
                 index += 1
 
     def at(self, times_s: Sequence[float]) -> Iterator[tuple[float, Frame]]:
@@ -251,9 +254,7 @@ class VideoFile:
     def frames(self) -> Iterator[Frame]:
         """All frames, in presentation order."""
         with open_container(self.path) as container:
-            yield from _Decoder(
-                self.path, container, _video_stream(container, self.path)
-            ).frames()
+            yield from _Decoder(self.path, container, _video_stream(container, self.path)).frames()
 
     def at(self, times_s: Sequence[float]) -> Iterator[tuple[float, Frame]]:
         """The frames on screen at ascending times, seeking only where that is cheaper."""

@@ -160,8 +160,8 @@ class Graph:
         reason = self._skip_reason(stage)
         if reason:
             state = "skipped"
-        elif error := self._errors.get(stage.name) or self._failed_need(stage):
-            state, reason = "failed", error
+        elif problem := self._errors.get(stage.name) or self._failed_need(stage):
+            state, reason = "failed", problem
         else:
             self._progress(stage.name, 0, 1)
             try:

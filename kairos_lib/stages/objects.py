@@ -96,6 +96,6 @@ def load(path: str) -> Any:
     settings = downloads() / "ultralytics"
     settings.mkdir(parents=True, exist_ok=True)
     os.environ["YOLO_CONFIG_DIR"] = str(settings)
-    from ultralytics import YOLO
+    from ultralytics.models.yolo.model import YOLO
 
     return YOLO(path)

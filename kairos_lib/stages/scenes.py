@@ -72,7 +72,7 @@ class Analyzer(Stage):
     def _timecode(self, frame: Frame) -> Any:
         from scenedetect.common import FrameTimecode, Timecode
 
-        base = frame.picture.time_base
+        base = frame.time_base
         code = Timecode(pts=round(frame.time_s / base), time_base=base)
         return FrameTimecode(code, fps=self.context.facts.frames_per_second)
 

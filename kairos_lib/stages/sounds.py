@@ -101,12 +101,14 @@ class Analyzer(Stage):
 class _Model:
     def __init__(self, path: str) -> None:
         import torch
-        from transformers import ASTForAudioClassification, AutoFeatureExtractor
+        import transformers
 
         self._torch = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._extractor = AutoFeatureExtractor.from_pretrained(path)
-        model: Any = ASTForAudioClassification.from_pretrained(path, dtype=torch.float32)
+        extractors: Any = transformers.AutoFeatureExtractor
+        self._extractor = extractors.from_pretrained(path)
+        models: Any = transformers.ASTForAudioClassification
+        model = models.from_pretrained(path, dtype=torch.float32)
         self._model = model.to(self._device).eval()
         self.labels: dict[int, str] = self._model.config.id2label
 

@@ -1,0 +1,37 @@
+"""Jupyter kernelspecs: which interpreter a model's notebook runs in."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from kairos_lib.errors import KairosError, closest
+
+OWN = "python3"
+"""The environment that Kairos itself is installed in, whatever else carries that name."""
+
+
+def python_of(kernel: str) -> str:
+    """The interpreter of a kernelspec.
+
+    Raises:
+        KairosError: No such kernelspec is installed, or it does not start an interpreter that is
+            there.
+    """
+    if kernel == OWN:
+        return sys.executable
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    manager = KernelSpecManager()
+    try:
+        command = str(manager.get_kernel_spec(kernel).argv[0])
+    except NoSuchKernel:
+        known = sorted(manager.find_kernel_specs())
+        raise KairosError(
+            f"there is no Jupyter kernel '{kernel}': {closest(kernel, known)} "
+            "(CONTRIBUTING.md says how to install one)"
+        ) from None
+    found = shutil.which(command)
+    if found is None:
+        raise KairosError(f"the Jupyter kernel '{kernel}' starts {command}, which is not there")
+    return found

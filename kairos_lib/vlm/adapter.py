@@ -1,0 +1,122 @@
+"""What a family of vision-language models is to the engine.
+
+A new family is one file in `families/`, with a class `Family`. The engine knows nothing of
+tokenizers or tensors; an adapter knows nothing of videos, batching or run folders.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kairos_lib.errors import KairosError, closest
+from kairos_lib.settings import Model
+
+
+@dataclass(frozen=True)
+class Request:
+    """One scene to be captioned."""
+
+    scene: int
+    images: tuple[np.ndarray, ...]
+    """RGB frames of shape (height, width, 3), uint8, in order of time."""
+    frame_times_s: tuple[float, ...]
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A batch of requests as the model takes it."""
+
+    inputs: Any
+    prompt_tokens: tuple[int, ...]
+    """Of each request, padding left out, visual tokens included."""
+    visual_tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What came of a batch."""
+
+    texts: tuple[str, ...]
+    new_tokens: tuple[int, ...]
+    """Of each request, the end-of-text token included: it took a step like any other."""
+    truncated: tuple[bool, ...]
+    prefill_s: float
+    """Until the scores of the first token, device-synchronised."""
+    decode_s: float
+    """From there until the last token."""
+
+
+class OutOfMemoryError(Exception):
+    """The device has no room for a batch of this size."""
+
+
+class Adapter(ABC):
+    """One family of models, with one model of it loaded."""
+
+    # Required
+
+    version: ClassVar[int]
+    """Raised whenever the same input would give other captions: it is part of a run's key."""
+
+    @abstractmethod
+    def load(self) -> None:
+        """Bring the weights onto the device."""
+
+    @abstractmethod
+    def prepare(self, requests: list[Request]) -> Prepared:
+        """Turn frames and text into tensors on the device. May run beside `generate`."""
+
+    @abstractmethod
+    def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
+        """Write the captions of a batch.
+
+        Args:
+            prepared: The batch.
+            max_new_tokens: Another limit than the model's own, for warming up.
+
+        Raises:
+            OutOfMemoryError: The batch is too large for the device.
+        """
+
+    # Optional
+
+    def __init__(self, settings: Model, weights: Path) -> None:
+        self.settings = settings
+        self.weights = weights
+
+    def synchronise(self) -> None:
+        """Wait until the device has done all it was asked to."""
+
+    def reset_memory_peaks(self) -> None:
+        """Begin to count peak memory anew."""
+
+    def parameters_millions(self) -> float:
+        """Number of parameters of the loaded model."""
+        return 0.0
+
+
+def families() -> list[str]:
+    """The families that exist."""
+    folder = Path(__file__).parent / "families"
+    return sorted(module.name for module in pkgutil.iter_modules([str(folder)]))
+
+
+def find_family(name: str) -> type[Adapter]:
+    """The adapter of a family.
+
+    Raises:
+        KairosError: There is none of that name.
+    """
+    if name not in families():
+        raise KairosError(f"unknown model family '{name}': {closest(name, families())}")
+    module = importlib.import_module(f"kairos_lib.vlm.families.{name}")
+    adapter: type[Adapter] = module.Family
+    return adapter

@@ -1,0 +1,328 @@
+"""One model over one video: what `vlm.ipynb` calls, and what a plan asks about it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from kairos_lib.errors import KairosError
+from kairos_lib.kernels import python_of
+from kairos_lib.measure.provenance import device_name, key_versions, provenance
+from kairos_lib.measure.resources import Sampler
+from kairos_lib.project import Project
+from kairos_lib.records import (
+    BaseResult,
+    Caption,
+    FusedScene,
+    PlannedBatch,
+    ScenarioResult,
+    Scene,
+    Timing,
+    VlmResult,
+)
+from kairos_lib.runs import Journal, Run, notebook_hash, write_json, write_record
+from kairos_lib.settings import Base, Model, Video, load
+from kairos_lib.settings import video as find_video
+from kairos_lib.stages.session import base_run
+from kairos_lib.vlm import engine
+from kairos_lib.vlm.adapter import Adapter, find_family
+from kairos_lib.vlm.context import BaseFindings
+from kairos_lib.weights import Found, find
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOTEBOOK = "vlm.ipynb"
+# What a model's numbers do not depend on.
+NOT_IN_KEY = {"name", "title", "timeout_s", "base", "kernel"}
+
+
+def vlm_run(project: Project, base: Run, video: Video, model: Model, repeat: int) -> Run:
+    """The run of a model over a video: its folder and what its key is made of."""
+    ingredients = {
+        "base": base.key,
+        "parameters": model.model_dump(mode="json", exclude=NOT_IN_KEY),
+        "family": find_family(model.family).version,
+        "engine": engine.VERSION,
+        "weights": find(project, model.weights).identity,
+        "notebook": notebook_hash(project.notebooks / NOTEBOOK),
+        "versions": key_versions(python_of(model.kernel)),
+        "device": device_name(model.device),
+    }
+    run = Run(Path(), ingredients)
+    folder = project.runs / "vlm" / model.name / video.name / run.key / f"r{repeat:03d}"
+    return Run(folder, ingredients)
+
+
+class VlmSession:
+    """One sitting at a model's captions of a video."""
+
+    def __init__(
+        self, project: Project, video: Video, profile: Base, model: Model, repeat: int
+    ) -> None:
+        self.project = project
+        self.video = video
+        self.model = model
+        self.repeat = repeat
+        base = base_run(project, video, profile)
+        result = base.result(BaseResult)
+        if result is None:
+            raise KairosError(
+                f"base processing of {video.name} is not done: run base.ipynb first, with "
+                f"video = {video.name!r} and base = {profile.name!r}"
+            )
+        self.base = result
+        self.run = vlm_run(project, base, video, model, repeat)
+        self.lock = self.run.lock()
+        self.findings = BaseFindings(base.folder)
+        self.captions = Journal(self.run.file("captions.jsonl"), Caption)
+        self.alone = Journal(self.run.file("single_stream.jsonl"), Caption)
+        self.batches = Journal(self.run.file("batches.jsonl"), PlannedBatch)
+        for journal in (self.captions, self.alone, self.batches):
+            journal.repair()
+        self._weights: Found = find(project, model.weights)
+        self._engine: engine.Engine | None = None
+        self._adapter: Adapter | None = None
+        self._load_s = 0.0
+        self._sampler = Sampler(self.run.file("resources.jsonl"))
+
+    @classmethod
+    def open(cls, model: str, video: str, base: str, repeat: int = 1) -> VlmSession:
+        """Open by the names that a notebook's parameters give."""
+        project = Project.find()
+        return cls(
+            project,
+            find_video(project, video),
+            load(project, Base, base),
+            load(project, Model, model),
+            repeat,
+        )
+
+    @property
+    def result(self) -> VlmResult | None:
+        """What this run came to, once it is complete."""
+        return self.run.result(VlmResult)
+
+    def overview(self) -> pd.DataFrame:
+        """What is about to be worked on."""
+        import pandas as pd
+
+        have = sum(1 for _ in self.captions)
+        frames = self.model.frames
+        rows = {
+            "model": self.model.title,
+            "weights": f"{self.model.weights.source}: {self.model.weights.id}",
+            "precision": self.model.dtype
+            + ("" if self.model.quantisation == "none" else f", {self.model.quantisation} weights"),
+            "device": device_name(self.model.device),
+            "video": f"{self.video.title}, {self.base.facts.duration_s:.1f} s",
+            "scenes": f"{self.base.scenes}, {have} of them captioned already",
+            "frames a scene": f"{frames.count} ({frames.sampling}), {frames.longest_px} px",
+            "run folder": self.project.relative(self.run.folder),
+        }
+        return pd.DataFrame({"": rows})
+
+    def load(self) -> str:
+        """Load the model and warm it up; a run that is complete needs none."""
+        if self.result is not None:
+            return "This run is complete: there is nothing to load."
+        if self._weights.path is None:
+            raise KairosError(
+                f"the weights of {self.model.name} are not here: {self._weights.missing}; "
+                f"run `make fetch MODEL={self.model.name}`"
+            )
+        self._sampler.start()
+        self.run.progress("load", 0, 1)
+        started = time.perf_counter()
+        adapter = find_family(self.model.family)(self.model, self._weights.path)
+        adapter.load()
+        adapter.synchronise()
+        self._load_s = time.perf_counter() - started
+        self._adapter = adapter
+        self._engine = engine.Engine(
+            adapter,
+            self.model,
+            self.video.path,
+            lambda scene: self.findings.prompt(scene, self.model.prompt),
+            part=uuid.uuid4().hex[:8],
+        )
+        self._engine.warm_up(self.findings.scenes)
+        return f"Loaded in {self._load_s:.1f} s and warmed up."
+
+    def sample(self) -> list[Scene]:
+        """The scenes of the single-stream scenario, spread evenly over the video."""
+        scenes = self.findings.scenes
+        count = min(self.model.single_stream_scenes, len(scenes))
+        return [scenes[i * len(scenes) // count] for i in range(count)]
+
+    def single_stream(self) -> pd.DataFrame:
+        """Caption the sample one scene at a time; what is there already is kept."""
+        sample = self.sample()
+        if self.result is None:
+            done = {caption.scene for caption in self.alone}
+            missing = [scene for scene in sample if scene.index not in done]
+            for caption in self._loaded().single_stream(missing):
+                self.alone.append(caption)
+                done.add(caption.scene)
+                self.run.progress("single-stream", len(done), len(sample))
+        return _table(self.alone)
+
+    def offline(self) -> pd.DataFrame:
+        """Caption all scenes in batches; what is there already is kept."""
+        if self.result is None:
+            self._adapter_loaded().reset_memory_peaks()
+            scenes = self.findings.scenes
+            done = {caption.scene for caption in self.captions}
+            recorded = {batch.scenes for batch in self.batches}
+            batches, limit = self._batches(done)
+            for batch in self._loaded().offline(batches, limit):
+                numbers = tuple(caption.scene for caption in batch.captions)
+                if numbers not in recorded:
+                    self.batches.append(PlannedBatch(scenes=numbers, limit=batch.limit))
+                for caption in batch.captions:
+                    if caption.scene not in done:
+                        self.captions.append(caption)
+                        done.add(caption.scene)
+                self.run.progress("offline", len(done), len(scenes))
+        return _table(self.captions)
+
+    def _batches(self, done: set[int]) -> tuple[list[list[Scene]], int]:
+        """What is left to do: a batch cut short is replayed whole, the rest is grouped anew.
+
+        A caption can depend on what else is in its batch by the last bits of the arithmetic, so
+        a resumed run must form the batches that an uninterrupted one would have formed.
+        """
+        scenes = self.findings.scenes
+        recorded = list(self.batches)
+        replayed = [
+            [scenes[i] for i in batch.scenes]
+            for batch in recorded
+            if not done.issuperset(batch.scenes)
+        ]
+        limit = recorded[-1].limit if recorded else self.model.batch_size
+        planned = {i for batch in recorded for i in batch.scenes}
+        rest = [scene for scene in scenes if scene.index not in planned]
+        fresh = [rest[first : first + limit] for first in range(0, len(rest), limit)]
+        return [*replayed, *fresh], max([limit, *(len(batch) for batch in replayed)])
+
+    def finish(self) -> pd.DataFrame:
+        """Fuse all that is known of each scene, sum up, and write the result: the last act."""
+        if self.result is None:
+            adapter = self._adapter_loaded()
+            resources = self._sampler.stop()
+            Journal(self.run.file("fused.jsonl"), FusedScene).write_all(self._fused())
+            write_json(self.run.file("provenance.json"), provenance(self.project))
+            weights = self.model.weights
+            write_record(
+                self.run.file("result.json"),
+                VlmResult(
+                    key=self.run.key,
+                    model=self.model.name,
+                    model_title=self.model.title,
+                    video=self.video.name,
+                    title=self.video.title,
+                    repeat=self.repeat,
+                    duration_s=self.base.facts.duration_s,
+                    scenes=self.base.scenes,
+                    load_s=self._load_s,
+                    single_stream=summarise("single-stream", self.alone),
+                    offline=summarise("offline", self.captions),
+                    resources=resources,
+                    weights_source="hub" if weights.source == "url" else weights.source,
+                    weights=self._weights.identity,
+                    device=device_name(self.model.device),
+                    attention=self.model.attention,
+                    parameters_millions=adapter.parameters_millions(),
+                    synthetic_video=self.video.truth is not None,
+                ),
+            )
+        self.lock.release()
+        return self.summary()
+
+    def summary(self) -> pd.DataFrame:
+        """Both scenarios in one table."""
+        import pandas as pd
+
+        result = self.result
+        if result is None:
+            return pd.DataFrame()
+        rows = []
+        for scenario in (result.single_stream, result.offline):
+            seconds = {k: round(v, 3) for k, v in scenario.timing.model_dump().items()}
+            rows.append(
+                {
+                    "scenario": scenario.scenario,
+                    "scenes": scenario.scenes,
+                    "wall time (s)": round(scenario.time_s, 3),
+                    **seconds,
+                    "new tokens": scenario.new_tokens,
+                }
+            )
+        return pd.DataFrame(rows).set_index("scenario")
+
+    def _fused(self) -> Iterator[FusedScene]:
+        alone = {caption.scene: caption for caption in self.alone}
+        captions = {caption.scene: caption for caption in self.captions}
+        for scene in self.findings.scenes:
+            yield self.findings.fused(
+                scene, self.model.prompt, captions[scene.index], alone.get(scene.index)
+            )
+
+    def _loaded(self) -> engine.Engine:
+        if self._engine is None:
+            raise KairosError("the model is not loaded: run the cell with session.load() first")
+        return self._engine
+
+    def _adapter_loaded(self) -> Adapter:
+        self._loaded()
+        assert self._adapter is not None
+        return self._adapter
+
+
+def summarise(
+    scenario: Literal["single-stream", "offline"], captions: Journal[Caption]
+) -> ScenarioResult:
+    """Sum up a scenario's captions; the time of a resumed one is the sum of its sittings."""
+    ends_s: dict[str, float] = {}
+    timing = dict.fromkeys(Timing.model_fields, 0.0)
+    totals = {"scenes": 0, "failed": 0, "prompt_tokens": 0, "visual_tokens": 0}
+    totals |= {"new_tokens": 0, "truncated": 0}
+    largest = 0
+    for caption in captions:
+        ends_s[caption.part] = max(ends_s.get(caption.part, 0.0), caption.elapsed_s)
+        for name, value in caption.timing.model_dump().items():
+            timing[name] += value
+        totals["scenes"] += 1
+        totals["failed"] += bool(caption.error)
+        totals["truncated"] += caption.truncated
+        for name in ("prompt_tokens", "visual_tokens", "new_tokens"):
+            totals[name] += getattr(caption, name)
+        largest = max(largest, caption.batch_size)
+    return ScenarioResult(
+        scenario=scenario,
+        time_s=sum(ends_s.values()),
+        timing=Timing(**timing),
+        batch_size=largest,
+        parts=len(ends_s),
+        **totals,
+    )
+
+
+def _table(captions: Journal[Caption]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "scene": caption.scene,
+                "caption": caption.text or f"[{caption.error}]",
+                "prompt tokens": caption.prompt_tokens,
+                "new tokens": caption.new_tokens,
+                "seconds": round(caption.timing.total_s, 3),
+            }
+            for caption in captions
+        ]
+    )

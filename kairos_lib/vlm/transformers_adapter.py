@@ -1,0 +1,192 @@
+"""What all families that live in transformers share: loading, generating, counting tokens.
+
+A family adds its classes and how it words a request. Kept to what several major versions of
+transformers have in common, since a model may run in an environment of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+from kairos_lib.errors import KairosError
+from kairos_lib.settings import Model
+from kairos_lib.vlm.adapter import Adapter, Generated, OutOfMemoryError, Prepared, Request
+
+
+class TransformersAdapter(Adapter):
+    """A model with a processor and `generate`."""
+
+    # Required of a family
+
+    model_class: ClassVar[str]
+    """Name in the `transformers` package."""
+
+    # Optional
+
+    processor_class: ClassVar[str] = "AutoProcessor"
+
+    def conversation(self, request: Request) -> list[dict[str, Any]]:
+        """One user's turn: the images, then the words."""
+        images = [{"type": "image"} for _ in request.images]
+        return [{"role": "user", "content": [*images, {"type": "text", "text": request.prompt}]}]
+
+    def __init__(self, settings: Model, weights: Path) -> None:
+        super().__init__(settings, weights)
+        self._model: Any = None
+        self._processor: Any = None
+
+    def load(self) -> None:
+        """Load processor and weights, quantised on the way where asked."""
+        import torch
+        import transformers
+
+        self._gpu = self.settings.device == "auto" and torch.cuda.is_available()
+        dtype = getattr(torch, self.settings.dtype)
+        self._dtype = dtype
+        path = str(self.weights)
+        try:
+            self._processor = getattr(transformers, self.processor_class).from_pretrained(path)
+            model = getattr(transformers, self.model_class).from_pretrained(
+                path,
+                dtype=dtype,
+                attn_implementation=self.settings.attention,
+                quantization_config=self._quantisation(dtype),
+                device_map="auto" if self._gpu else {"": "cpu"},
+                use_safetensors=True,
+            )
+        except (OSError, ValueError, ImportError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise KairosError(f"cannot load {self.settings.name} from {path}: {reason}") from error
+        # Batches of unequal prompts must end at the same place, where writing begins.
+        self._processor.tokenizer.padding_side = "left"
+        if self._processor.tokenizer.pad_token is None:
+            self._processor.tokenizer.pad_token = self._processor.tokenizer.eos_token
+        # Greedy and beam search use no sampling settings; a checkpoint's own would only warn.
+        for name in ("temperature", "top_p", "top_k"):
+            setattr(model.generation_config, name, None)
+        self._model = model.eval()
+
+    def _quantisation(self, dtype: Any) -> Any:
+        import transformers
+
+        config: Any = transformers.BitsAndBytesConfig
+        if self.settings.quantisation == "nf4":
+            return config(
+                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+            )
+        if self.settings.quantisation == "int8":
+            return config(load_in_8bit=True)
+        return None
+
+    def prepare(self, requests: list[Request]) -> Prepared:
+        """Apply the chat template and the processor."""
+        from PIL import Image
+
+        texts = [
+            self._processor.apply_chat_template(
+                self.conversation(request), add_generation_prompt=True
+            )
+            for request in requests
+        ]
+        inputs = self._processor(
+            images=[Image.fromarray(image) for request in requests for image in request.images],
+            text=texts,
+            padding=True,
+            return_tensors="pt",
+        )
+        visual = inputs["input_ids"] == self._model.config.image_token_id
+        return Prepared(
+            inputs=inputs.to(device=self._model.device, dtype=self._dtype),
+            prompt_tokens=tuple(inputs["attention_mask"].sum(dim=1).tolist()),
+            visual_tokens=tuple(visual.sum(dim=1).tolist()),
+        )
+
+    def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
+        """Run `generate` and tell prefill from decode by when the first scores are there."""
+        import torch
+        from transformers import LogitsProcessorList
+
+        settings = self.settings.generation
+        limit = max_new_tokens or settings.max_new_tokens
+        first_scores = _FirstScores(self.synchronise)
+        self.synchronise()
+        started = time.perf_counter()
+        try:
+            with torch.inference_mode():
+                output = self._model.generate(
+                    **prepared.inputs,
+                    max_new_tokens=limit,
+                    min_length=settings.min_length,
+                    num_beams=settings.num_beams,
+                    do_sample=False,
+                    use_cache=True,
+                    pad_token_id=self._processor.tokenizer.pad_token_id,
+                    logits_processor=LogitsProcessorList([first_scores]),
+                )
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemoryError(str(error).splitlines()[0]) from error
+        self.synchronise()
+        ended = time.perf_counter()
+        written = output[:, prepared.inputs["input_ids"].shape[1] :]
+        counts, truncated = self._count(written, limit)
+        texts = self._processor.batch_decode(written, skip_special_tokens=True)
+        return Generated(
+            texts=tuple(text.strip() for text in texts),
+            new_tokens=counts,
+            truncated=truncated,
+            prefill_s=first_scores.at - started,
+            decode_s=ended - first_scores.at,
+        )
+
+    def _count(self, written: Any, limit: int) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+        """Tokens of each row up to and with its end, and whether the limit cut it off."""
+        end = self._model.generation_config.eos_token_id
+        ends = set(end if isinstance(end, list) else [end])
+        counts, truncated = [], []
+        for row in written.tolist():
+            stop = next((i for i, token in enumerate(row, start=1) if token in ends), None)
+            counts.append(stop or len(row))
+            truncated.append(stop is None and len(row) >= limit)
+        return tuple(counts), tuple(truncated)
+
+    def synchronise(self) -> None:
+        """Wait for the GPU, where one is used."""
+        if self._gpu:
+            import torch
+
+            torch.cuda.synchronize()
+
+    def reset_memory_peaks(self) -> None:
+        """Forget the allocator's peaks so far."""
+        if self._gpu:
+            import torch
+
+            torch.cuda.reset_peak_memory_stats()
+
+    def parameters_millions(self) -> float:
+        """As transformers counts them, packed 4-bit weights counted in full."""
+        return float(self._model.num_parameters()) / 1e6
+
+
+class _FirstScores:
+    """A logits processor that changes nothing and notes when it is first called."""
+
+    def __init__(self, synchronise: Any) -> None:
+        self.at = 0.0
+        self._synchronise = synchronise
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        if not self.at:
+            self._synchronise()
+            self.at = time.perf_counter()
+        return scores
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that the device, or the machine, ran out of memory."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate" in text

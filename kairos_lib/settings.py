@@ -193,7 +193,7 @@ FOLDERS: dict[type[Settings], str] = {
 }
 
 
-def names(project: Project, kind: type[Parameters]) -> list[str]:
+def names(project: Project, kind: type[Settings]) -> list[str]:
     """The names that exist of a kind of parameter file."""
     return sorted(path.stem for path in (project.parameters / FOLDERS[kind]).glob("*.yaml"))
 

@@ -102,7 +102,11 @@ def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
         "time_s": time.monotonic(),
         "ram_mib": ram_bytes / 2**20,
         "cpu_s": cpu_s,
-        "system_cpu_s": busy.user + busy.system - own_times.user - own_times.system,
+        "system_cpu_s": busy.user
+        + getattr(busy, "nice", 0.0)
+        + busy.system
+        - own_times.user
+        - own_times.system,
         "vram_mib": _vram_mib({member.pid for member in tree}, nvml),
     }
 

@@ -86,16 +86,23 @@ class Analyzer(Stage):
         self._batch = []
 
 
-def load(path: str) -> Any:
-    """Load a YOLO checkpoint offline, refusing any that would run code of its own."""
-    # Read when ultralytics is imported: without them it looks up hosts, reports use, and installs
-    # packages by itself.
+def set_up_ultralytics() -> None:
+    """Keep ultralytics offline and away from the user's files, before it is first imported.
+
+    Without this it looks up hosts, reports use, installs packages by itself, and runs what a
+    checkpoint tells it to.
+    """
     os.environ["YOLO_OFFLINE"] = "1"
     os.environ["YOLO_AUTOINSTALL"] = "0"
     os.environ["ULTRALYTICS_SAFE_LOAD"] = "1"
     settings = downloads() / "ultralytics"
     settings.mkdir(parents=True, exist_ok=True)
     os.environ["YOLO_CONFIG_DIR"] = str(settings)
+
+
+def load(path: str) -> Any:
+    """Load a YOLO checkpoint, refusing any that would run code of its own."""
+    set_up_ultralytics()
     from ultralytics.models.yolo.model import YOLO
 
     return YOLO(path)

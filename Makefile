@@ -1,0 +1,80 @@
+# Each target is one line on top of the `kairos` command, which checks what it is given.
+# What it is given travels in the environment, so that no shell ever reads the name of a file.
+.DEFAULT_GOAL := help
+export KAIROS_MODEL := $(value MODEL)
+export KAIROS_VIDEO := $(value VIDEO)
+export KAIROS_SUITE := $(value SUITE)
+export KAIROS_BASE := $(value BASE)
+export KAIROS_REPEATS := $(value REPEATS)
+export KAIROS_FRESH := $(value FRESH)
+export KAIROS_DRY_RUN := $(value DRY_RUN)
+export KAIROS_DEBUG := $(value DEBUG)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Made last, so that an install that was cut short is done again.
+INSTALLED := $(VENV)/.installed
+names = $(sort $(basename $(notdir $(wildcard parameters/$(1)/*.yaml))))
+
+.PHONY: help install demo bench plan report fetch lab test lint lock clean clean-all
+
+help: ## This list
+	@echo 'make TARGET [NAME=value ...]'; echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@echo; echo 'models:       $(call names,models)'
+	@echo 'videos:       $(call names,videos), or the path of any file'
+	@echo 'suites:       $(call names,suites)'
+	@echo 'base profiles: $(call names,base)'
+
+install: $(INSTALLED) ## Create .venv with the pinned packages
+
+demo: $(INSTALLED) ## Run the demo suite offline and write reports/demo/index.html
+	@KAIROS_SUITE=demo KAIROS_MODEL= KAIROS_VIDEO= $(BIN)/kairos bench
+
+bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=1 BASE=..
+	@$(BIN)/kairos bench
+
+plan: $(INSTALLED) ## Same choices as bench: say what would run, and start nothing
+	@KAIROS_DRY_RUN=1 $(BIN)/kairos bench
+
+report: $(INSTALLED) ## SUITE=..: write a report again from the runs there are
+	@$(BIN)/kairos report
+
+fetch: $(INSTALLED) ## MODEL=..: download its weights and those of its base profile
+	@$(BIN)/kairos fetch
+
+lab: $(INSTALLED) ## Open the notebooks in JupyterLab
+	@$(BIN)/kairos lab
+
+test: lint ## Lint, types and tests
+	@$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## Format, lint and types only
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+lock: $(INSTALLED) ## Pin requirements.txt anew from pyproject.toml
+	$(VENV)/.uv/bin/uv pip compile --universal --no-emit-index-url --python-version 3.11 \
+		--extra dev --upgrade --quiet --custom-compile-command 'make lock' \
+		pyproject.toml -o requirements.txt
+
+clean: $(INSTALLED) ## Remove reports and results that were set aside
+	@$(BIN)/kairos clean
+
+clean-all: $(INSTALLED) ## Remove reports and all runs as well
+	@$(BIN)/kairos clean --all
+
+# uv lives inside .venv: nothing on the machine is changed. Without compiled bytecode, importing
+# torch and transformers costs three times the time in every kernel.
+$(INSTALLED): requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ echo 'make: Python 3.11 or newer with venv is needed: set PYTHON=' >&2; exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ rm -rf $(VENV); echo 'make: Python 3.11 or newer is needed: set PYTHON=' >&2; exit 1; }
+	@test -x $(VENV)/.uv/bin/uv || { $(PYTHON) -m venv $(VENV)/.uv && \
+		$(VENV)/.uv/bin/pip install --quiet --disable-pip-version-check uv; }
+	@$(VENV)/.uv/bin/uv pip sync --quiet --python $(BIN)/python --compile-bytecode requirements.txt
+	@$(VENV)/.uv/bin/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@

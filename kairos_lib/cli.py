@@ -1,0 +1,215 @@
+"""The `kairos` command: chooses parameters and runs notebooks. Every make target calls it.
+
+Options are read from the environment as well (`KAIROS_MODEL`, ...): that is how make hands them
+over, so that no shell ever reads a file's name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from kairos_lib import __version__
+from kairos_lib.errors import KairosError
+from kairos_lib.project import Project
+
+
+class Group(click.Group):
+    """Commands whose errors are one line."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; an error that a user can put right needs no traceback."""
+        try:
+            return super().invoke(context)
+        except KairosError as error:
+            if context.params.get("debug"):
+                raise
+            _stop(str(error), 2)
+        except KeyboardInterrupt:
+            _stop("stopped: run the same command to go on where it stopped", 130)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    click.echo(f"kairos: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kairos")
+@click.option("--debug", is_flag=True, envvar="KAIROS_DEBUG", help="Show tracebacks.")
+def main(debug: bool) -> None:
+    """Benchmark vision-language models over your own videos."""
+    # A scheduler's and a closed terminal's way to stop a bench ends it as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+
+
+def _flag(context: click.Context, parameter: click.Parameter, value: str | None) -> bool:
+    """`FRESH=1` switches on; empty and 0 do not."""
+    return value not in (None, "", "0", "false", "no")
+
+
+fresh_option = click.option(
+    "--fresh",
+    envvar="KAIROS_FRESH",
+    is_flag=False,
+    flag_value="1",
+    callback=_flag,
+    help="Run again what is done already; the old results are set aside.",
+)
+suite_option = click.option("--suite", envvar="KAIROS_SUITE", help="Name of a suite.")
+
+
+@main.command()
+@click.option("--model", envvar="KAIROS_MODEL", help="Model name; several with commas.")
+@click.option("--video", envvar="KAIROS_VIDEO", help="Video name or path; several with commas.")
+@suite_option
+@click.option("--base", envvar="KAIROS_BASE", help="Base profile.")
+@click.option("--repeats", envvar="KAIROS_REPEATS", type=str, help="Rounds, each in fresh kernels.")
+@fresh_option
+@click.option(
+    "--dry-run",
+    envvar="KAIROS_DRY_RUN",
+    is_flag=False,
+    flag_value="1",
+    callback=_flag,
+    help="Print the plan and start nothing.",
+)
+def bench(
+    model: str | None,
+    video: str | None,
+    suite: str | None,
+    base: str | None,
+    repeats: str | None,
+    fresh: bool,
+    dry_run: bool,
+) -> None:
+    """Run a suite, or MODEL on VIDEO, and write the report."""
+    from rich.console import Console
+
+    from kairos_lib import bench as benches
+    from kairos_lib.display import display, plan_table
+
+    project = Project.find()
+    console = Console()
+    chosen = benches.suite_of(project, suite, model, video, base)
+    if repeats:
+        if not repeats.isdecimal() or int(repeats) < 1:
+            raise KairosError(f"REPEATS must be a whole number of 1 or more, not '{repeats}'")
+        chosen = chosen.model_copy(update={"repeats": int(repeats)})
+    planned = benches.plan(project, chosen, fresh)
+    if dry_run:
+        console.print(plan_table(project, planned), soft_wrap=not console.is_terminal)
+        return
+    with display(console) as shown:
+        failed = benches.carry_out(project, planned, shown)
+        index = benches.analyse(project, chosen.name, shown)
+    steps = len(planned.bases) + len(planned.vlms)
+    if failed:
+        click.echo(f"{failed} of {steps} notebooks failed; the report shows them: {index}")
+        sys.exit(1)
+    click.echo(f"report: {index}")
+
+
+@main.command()
+@suite_option
+@fresh_option
+def report(suite: str | None, fresh: bool) -> None:
+    """Write a suite's report again from the runs there are."""
+    from rich.console import Console
+
+    from kairos_lib import bench as benches
+    from kairos_lib.display import display
+
+    project = Project.find()
+    name = suite or "demo"
+    if not (project.runs / "suites" / f"{name}.json").is_file():
+        known = sorted(path.stem for path in (project.runs / "suites").glob("*.json"))
+        raise KairosError(
+            f"no runs of a suite '{name}' (known: {', '.join(known) or 'none'}): "
+            f"run `make bench SUITE={name}` first"
+        )
+    with display(Console()) as shown:
+        index = benches.analyse(project, name, shown, fresh)
+    click.echo(f"report: {index}")
+
+
+@main.command()
+@click.option("--model", envvar="KAIROS_MODEL", help="Model name.")
+@click.option("--base", envvar="KAIROS_BASE", help="Base profile; the model's own by default.")
+def fetch(model: str | None, base: str | None) -> None:
+    """Download the weights of a model and of its base processing."""
+    from kairos_lib import settings, weights
+    from kairos_lib.stages.graph import order
+
+    project = Project.find()
+    if not model and not base:
+        known = settings.names(project, settings.Model)
+        raise KairosError(f"MODEL is not given: name one of {', '.join(known)}")
+    wanted: list[settings.Weights | None] = []
+    if model:
+        chosen = settings.load(project, settings.Model, model)
+        wanted.append(chosen.weights)
+        base = base or chosen.base
+    profile = settings.load(project, settings.Base, str(base))
+    wanted += [s.weights(profile) for s in order(profile.stages) if s.needs_weights]
+    for one in wanted:
+        if one is None or one.source in ("nano", "path"):
+            continue
+        found = weights.find(project, one)
+        if found.path is not None:
+            click.echo(f"here already: {one.id}")
+            continue
+        click.echo(f"fetching {one.id}")
+        click.echo(f"fetched: {weights.fetch(one)}")
+    click.echo("all weights that a hub has are on this machine")
+
+
+@main.command(name="list")
+def list_() -> None:
+    """List the models, videos, base profiles and suites that exist."""
+    from kairos_lib import settings
+
+    project = Project.find()
+    for kind in (settings.Model, settings.Video, settings.Base, settings.Suite):
+        known = settings.names(project, kind)
+        click.echo(f"{settings.FOLDERS[kind] + ':':9}{', '.join(known)}")
+
+
+@main.command()
+def lab() -> None:
+    """Open the notebooks in JupyterLab."""
+    project = Project.find()
+    # Replaces this process, so that Ctrl-C and the terminal are JupyterLab's own.
+    arguments = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={project.root}"]
+    os.chdir(project.root)
+    os.execv(sys.executable, [*arguments, "--LabApp.default_url=/lab/tree/notebooks"])
+
+
+@main.command()
+@click.option("--all", "everything", is_flag=True, help="Also the runs: all that was computed.")
+def clean(everything: bool) -> None:
+    """Remove reports and what was set aside; with --all the runs as well."""
+    project = Project.find()
+    doomed: list[Path] = [path for path in project.reports.glob("*") if path.name != "README.md"]
+    if everything:
+        doomed += [path for path in project.runs.glob("*") if path.name != "README.md"]
+    else:
+        doomed += list(project.runs.glob("**/*.superseded-*"))
+        doomed.append(project.runs / "analysis")
+    for path in doomed:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    click.echo(f"removed {len(doomed)} files and folders")

@@ -1,0 +1,145 @@
+"""What a bench shows on the terminal: one live display, or plain lines where there is none."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as EtaColumn
+from rich.table import Table
+
+from kairos_lib import records
+from kairos_lib.bench import Plan, Step
+from kairos_lib.project import Project
+
+PLAIN_LINE_EVERY_S = 10.0
+
+
+class LiveDisplay:
+    """A line that moves for the notebook that runs, a line that stays for each that has ended."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = Progress(
+            TextColumn("[bold]{task.fields[place]}"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("[cyan]{task.fields[step]}"),
+            TimeElapsedColumn(),
+            TextColumn("[dim]left"),
+            EtaColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bars.add_task("", total=None, visible=False, place="", step="")
+        self._step = ""
+
+    def __enter__(self) -> LiveDisplay:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def begin(self, number: int, total: int, label: str) -> None:
+        """A notebook starts."""
+        self._place = f"{number}/{total}"
+        self._step = ""
+        self._bars.reset(
+            self._task,
+            description=escape(label),
+            total=None,
+            visible=True,
+            place=self._place,
+            step="starting",
+        )
+
+    def update(self, progress: records.Progress) -> None:
+        """It got further; the time left is that of the step it is in."""
+        if progress.step != self._step:
+            self._step = progress.step
+            self._bars.reset(self._task, total=progress.total, completed=0, step=progress.step)
+        self._bars.update(self._task, total=progress.total, completed=progress.done)
+
+    def end(self, label: str, status: records.Status) -> None:
+        """It ended."""
+        self._bars.update(self._task, visible=False)
+        self._console.print(ending(f"{self._place} {label}", status), highlight=False)
+
+
+class PlainDisplay:
+    """Lines, for a log file or a pipe."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last_s = 0.0
+        self._last_step = ""
+
+    def __enter__(self) -> PlainDisplay:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def begin(self, number: int, total: int, label: str) -> None:
+        """A notebook starts."""
+        self._place = f"{number}/{total}"
+        self._last_step = ""
+        self._print(f"{self._place} {label} starts")
+
+    def update(self, progress: records.Progress) -> None:
+        """It got further: a line at each step, and every ten seconds within one."""
+        now_s = time.monotonic()
+        if progress.step == self._last_step and now_s - self._last_s < PLAIN_LINE_EVERY_S:
+            return
+        self._last_step, self._last_s = progress.step, now_s
+        self._print(f"{self._place}   {progress.step} {progress.done}/{progress.total}")
+
+    def end(self, label: str, status: records.Status) -> None:
+        """It ended."""
+        self._print(ending(f"{self._place} {label}", status))
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def display(console: Console) -> LiveDisplay | PlainDisplay:
+    """The one that suits where the output goes."""
+    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
+
+
+def ending(label: str, status: records.Status) -> str:
+    """One line on how a notebook ended."""
+    if status.state == "done":
+        return f"[green]done[/]   {escape(label)} · {status.time_s:.1f} s"
+    return f"[red]failed[/] {escape(label)} · {status.reason}: {escape(status.message)}"
+
+
+def plan_table(project: Project, planned: Plan) -> Table:
+    """What a bench would do, one row a notebook."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("", "notebook", "why", "weights", "run folder"):
+        table.add_column(heading, overflow="fold")
+    for step in [*planned.bases, *planned.vlms]:
+        table.add_row(*_row(project, step))
+    return table
+
+
+def _row(project: Project, step: Step) -> tuple[str, ...]:
+    state = "[dim]cached[/]" if step.cached else "[bold]run[/]"
+    folder = escape(project.relative(step.job.run.folder))
+    return state, escape(step.label), escape(step.why), escape(step.weights), folder

@@ -1,0 +1,138 @@
+"""Runs one notebook in a process of its own, and sees it to its end.
+
+Knows nothing of what notebooks do: a job names one, its parameters and the run folder it writes
+to. The caller imports no torch; the kernel does.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from kairos_lib.errors import KairosError
+from kairos_lib.processes import TOKEN, kill_marked
+from kairos_lib.project import Project
+from kairos_lib.records import Progress, Reason, Status
+from kairos_lib.runs import Run, read_record, utc_now, write_json, write_record
+
+POLL_S = 0.2
+FOLDER = "KAIROS_NOTEBOOK_FOLDER"
+"""Environment variable that tells a notebook where its executed copy will lie."""
+# A measurement must not wait for a network that happens to be there.
+KERNEL_ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+Watcher = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to be run."""
+
+    notebook: Path
+    run: Run
+    parameters: dict[str, Any]
+    kernel: str
+    timeout_s: float
+
+
+def run_notebook(project: Project, job: Job, watch: Watcher) -> Status:
+    """Run a notebook and wait for it.
+
+    Args:
+        project: The checkout.
+        job: What to run.
+        watch: Told how far the notebook is, a few times a second.
+
+    Returns:
+        How it ended, as `status.json` in the run's folder says.
+
+    Raises:
+        KairosError: Another process is running the same job.
+        KeyboardInterrupt: The user stopped it; its status says so.
+    """
+    job.run.create()
+    lock = FileLock(job.run.file(".runner.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise KairosError(
+            f"another bench is working on {project.relative(job.run.folder)}: wait for it to end"
+        ) from None
+    with lock:
+        return _supervise(project, job, watch)
+
+
+def _supervise(project: Project, job: Job, watch: Watcher) -> Status:
+    for name in ("status.json", "progress.json"):
+        job.run.file(name).unlink(missing_ok=True)
+    write_json(
+        job.run.file("job.json"),
+        {
+            "notebook": str(job.notebook),
+            "parameters": job.parameters,
+            "kernel": job.kernel,
+        },
+    )
+    token = uuid.uuid4().hex
+    started_at, started = utc_now(), time.monotonic()
+    reason: Reason = "interrupted"
+    message = "its runner was stopped: run the same command to go on where it stopped"
+    with job.run.file("runner.log").open("ab") as log:
+        runner = subprocess.Popen(
+            [sys.executable, "-m", "kairos_lib.runner", str(job.run.file("job.json"))],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={
+                **os.environ,
+                **KERNEL_ENVIRONMENT,
+                TOKEN: token,
+                FOLDER: str(job.run.folder.resolve()),
+                "KAIROS_ROOT": str(project.root),
+            },
+        )
+    try:
+        while runner.poll() is None:
+            progress = read_record(job.run.file("progress.json"), Progress)
+            if progress is not None:
+                watch(progress)
+            if time.monotonic() - started > job.timeout_s:
+                reason = "timeout"
+                message = f"it took longer than {job.timeout_s:.0f} s: raise its timeout_s"
+                break
+            time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        message = "stopped by the user: run the same command to go on where it stopped"
+        raise
+    finally:
+        kill_marked(token)
+        runner.wait()
+        assert runner.stdin is not None
+        runner.stdin.close()
+        status = job.run.status()
+        if status is None:
+            status = Status(
+                state="failed",
+                reason=reason,
+                message=message,
+                started_at=started_at,
+                ended_at=utc_now(),
+                time_s=time.monotonic() - started,
+            )
+            write_record(job.run.file("status.json"), status)
+    return status

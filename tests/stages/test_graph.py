@@ -1,0 +1,161 @@
+"""All four stages on tiny checkpoints of the true formats."""
+
+from pathlib import Path
+
+import pytest
+from checkpoints import tiny_ast, tiny_whisper, tiny_yolo
+from clips import COLOURS, write_clip
+from conftest import write_parameters
+
+from kairos_lib.errors import KairosError
+from kairos_lib.project import Project
+from kairos_lib.records import BaseResult, Detection, Record, Segment, SoundEvent, Span, StageReport
+from kairos_lib.runs import Journal
+from kairos_lib.stages import stage
+from kairos_lib.stages.graph import order
+from kairos_lib.stages.session import BaseSession
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stages")
+    tiny_ast(folder / "ast")
+    tiny_yolo(folder / "yolo.pt")
+    tiny_whisper(folder / "whisper", folder / "scratch")
+    return folder
+
+
+@pytest.fixture
+def everything(project: Project, checkpoints: Path) -> Project:
+    """A profile with all four stages; the detector's threshold lets untrained guesses through."""
+
+    def weights(name: str) -> dict[str, str]:
+        return {"source": "path", "id": str(checkpoints / name)}
+
+    write_parameters(
+        project,
+        "base",
+        "all",
+        {
+            "title": "All",
+            "speech": {"weights": weights("whisper"), "language": "en"},
+            "sounds": {"weights": weights("ast"), "min_score": 0.0, "top_k": 2},
+            "objects": {"weights": weights("yolo.pt"), "min_score": 0.001, "image_px": 160},
+        },
+    )
+    return project
+
+
+def process(video: Path) -> BaseSession:
+    session = BaseSession.open(str(video), "all")
+    session.process()
+    return session
+
+
+def states(session: BaseSession) -> dict[str, str]:
+    result = session.run.result(BaseResult)
+    assert result is not None
+    return {report.name: report.state for report in result.stages}
+
+
+def read(session: BaseSession, name: str, kind: type[Record]) -> list[Record]:
+    return list(Journal(session.run.file(f"{name}.jsonl"), kind))
+
+
+def test_all_stages_run_on_a_video_with_sound(everything: Project, clip: Path) -> None:
+    session = process(clip)
+    assert set(states(session).values()) == {"done"}
+    sounds = read(session, "sounds", SoundEvent)
+    assert [s.scene for s in sounds] == [n for n in range(12) for _ in range(2)]
+    assert len(list((session.run.folder / "audio").iterdir())) == 12
+    for found in read(session, "objects", Detection):
+        assert found.label in {"circle", "square", "star"}
+        assert found.scene == int(found.time_s)
+        assert all(0 <= edge <= 1 for edge in found.box)
+
+
+def test_a_silent_film_skips_what_listens(everything: Project, tmp_path: Path) -> None:
+    session = process(write_clip(tmp_path / "silent.mp4", COLOURS[:2], tone=False))
+    assert states(session) == {
+        "scenes": "done",
+        "audio": "skipped",
+        "vad": "skipped",
+        "speech": "skipped",
+        "sounds": "skipped",
+        "objects": "done",
+    }
+
+
+def test_speech_is_transcribed_only_where_there_is_a_voice(everything: Project, clip: Path) -> None:
+    session = process(clip)
+    spans = read(session, "vad", Span)
+    for segment in read(session, "speech", Segment):
+        assert any(s.start_s - 0.1 <= segment.start_s <= s.end_s for s in spans)
+
+
+def test_a_stage_without_its_weights_is_skipped_and_says_so(project: Project, clip: Path) -> None:
+    absent = {"weights": {"source": "path", "id": "nowhere.pt"}}
+    stages = ["objects"]
+    write_parameters(project, "base", "all", {"title": "A", "stages": stages, "objects": absent})
+    session = process(clip)
+    result = session.run.result(BaseResult)
+    assert result is not None
+    (report,) = [r for r in result.stages if r.name == "objects"]
+    assert (report.state, report.reason) == ("skipped", "there are no weights at nowhere.pt")
+
+
+def test_weights_that_arrive_later_make_a_new_run(project: Project, clip: Path) -> None:
+    absent = {"weights": {"source": "path", "id": "late.pt"}}
+    write_parameters(
+        project, "base", "all", {"title": "A", "stages": ["objects"], "objects": absent}
+    )
+    before = BaseSession.open(str(clip), "all").run.key
+    tiny_yolo(project.root / "late.pt")
+    assert BaseSession.open(str(clip), "all").run.key != before
+
+
+def test_a_failing_stage_does_not_lose_the_others_work_and_is_tried_again(
+    project: Project, clip: Path
+) -> None:
+    """A checkpoint that is not one, of which the stage finds out while frames go by."""
+    broken = project.root / "broken.pt"
+    broken.write_bytes(b"not a checkpoint")
+    objects = {"weights": {"source": "path", "id": "broken.pt"}, "batch_size": 1}
+    write_parameters(
+        project, "base", "all", {"title": "A", "stages": ["objects"], "objects": objects}
+    )
+    session = BaseSession.open(str(clip), "all")
+    with pytest.raises(KairosError, match=r"objects failed: .*other stages' results are kept"):
+        session.process()
+    assert session.run.result(BaseResult) is None
+    report = StageReport.model_validate_json(session.run.file("scenes.json").read_bytes())
+    assert (report.state, report.records) == ("done", 12)
+    before = session.run.file("scenes.jsonl").stat().st_mtime_ns
+    with pytest.raises(KairosError, match="objects failed"):
+        BaseSession.open(str(clip), "all").process()
+    assert session.run.file("scenes.jsonl").stat().st_mtime_ns == before
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(project: Project, tmp_path: Path) -> None:
+    import torch
+
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({"model": Evil()}, tmp_path / "evil.pt")
+    from kairos_lib.stages.objects import load
+
+    with pytest.raises(Exception, match="outside the supported Ultralytics checkpoint"):
+        load(str(tmp_path / "evil.pt"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_a_stage_needs_runs_before_it() -> None:
+    names = [s.name for s in order(("sounds",))]
+    assert names == ["scenes", "audio", "vad", "sounds"]
+
+
+def test_an_unknown_stage_is_answered_with_the_nearest() -> None:
+    with pytest.raises(KairosError, match="did you mean 'objects'"):
+        stage.find("object")

@@ -1,0 +1,129 @@
+"""A model's run by hand, as in JupyterLab: the same files, without a runner."""
+
+from pathlib import Path
+
+import pytest
+from conftest import tiny_model, write_parameters
+
+from kairos_lib.errors import KairosError
+from kairos_lib.project import Project
+from kairos_lib.records import FusedScene, VlmResult
+from kairos_lib.runs import Journal
+from kairos_lib.stages.session import BaseSession
+from kairos_lib.vlm.session import VlmSession
+
+
+def run_all(session: VlmSession) -> VlmResult:
+    session.load()
+    session.single_stream()
+    session.offline()
+    session.finish()
+    result = session.result
+    assert result is not None
+    return result
+
+
+@pytest.fixture
+def ready(small: Project) -> Project:
+    BaseSession.open("twelve", "plain").process()
+    return small
+
+
+def test_a_run_needs_its_base(small: Project) -> None:
+    with pytest.raises(KairosError, match=r"base processing of twelve is not done: run base.ipynb"):
+        VlmSession.open("tiny", "twelve", "plain")
+
+
+def test_a_run_captions_every_scene_and_sums_up(ready: Project) -> None:
+    session = VlmSession.open("tiny", "twelve", "plain")
+    result = run_all(session)
+    assert (result.scenes, result.offline.scenes, result.single_stream.scenes) == (12, 12, 3)
+    assert result.offline.parts == result.single_stream.parts == 1
+    assert result.rtf == pytest.approx(result.offline.time_s / 12.0)
+    timing = result.single_stream.timing
+    parts_s = sum(value for name, value in timing.model_dump().items() if name != "total_s")
+    assert parts_s == pytest.approx(timing.total_s, rel=0.02)
+    assert result.single_stream.time_s == pytest.approx(timing.total_s, rel=0.02)
+
+
+def test_one_file_tells_all_that_is_known_of_each_scene(ready: Project) -> None:
+    session = VlmSession.open("tiny", "twelve", "plain")
+    run_all(session)
+    fused = list(Journal(session.run.file("fused.jsonl"), FusedScene))
+    assert [f.scene.index for f in fused] == list(range(12))
+    assert [f.scene.start_s for f in fused] == pytest.approx(range(12))
+    assert all(f.caption.text for f in fused)
+    assert [f.scene.index for f in fused if f.single_stream] == [0, 4, 8]
+    assert fused[0].prompt == "Describe the scene."
+
+
+def test_a_run_cut_short_goes_on_with_the_scenes_that_are_missing(ready: Project) -> None:
+    whole = VlmSession.open("tiny", "twelve", "plain", repeat=1)
+    run_all(whole)
+    cut = VlmSession.open("tiny", "twelve", "plain", repeat=2)
+    cut.load()
+    cut.single_stream()
+    cut.offline()
+    # As a kill in the middle of a batch would leave it: 6 captions, the last one torn.
+    lines = cut.captions.path.read_bytes().splitlines(keepends=True)
+    cut.captions.path.write_bytes(b"".join(lines[:6])[:-9])
+    cut.batches.path.write_bytes(
+        b"".join(cut.batches.path.read_bytes().splitlines(keepends=True)[:2])
+    )
+    cut.lock.release()
+    resumed = VlmSession.open("tiny", "twelve", "plain", repeat=2)
+    result = run_all(resumed)
+    assert [c.scene for c in resumed.captions] == list(range(12))
+    assert [c.text for c in resumed.captions] == [c.text for c in whole.captions]
+    assert [b.scenes for b in resumed.batches] == [b.scenes for b in whole.batches]
+    assert result.offline.parts == 2
+    assert result.single_stream.parts == 1
+
+
+def test_the_time_of_a_resumed_run_is_the_sum_of_its_sittings(ready: Project) -> None:
+    session = VlmSession.open("tiny", "twelve", "plain")
+    session.load()
+    session.single_stream()
+    session.offline()
+    first = list(session.captions)
+    second = [c.model_copy(update={"part": "later", "elapsed_s": 5.0 + c.scene}) for c in first[8:]]
+    session.captions.write_all(iter([*first[:8], *second]))
+    session.finish()
+    result = session.result
+    assert result is not None
+    assert result.offline.time_s == pytest.approx(first[7].elapsed_s + 16.0)
+    assert result.offline.parts == 2
+
+
+def test_a_complete_run_is_shown_again_without_loading_anything(ready: Project) -> None:
+    first = run_all(VlmSession.open("tiny", "twelve", "plain"))
+    again = VlmSession.open("tiny", "twelve", "plain")
+    assert "complete" in again.load()
+    assert len(again.offline()) == 12
+    again.finish()
+    assert again.result == first
+
+
+def test_what_changes_the_captions_changes_the_key(ready: Project, llava_weights: Path) -> None:
+    keys = set()
+    for changes in (
+        {},
+        {"prompt": {"instruction": "Other words."}},
+        {"batch_size": 2},
+        {"quantisation": "nf4"},
+        {"generation": {"max_new_tokens": 9}},
+    ):
+        write_parameters(ready, "models", "tiny", tiny_model(llava_weights, **changes))
+        session = VlmSession.open("tiny", "twelve", "plain")
+        keys.add(session.run.key)
+        session.lock.release()
+    assert len(keys) == 5
+
+
+def test_weights_that_are_not_here_say_how_to_get_them(ready: Project) -> None:
+    absent = {"source": "hub", "id": "nobody/nothing"}
+    changes = {**tiny_model(Path("w")), "weights": absent}
+    write_parameters(ready, "models", "tiny", changes)
+    session = VlmSession.open("tiny", "twelve", "plain")
+    with pytest.raises(KairosError, match="run `make fetch MODEL=tiny`"):
+        session.load()

@@ -213,3 +213,7 @@ def clean(everything: bool) -> None:
         else:
             path.unlink(missing_ok=True)
     click.echo(f"removed {len(doomed)} files and folders")
+
+
+if __name__ == "__main__":
+    main()

@@ -61,7 +61,8 @@ def main(job_file: Path) -> int:
 
 
 def _end_with_parent(token: str) -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     kill_marked(token)
     os._exit(1)
 
@@ -87,6 +88,7 @@ def _execute(job: dict[str, Any], folder: Path) -> tuple[Reason | None, str]:
             EXECUTED,
             parameters=job["parameters"],
             kernel_name=job["kernel"],
+            language="python",
             cwd=str(source.parent),
             progress_bar=False,
             start_timeout=KERNEL_START_S,

@@ -1,0 +1,73 @@
+"""What is committed keeps the promises made about it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebooks_are_thin_and_carry_no_outputs(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert len(code) <= 12
+    assert all(len(cell.source.splitlines()) <= 5 for cell in code)
+    assert [c.metadata.get("tags") for c in code].count(["parameters"]) == 1
+    assert notebook.cells[0].cell_type == "markdown"
+
+
+def test_there_is_a_notebook_for_each_step() -> None:
+    assert {path.name for path in NOTEBOOKS} == {"base.ipynb", "vlm.ipynb", "analysis.ipynb"}
+
+
+def test_conda_users_get_the_same_pins() -> None:
+    environment = yaml.safe_load((CHECKOUT / "environment.yml").read_text())
+    pip = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
+    assert "-r requirements.txt" in pip
+
+
+def test_exactly_one_opencv_is_pinned() -> None:
+    pins = (CHECKOUT / "requirements.txt").read_text()
+    assert re.findall(r"^opencv[a-z-]*", pins, re.M) == ["opencv-python-headless"]
+
+
+def test_every_pin_is_exact_and_names_no_registry() -> None:
+    lines = (CHECKOUT / "requirements.txt").read_text().splitlines()
+    pins = [line for line in lines if line and not line.lstrip().startswith("#")]
+    assert all(re.match(r"[a-zA-Z0-9._\[\],-]+==\S+", pin) for pin in pins)
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["cli", "bench", "notebooks", "stages.session", "vlm.session", "report.session", "display"],
+)
+def test_the_orchestrator_imports_no_torch(module: str) -> None:
+    code = (
+        f"import kairos_lib.{module}, json, sys\n"
+        "heavy = {'torch', 'transformers', 'ultralytics', 'cv2', 'pandas', 'matplotlib'}\n"
+        "print(json.dumps(sorted(heavy & set(sys.modules))))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert json.loads(answer.stdout) == []
+
+
+def test_no_adapter_or_stage_imports_torch_before_it_is_used() -> None:
+    code = (
+        "import sys\n"
+        "from kairos_lib.stages import stage\n"
+        "from kairos_lib.vlm import adapter\n"
+        "assert [stage.find(name) for name in stage.names()]\n"
+        "assert [adapter.find_family(name) for name in adapter.families()]\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

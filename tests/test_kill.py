@@ -1,0 +1,130 @@
+"""Kill anything at any moment: the same command finishes the run, nothing missing or doubled."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import fill, make_project, tiny_model, write_parameters
+
+from kairos_lib.project import Project
+from kairos_lib.records import Caption, FusedScene, VlmResult
+from kairos_lib.runs import Journal, read_record
+
+COMMAND = [sys.executable, "-m", "kairos_lib.cli", "bench", "--suite", "one"]
+
+
+@pytest.fixture(scope="module")
+def based(
+    tmp_path_factory: pytest.TempPathFactory, clip: Path, llava_weights: Path
+) -> tuple[Project, list[str]]:
+    """A project that has been benched once, and its captions; slow enough to be killed midway."""
+    project = make_project(tmp_path_factory.mktemp("kill") / "project")
+    fill(project, clip, llava_weights)
+    slow = {"generation": {"max_new_tokens": 100}, "batch_size": 2}
+    write_parameters(project, "models", "tiny", tiny_model(llava_weights, **slow))
+    subprocess.run(COMMAND, cwd=project.root, check=True, capture_output=True)
+    (folder,) = (project.runs / "vlm" / "tiny" / "twelve").glob("*/r001")
+    texts = [caption.text for caption in Journal(folder / "captions.jsonl", Caption)]
+    shutil.rmtree(project.runs / "vlm")
+    shutil.rmtree(project.runs / "analysis")
+    return project, texts
+
+
+def members(project: Project) -> dict[str, list[psutil.Process]]:
+    """The processes of a project's bench by what they are."""
+    found: dict[str, list[psutil.Process]] = {"kernel": [], "runner": [], "other": []}
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("KAIROS_ROOT") != str(project.root):
+                continue
+            command = " ".join(process.cmdline())
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        kind = (
+            "kernel"
+            if "ipykernel" in command
+            else "runner"
+            if "kairos_lib.runner" in command
+            else "other"
+        )
+        found[kind].append(process)
+    return found
+
+
+def captions(project: Project) -> list[Caption]:
+    folders = list((project.runs / "vlm" / "tiny" / "twelve").glob("*/r001"))
+    return list(Journal(folders[0] / "captions.jsonl", Caption)) if folders else []
+
+
+@pytest.mark.parametrize("moment", ["loading", "captioning"])
+@pytest.mark.parametrize("victim", ["kernel", "runner", "orchestrator", "all"])
+def test_a_killed_bench_goes_on_where_it_stopped(
+    based: tuple[Project, list[str]], tmp_path: Path, victim: str, moment: str
+) -> None:
+    original, expected = based
+    shutil.copytree(original.root, tmp_path / "project")
+    project = Project(tmp_path / "project")
+    bench = subprocess.Popen(
+        COMMAND, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while True:
+        assert time.monotonic() < deadline
+        if moment == "loading" and members(project)["kernel"]:
+            break
+        if moment == "captioning" and len(captions(project)) >= 3:
+            break
+        time.sleep(0.02)
+    there = members(project)
+    if victim in ("orchestrator", "all"):
+        bench.kill()
+    for kind, processes in there.items():
+        if victim in (kind, "all"):
+            for process in processes:
+                process.kill()
+    output, _ = bench.communicate(timeout=60)
+    if victim in ("kernel", "runner"):
+        assert bench.returncode == 1
+        assert "run the same command to go on" in output
+
+    again = subprocess.run(
+        COMMAND, cwd=project.root, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    done = captions(project)
+    assert [caption.scene for caption in done] == list(range(12))
+    assert [caption.text for caption in done] == expected
+    (folder,) = (project.runs / "vlm" / "tiny" / "twelve").glob("*/r001")
+    fused = [f.scene.index for f in Journal(folder / "fused.jsonl", FusedScene)]
+    assert fused == list(range(12))
+    result = read_record(folder / "result.json", VlmResult)
+    assert result is not None
+    assert result.offline.parts == (2 if moment == "captioning" else 1)
+    left = members(project)
+    assert not any(left.values()), left
+
+
+def test_ctrl_c_ends_a_bench_with_one_line_and_leaves_no_process(
+    based: tuple[Project, list[str]], tmp_path: Path
+) -> None:
+    original, _ = based
+    shutil.copytree(original.root, tmp_path / "project")
+    project = Project(tmp_path / "project")
+    bench = subprocess.Popen(
+        COMMAND, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not members(project)["kernel"]:
+        time.sleep(0.05)
+    os.kill(bench.pid, signal.SIGINT)
+    _, errors = bench.communicate(timeout=60)
+    assert bench.returncode == 130
+    assert errors.splitlines() == [
+        "kairos: stopped: run the same command to go on where it stopped"
+    ]
+    assert not any(members(project).values())

@@ -31,8 +31,9 @@ NANO = Badge(
 )
 OUTSIDE = Badge(
     "nano model outside its world: captions mean nothing",
-    "The nano models know only the synthetic clips that ship with Kairos. Shown any other video "
-    "they still write sentences, but what those say is meaningless.",
+    "A nano model knows only the synthetic clips that ship with Kairos. Shown any other video it "
+    "still writes sentences, but what they say is meaningless, and its speed says nothing about "
+    "models of real size.",
     "bad",
 )
 DUMMY = Badge(
@@ -92,7 +93,7 @@ def of_captions(result: VlmResult) -> set[Badge]:
         return {DUMMY}
     if result.weights_source != "nano":
         return set()
-    return {NANO} if result.synthetic_video else {NANO, OUTSIDE}
+    return {NANO} if result.synthetic_video else {OUTSIDE}
 
 
 def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:

@@ -28,7 +28,7 @@ IMAGES = {
 # A tag's quoted values may hold a `>`.
 IMAGE_TAG = re.compile(r"""<img\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
 SOURCE = re.compile(r"""\b(src)\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
-SECOND_HEADING = re.compile(r'<h2\b[^>]*\bid="([^"]*)"[^>]*>(.*?)</h2>', re.DOTALL)
+SECOND_HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
 FIRST_HEADING = re.compile(r"<h1\b[^>]*>(.*?)</h1>", re.DOTALL)
 STYLE_OUTPUT = re.compile(r'<style class="kairos-style">.*?</style>', re.DOTALL)
 CONTENTS = "<!-- contents -->"
@@ -49,7 +49,8 @@ def export(project: Project, executed: Path, index: Path) -> None:
     """
     page = _page(executed)
     page = STYLE_OUTPUT.sub("", page)
-    page = page.replace(TITLE, _title(page), 1).replace(CONTENTS, _contents(page), 1)
+    page, contents = _with_contents(page)
+    page = page.replace(TITLE, _title(page), 1).replace(CONTENTS, contents, 1)
     pictures = _Pictures(project, executed.parent)
     page = IMAGE_TAG.sub(lambda tag: SOURCE.sub(pictures.inlined, tag[0], count=1), page)
     replace(index, page.encode())
@@ -86,13 +87,17 @@ def _title(page: str) -> str:
     return _text(heading[1]) if heading else "Kairos report"
 
 
-def _contents(page: str) -> str:
-    """A link to each section."""
-    links = [
-        f'<li><a href="#{anchor}">{_text(heading)}</a></li>'
-        for anchor, heading in SECOND_HEADING.findall(page)
-    ]
-    return f"<ol>{''.join(links)}</ol>" if links else ""
+def _with_contents(page: str) -> tuple[str, str]:
+    """Give each section's heading an id, and list links to them."""
+    links: list[str] = []
+
+    def anchored(heading: re.Match[str]) -> str:
+        anchor = f"section-{len(links) + 1}"
+        links.append(f'<li><a href="#{anchor}">{_text(heading[1])}</a></li>')
+        return f'<h2 id="{anchor}">{heading[1]}</h2>'
+
+    page = SECOND_HEADING.sub(anchored, page)
+    return page, f"<ol>{''.join(links)}</ol>" if links else ""
 
 
 def _text(markup: str) -> str:

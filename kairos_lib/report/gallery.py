@@ -13,7 +13,7 @@ from kairos_lib.records import Caption, Detection, FusedScene, Scene
 from kairos_lib.report import formats
 from kairos_lib.report.badges import BROKEN, Badge, of_captions, ordered
 from kairos_lib.report.html import Html, render
-from kairos_lib.report.suite import SuiteData, VlmRun
+from kairos_lib.report.suite import BaseRun, SuiteData, VlmRun
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.runs import Journal
 
@@ -29,6 +29,8 @@ class Picture:
     source: str
     """Relative to the notebook, as a URL."""
     description: str
+    shape: tuple[int, int] | None
+    """The video's width and height, so that the page does not jump while pictures load."""
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,8 @@ def _cards(
     suite: SuiteData, video: str, scenes: list[Scene], told: list[Pair], notebook_folder: Path
 ) -> tuple[SceneCard, ...]:
     base = suite.base(video)
-    title = suite.video_title(video)
     cards = {
-        scene.index: SceneCard(
-            scene,
-            _pictures(base.folder / "thumbnails", scene, title, notebook_folder) if base else (),
-        )
+        scene.index: SceneCard(scene, _pictures(base, scene, notebook_folder) if base else ())
         for scene in scenes
     }
     for pair in told:
@@ -180,15 +178,21 @@ def _counted(detections: Iterable[Detection]) -> list[str]:
     return [label if most[label] == 1 else f"{label} ×{most[label]}" for label in ranked]
 
 
-def _pictures(folder: Path, scene: Scene, title: str, notebook_folder: Path) -> tuple[Picture, ...]:
+def _pictures(base: BaseRun, scene: Scene, notebook_folder: Path) -> tuple[Picture, ...]:
+    facts = base.result.facts if base.result else None
+    shape = None
+    if facts is not None:
+        turned = facts.rotation_deg % 180 != 0
+        shape = (facts.height, facts.width) if turned else (facts.width, facts.height)
     found = []
     times_s = (scene.start_s, scene.middle_s)
     for name, which, time_s in zip(scene.thumbnails, WHICH, times_s, strict=False):
         # Only a bare file name: the records might have been made elsewhere.
-        if (path := folder / Path(name).name).is_file():
+        if (path := base.folder / "thumbnails" / Path(name).name).is_file():
             relative = os.path.relpath(path, notebook_folder).replace(os.sep, "/")
-            where = f"Scene {scene.index + 1} of {title}, {which}"
-            found.append(Picture(quote(relative), f"{where}, at {formats.time_code(time_s)}"))
+            where = f"Scene {scene.index + 1} of {base.planned.title}, {which}"
+            told = f"{where}, at {formats.time_code(time_s)}"
+            found.append(Picture(quote(relative), told, shape))
     return tuple(found)
 
 

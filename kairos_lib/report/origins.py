@@ -5,10 +5,10 @@ from __future__ import annotations
 from kairos_lib.report import formats
 from kairos_lib.report.badges import pills
 from kairos_lib.report.formats import MISSING
-from kairos_lib.report.html import Html, joined
+from kairos_lib.report.html import Html, joined, render
 from kairos_lib.report.suite import Machine, Provenance, SuiteData
 from kairos_lib.report.summary import pairs
-from kairos_lib.report.tables import Column, parameters, table
+from kairos_lib.report.tables import MODEL, NOTES, Column, parameters, table
 
 IDENTITY_CHARACTERS = 12
 """Enough of a commit or a SHA-256 to tell it from any other."""
@@ -22,10 +22,10 @@ def origins(suite: SuiteData) -> Html | None:
 
 def _models(suite: SuiteData) -> Html | None:
     columns = (
-        Column("Model", number=False), Column("Weights", number=False),
+        MODEL, Column("Weights", number=False),
         Column("Identity", number=False), Column("Parameters"),
-        Column("Attention", number=False), Column("Device", number=False),
-        Column("Notes", number=False),
+        Column("Attention", number=False), Column("Device", number=False, wide=True),
+        NOTES,
     )  # fmt: skip
     rows: dict[tuple[str, ...], Html] = {}
     for pair in pairs(suite):
@@ -42,7 +42,8 @@ def _models(suite: SuiteData) -> Html | None:
 def _setups(suite: SuiteData) -> Html | None:
     """One row for each way in which runs were made, with how many were."""
     columns = (
-        Column("Processor", number=False), Column("Memory"), Column("GPU", number=False),
+        Column("Processor", number=False, wide=True), Column("Memory"),
+        Column("GPU", number=False, wide=True),
         Column("System", number=False), Column("Kairos", number=False),
         Column("Commit", number=False), Column("Python", number=False), Column("Runs"),
     )  # fmt: skip
@@ -63,15 +64,13 @@ def _setups(suite: SuiteData) -> Html | None:
 
 
 def _packages(suite: SuiteData) -> Html | None:
+    """Each package with its version; with all of them, where runs differ."""
     versions: dict[str, dict[str, None]] = {}
     for provenance in _provenances(suite):
         for package, version in provenance.packages.items():
             versions.setdefault(package, {})[version] = None
-    return table(
-        "Packages that results can depend on",
-        (Column("Package", number=False), Column("Version", number=False)),
-        ((package, ", ".join(found)) for package, found in versions.items()),
-    )
+    listed = [f"{package} {' / '.join(found)}" for package, found in versions.items()]
+    return render("packages", packages=listed) if listed else None
 
 
 def _provenances(suite: SuiteData) -> list[Provenance]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -21,7 +21,8 @@ class ModelGlance:
     """One model over the whole suite, in a few figures."""
 
     title: str
-    badges: tuple[Badge, ...]
+    badges: tuple[tuple[Badge, str], ...]
+    """Each with the part of the videos that it holds for, where that is not all."""
     rtf: float | None
     """Summed VLM time by summed length, over the videos with a time."""
     facts: tuple[str, ...]
@@ -132,8 +133,15 @@ def _glance(told: list[Pair], shown: tuple[VideoGallery, SceneCard] | None) -> M
         quote = captions[0] if captions else ""
     return ModelGlance(
         title=told[0].model_title,
-        badges=tuple(ordered(badge for pair in told for badge in pair.badges)),
+        badges=tuple(_spread(told)),
         rtf=vlm_time_s / length_s if length_s else None,
         facts=tuple(facts),
         quote=quote,
     )
+
+
+def _spread(told: list[Pair]) -> Iterator[tuple[Badge, str]]:
+    """Badges of a model, each with how many of its videos it is about."""
+    for badge in ordered(badge for pair in told for badge in pair.badges):
+        count = sum(badge in pair.badges for pair in told)
+        yield badge, "" if count == len(told) else f"{count} of {len(told)} videos"

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 INK = "#0a0b0c"
 """Stands for the page's text colour while a figure is drawn."""
 SERIES = (
-    "#3a78c9", "#d9822b", "#2f9e8f", "#a85cb5", "#8b9097", "#c2485c", "#7f9a2e", "#6d6fd0",
+    "#3a78c9", "#d9822b", "#2f9e8f", "#a85cb5", "#c2485c", "#7f9a2e", "#6d6fd0", "#b08a3e",
 )  # fmt: skip
-"""Mid tones, at least 3 to 1 against white as against near black; a page may set its own."""
+"""Mid tones, near 3 to 1 against white as against near black; a page may set its own."""
+GREY = "#8b9097"
+"""For what is left over."""
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "kairos",

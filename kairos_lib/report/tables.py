@@ -23,6 +23,8 @@ class Column:
     title: str
     number: bool = True
     explanation: str = ""
+    wide: bool = False
+    """Holds texts of several words, which must not be squeezed to one word a line."""
 
 
 def table(title: str, columns: Iterable[Column], rows: Iterable[tuple[Cell, ...]]) -> Html | None:
@@ -31,8 +33,10 @@ def table(title: str, columns: Iterable[Column], rows: Iterable[tuple[Cell, ...]
     return render("table", title=title, columns=list(columns), rows=listed) if listed else None
 
 
-MODEL = Column("Model", number=False)
-VIDEO = Column("Video", number=False)
+MODEL = Column("Model", number=False, wide=True)
+VIDEO = Column("Video", number=False, wide=True)
+NOTES = Column("Notes", number=False, wide=True)
+STATUS = Column("Status", number=False, wide=True)
 LENGTH = Column("Length")
 SCENES = Column("Scenes")
 
@@ -46,10 +50,10 @@ def end_to_end(suite: SuiteData) -> Html | None:
         SCENES,
         Column("VLM time", explanation="Wall time from the first frame to the last caption"),
         Column("RTF", explanation="Real-time factor: VLM time by length; below 1x keeps up"),
-        Column("Status", number=False),
+        STATUS,
     )
     return table(
-        "End to end, offline scenario",
+        "Offline scenario",
         columns,
         (
             (
@@ -95,7 +99,8 @@ def _status(pair: Pair) -> Html:
     return render("status", text=text, pills=pills(pair.badges))
 
 
-PARTS = ("Frames", "Preprocess", "Prefill", "Decode", "Other")
+OTHER = "Other"
+PARTS = ("Frames", "Preprocess", "Prefill", "Decode", OTHER)
 
 
 def parts_per_scene(scenario: ScenarioResult) -> tuple[float, ...]:
@@ -121,34 +126,39 @@ def decode_rate(scenario: ScenarioResult) -> float | None:
 
 def single_stream(suite: SuiteData) -> Html | None:
     """Each model over each video, one scene at a time."""
+    # Prefill is the time to first token, which has its column.
+    listed = [name for name in PARTS if name != "Prefill"]
     columns = (
         MODEL,
         VIDEO,
         Column("Scenes", explanation="Scenes in the sample"),
         Column("Per scene", explanation="Wall time per scene, nothing overlapped"),
-        Column("TTFT", explanation="Time to first token: prefill, mean per scene"),
+        Column("TTFT", explanation="Time to first token: the same as prefill, mean per scene"),
         Column("New tokens/s", explanation="New tokens per second of decoding"),
-        *(Column(name, explanation=f"{name}, mean per scene") for name in PARTS),
-        Column("Notes", number=False),
+        *(Column(name, explanation=f"{name}, mean per scene") for name in listed),
+        NOTES,
     )
 
     def row(pair: Pair) -> tuple[Cell, ...]:
-        def over_repeats(part: int) -> Measure | None:
-            return pair.measure("single-stream", lambda s: parts_per_scene(s)[part])
+        def part(name: str) -> str:
+            at = PARTS.index(name)
+            return _median(
+                pair.measure("single-stream", lambda s: parts_per_scene(s)[at]), formats.work
+            )
 
         return (
             pair.model_title,
             pair.title,
             f"{pair.results[0].single_stream.scenes:,}",
             measured(pair.measure("single-stream", seconds_per_scene), formats.work),
-            _median(over_repeats(PARTS.index("Prefill")), formats.work),
+            part("Prefill"),
             _median(pair.measure("single-stream", decode_rate), formats.rate),
-            *(_median(over_repeats(part), formats.work) for part in range(len(PARTS))),
+            *(part(name) for name in listed),
             pills(pair.badges),
         )
 
     measured_pairs = [pair for pair in pairs(suite) if pair.results]
-    return table("One scene at a time, single-stream scenario", columns, map(row, measured_pairs))
+    return table("Single-stream scenario", columns, map(row, measured_pairs))
 
 
 def _median(measure: Measure | None, written: formats.Writer) -> str:
@@ -165,7 +175,7 @@ def memory(suite: SuiteData) -> Html | None:
         Column("Peak VRAM", explanation="Device memory of those processes, as NVML counts it"),
         Column("Batch", explanation="Largest batch of scenes that fitted, offline"),
         Column("Loading", explanation="Time to load the weights; not part of the VLM time"),
-        Column("Notes", number=False),
+        NOTES,
     )
 
     def row(pair: Pair) -> tuple[Cell, ...]:
@@ -185,7 +195,7 @@ def memory(suite: SuiteData) -> Html | None:
             pills(pair.badges),
         )
 
-    return table("Memory", columns, (row(pair) for pair in pairs(suite) if pair.results))
+    return table("Peaks", columns, (row(pair) for pair in pairs(suite) if pair.results))
 
 
 def parameters(millions: float) -> str:
@@ -220,7 +230,7 @@ def stages(suite: SuiteData) -> Html | None:
         Column("Frames", explanation="Decoding and scaling, shared by all that look at frames"),
         *(Column(name.replace("_", " ").capitalize()) for name in names),
         Column("Total"),
-        Column("Status", number=False),
+        STATUS,
     )
 
     def row(base: BaseRun) -> tuple[Cell, ...]:
@@ -239,7 +249,7 @@ def stages(suite: SuiteData) -> Html | None:
             render("status", text=text, pills=pills(badges)),
         )
 
-    listed = table("Base processing, per video", columns, map(row, suite.bases))
+    listed = table("Time of each stage", columns, map(row, suite.bases))
     return joined(listed, _missing_stages(suite)) if listed else None
 
 
@@ -251,7 +261,7 @@ def _stage(report: StageReport | None) -> str:
 
 def _missing_stages(suite: SuiteData) -> Html | None:
     columns = (VIDEO, Column("Stage", number=False), Column("What", number=False),
-               Column("Why", number=False))  # fmt: skip
+               Column("Why", number=False, wide=True))  # fmt: skip
     return table(
         "Stages that did not run",
         columns,
@@ -267,8 +277,8 @@ def _missing_stages(suite: SuiteData) -> Html | None:
 def failures(suite: SuiteData) -> Html | None:
     """Every planned run without a result, and why; none where all went well."""
     columns = (
-        Column("Run", number=False), VIDEO, Column("Repeat"), Column("Captions kept"),
-        Column("Reason", number=False), Column("Message", number=False),
+        Column("Run", number=False, wide=True), VIDEO, Column("Repeat"), Column("Captions kept"),
+        Column("Reason", number=False), Column("Message", number=False, wide=True),
     )  # fmt: skip
     bases: list[tuple[Cell, ...]] = [
         (

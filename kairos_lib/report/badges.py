@@ -1,0 +1,148 @@
+"""Honest labels: what a reader must know before trusting a number or a caption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from kairos_lib.records import VlmResult
+from kairos_lib.report.html import Html, render
+from kairos_lib.report.suite import BaseRun, SuiteData, VlmRun
+
+SHARED_ABOVE_CORES = 0.5
+"""Cores that other processes kept busy on average; less is what any idle system does."""
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A label of a few words, and what it means."""
+
+    text: str
+    explanation: str
+    tone: Literal["note", "warning", "bad"]
+
+
+NANO = Badge(
+    "nano weights",
+    "A very small model that ships with Kairos. It knows only its own synthetic world; its speed "
+    "says nothing about models of real size.",
+    "note",
+)
+OUTSIDE = Badge(
+    "nano model outside its world: captions mean nothing",
+    "A nano model knows only the synthetic clips that ship with Kairos. Shown any other video it "
+    "still writes sentences, but what they say is meaningless, and its speed says nothing about "
+    "models of real size.",
+    "bad",
+)
+DUMMY = Badge(
+    "dummy weights: captions are noise",
+    "The model has its full size but random weights. Its speed and memory are real; its captions "
+    "are noise.",
+    "bad",
+)
+SYNTHETIC = Badge(
+    "synthetic video",
+    "The video was drawn by a program. Results on it say nothing about real footage.",
+    "note",
+)
+PARTIAL = Badge(
+    "partial",
+    "Some scenes have no caption, so the numbers cover only a part of the video.",
+    "warning",
+)
+RESUMED = Badge(
+    "resumed",
+    "The run was interrupted and went on later. Its time is the sum of its parts and is kept out "
+    "of medians and ranges.",
+    "warning",
+)
+FAILED = Badge("failed", "The run failed; the reason is listed with the failed runs.", "bad")
+UNFINISHED = Badge(
+    "unfinished", "The run was cut short, or was still going on when this was written.", "warning"
+)
+NOT_RUN = Badge("not run", "The run was planned but never started; the reason is listed.", "bad")
+SHARED = Badge(
+    "shared machine",
+    f"Other processes kept more than {SHARED_ABOVE_CORES} processor cores busy meanwhile, which "
+    "can make a time longer.",
+    "warning",
+)
+OTHER_MACHINE = Badge(
+    "other machine",
+    "Made on another machine than most of this suite: its times cannot be compared with the rest.",
+    "warning",
+)
+BY_HAND = Badge(
+    "run by hand",
+    "The notebook was run in JupyterLab rather than by the runner, in a kernel that may have "
+    "held other things in memory.",
+    "note",
+)
+ORDER = (
+    FAILED, NOT_RUN, UNFINISHED, PARTIAL, RESUMED, OUTSIDE, NANO, DUMMY, SYNTHETIC, SHARED,
+    OTHER_MACHINE, BY_HAND,
+)  # fmt: skip
+BROKEN = {"failed": FAILED, "not run": NOT_RUN, "unfinished": UNFINISHED}
+
+
+def of_captions(result: VlmResult) -> set[Badge]:
+    """What must be known before reading what a model wrote."""
+    if result.weights_source == "dummy":
+        return {DUMMY}
+    if result.weights_source != "nano":
+        return set()
+    return {NANO} if result.synthetic_video else {OUTSIDE}
+
+
+def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:
+    """What must be known of a model's run."""
+    found = {BROKEN[run.outcome.state]} if run.outcome.state in BROKEN else set()
+    if run.result is None:
+        if run.captions:
+            found.add(PARTIAL)
+        return found | _machine(run, suite)
+    result = run.result
+    found |= of_captions(result) | _machine(run, suite)
+    if result.synthetic_video:
+        found.add(SYNTHETIC)
+    if result.offline.scenes - result.offline.failed < result.scenes:
+        found.add(PARTIAL)
+    if result.offline.parts > 1 or result.single_stream.parts > 1:
+        found.add(RESUMED)
+    if result.resources.foreign_cpu_cores > SHARED_ABOVE_CORES:
+        found.add(SHARED)
+    if run.by_hand:
+        found.add(BY_HAND)
+    return found
+
+
+def of_base(base: BaseRun, suite: SuiteData) -> set[Badge]:
+    """What must be known of a video's base processing."""
+    found = {BROKEN[base.outcome.state]} if base.outcome.state in BROKEN else set()
+    if base.result is not None and base.result.resumed:
+        found.add(RESUMED)
+    return found | _machine(base, suite)
+
+
+def _machine(run: VlmRun | BaseRun, suite: SuiteData) -> set[Badge]:
+    if run.provenance is None or run.provenance.machine.same_as == suite.usual_machine:
+        return set()
+    return {OTHER_MACHINE}
+
+
+def ordered(badges: Iterable[Badge]) -> list[Badge]:
+    """Each badge once, the gravest first."""
+    return sorted(set(badges), key=ORDER.index)
+
+
+def pills(badges: Iterable[Badge]) -> Html:
+    """Badges as they stand beside a number."""
+    return render("pills", badges=ordered(badges))
+
+
+def legend(badges: Iterable[Badge]) -> Html | None:
+    """What each badge means, in full."""
+    found = ordered(badges)
+    return render("legend", badges=found) if found else None

@@ -1,0 +1,188 @@
+"""Charts as inline SVG that takes its colours from the page it stands in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from kairos_lib.report import formats, svg
+from kairos_lib.report.badges import Badge, of_base, ordered
+from kairos_lib.report.html import Html
+from kairos_lib.report.suite import SuiteData
+from kairos_lib.report.summary import Pair, pairs
+from kairos_lib.report.tables import (
+    OTHER,
+    PARTS,
+    frames_s,
+    parts_per_scene,
+    resumed,
+    stage_names,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LABEL_CHARACTERS = 34
+NOTE_CHARACTERS = 46
+WIDTH_IN = 8.6
+ROW_IN = 0.46
+FRAME_IN = 0.6
+"""Height of everything but the rows: the axis and its label."""
+BAR_BELOW = 0.2
+"""Bars stand this much below their row's middle, as a share of the row; labels go above them."""
+BAR_HEIGHT = 0.38
+ROOM = 1.12
+"""Length of the axis by that of the longest bar, whose number is written behind it."""
+
+
+def rtf(suite: SuiteData) -> Html | None:
+    """A bar for each model and video, with a mark where work takes as long as the video."""
+    shown = [(pair, measure) for pair in pairs(suite) if (measure := pair.rtf) is not None]
+    if not shown:
+        return None
+    with svg.canvas(WIDTH_IN, ROW_IN * len(shown) + FRAME_IN + 0.15) as (figure, axes):
+        for row, (pair, measure) in enumerate(shown):
+            middle = row + BAR_BELOW
+            colour = svg.SERIES[1] if measure.value > 1 else svg.SERIES[0]
+            faint = 0.4 if resumed(pair) else 1.0
+            axes.barh(middle, measure.value, height=BAR_HEIGHT, color=colour, alpha=faint)
+            if measure.n > 1:
+                axes.plot([measure.low, measure.high], [middle] * 2, color=svg.INK, linewidth=1.2)
+            # Not one line from top to bottom, which would run through the labels.
+            axes.plot(
+                [1, 1], [middle - 0.26, middle + 0.26], color=svg.INK, linewidth=1.1, zorder=1.5
+            )
+            _number(axes, formats.factor(measure.value), measure.high, row)
+        axes.annotate(
+            "1x, real time", (1, -0.72), va="center", ha="center", color=svg.INK, fontsize=7.5
+        )
+        _rows(axes, [(_label(pair), _note(pair)) for pair, _ in shown], top=-1.0)
+        axes.set_xlim(0, max(1.0, *(measure.high for _, measure in shown)) * ROOM)
+        axes.set_xlabel("Real-time factor: VLM time divided by the length of the video")
+        told = "; ".join(
+            f"{pair.model_title} on {pair.title} {formats.factor(measure.value)}"
+            for pair, measure in shown
+        )
+        return svg.inline(
+            figure,
+            name="rtf",
+            title="Real-time factor of each model and video",
+            description=f"Below 1x keeps up with the video. {told}.",
+        )
+
+
+def single_stream(suite: SuiteData) -> Html | None:
+    """Where the time of one scene goes."""
+    labels = []
+    parts = []
+    for pair in pairs(suite):
+        measures = [
+            pair.measure("single-stream", lambda s, part=part: parts_per_scene(s)[part])  # type: ignore[misc]
+            for part in range(len(PARTS))
+        ]
+        if any(measures):
+            labels.append((_label(pair), _note(pair)))
+            parts.append([measure.value if measure else 0.0 for measure in measures])
+    return _stacked(
+        labels,
+        parts,
+        PARTS,
+        name="single-stream",
+        axis="Seconds per scene, one scene at a time",
+        title="Where the time of one scene goes, for each model and video",
+    )
+
+
+def stages(suite: SuiteData) -> Html | None:
+    """Where the time of base processing goes."""
+    names = stage_names(suite)
+    labels = []
+    parts = []
+    for base in suite.bases:
+        if base.stages:
+            by_name = {stage.name: stage.time_s for stage in base.stages}
+            title = formats.shortened(base.planned.title, LABEL_CHARACTERS)
+            labels.append((title, _listed(of_base(base, suite))))
+            parts.append([frames_s(base) or 0.0, *(by_name.get(name, 0.0) for name in names)])
+    return _stacked(
+        labels,
+        parts,
+        ("Frames", *(name.replace("_", " ").capitalize() for name in names)),
+        name="stages",
+        axis="Seconds",
+        title="Where the time of base processing goes, for each video",
+    )
+
+
+def _stacked(
+    labels: Sequence[tuple[str, str]],
+    parts: Sequence[Sequence[float]],
+    names: Sequence[str],
+    name: str,
+    axis: str,
+    title: str,
+) -> Html | None:
+    """Bars made of parts, one below the other."""
+    if not labels:
+        return None
+    with svg.canvas(WIDTH_IN, ROW_IN * len(labels) + FRAME_IN + 0.3) as (figure, axes):
+        starts = [0.0] * len(labels)
+        middles = [row + BAR_BELOW for row in range(len(labels))]
+        for index, part in enumerate(names):
+            widths = [values[index] for values in parts]
+            colour = svg.GREY if part == OTHER else svg.SERIES[index % len(svg.SERIES)]
+            axes.barh(middles, widths, left=starts, height=BAR_HEIGHT, color=colour, label=part)
+            starts = [start + width for start, width in zip(starts, widths, strict=True)]
+        for row, total_s in enumerate(starts):
+            _number(axes, formats.work(total_s), total_s, row)
+        _rows(axes, labels, top=-0.6)
+        axes.set_xlim(0, max(*starts, 1e-9) * ROOM)
+        axes.set_xlabel(axis)
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(len(names), 8), frameon=False,
+            handlelength=0.9, handleheight=0.9, columnspacing=1.4, borderaxespad=0.2,
+            borderpad=0, labelcolor=svg.INK,
+        )  # fmt: skip
+        told = "; ".join(
+            f"{label}: "
+            + ", ".join(
+                f"{part.lower()} {formats.work(value)}"
+                for part, value in zip(names, values, strict=True)
+            )
+            for (label, _), values in zip(labels, parts, strict=True)
+        )
+        return svg.inline(figure, name=name, title=title, description=f"{told}.")
+
+
+def _label(pair: Pair) -> str:
+    model = formats.shortened(pair.model_title, LABEL_CHARACTERS)
+    return f"{model} · {formats.shortened(pair.title, LABEL_CHARACTERS)}"
+
+
+def _note(pair: Pair) -> str:
+    return _listed(pair.badges)
+
+
+def _listed(badges: Iterable[Badge]) -> str:
+    return formats.shortened(", ".join(badge.text for badge in ordered(badges)), NOTE_CHARACTERS)
+
+
+def _number(axes: Axes, text: str, end: float, row: int) -> None:
+    """A bar's number, behind its end."""
+    axes.annotate(
+        text, (end, row + BAR_BELOW), xytext=(5, 0), textcoords="offset points", va="center",
+        color=svg.INK, fontweight="bold",
+    )  # fmt: skip
+
+
+def _rows(axes: Axes, labels: Sequence[tuple[str, str]], top: float) -> None:
+    """Labels with their notes above the bars, the first on top; bars get the whole width."""
+    axes.set_yticks([])
+    axes.set_ylim(len(labels) - 0.4, top)
+    across = axes.get_yaxis_transform()
+    for row, (label, note) in enumerate(labels):
+        written = axes.text(0, row - 0.2, label, transform=across, va="center", color=svg.INK)
+        axes.annotate(
+            note, (1, 0.5), xycoords=written, xytext=(8, 0), textcoords="offset points",
+            va="center", color=svg.INK, alpha=0.68, fontsize=7.5,
+        )  # fmt: skip

@@ -1,0 +1,71 @@
+"""Numbers as people read them. Knows nothing of what they measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Writer = Callable[[float], str]
+"""Turns a number into what is read."""
+MISSING = "—"
+
+
+def length(seconds: float) -> str:
+    """The length of a video: `12.3 s`, `7m 39s`, `1h 02m`."""
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+def work(seconds: float) -> str:
+    """How long something took: `42 ms`, `12.3 s`, `14.2 min`, `2.4 h`."""
+    if round(seconds, 3) < 0.1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 9.995:
+        return f"{seconds:.2f} s"
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    if round(seconds / 60, 1) < 120:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def factor(rtf: float) -> str:
+    """A real-time factor: `0.42x`, `1.8x`, `140x`."""
+    if rtf < 0.01:
+        return f"{rtf:.2g}x"
+    if round(rtf, 2) < 1:
+        return f"{rtf:.2f}x"
+    return f"{rtf:.1f}x" if round(rtf, 1) < 100 else f"{rtf:.0f}x"
+
+
+def time_code(seconds: float) -> str:
+    """A place in a video: `0:12.4`, `1:02:03.4`."""
+    tenths = round(seconds * 10)
+    minutes, tenths = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{head}:{tenths / 10:04.1f}"
+
+
+def memory(mib: float) -> str:
+    """Memory: `310 MiB`, `15.2 GiB`."""
+    return f"{mib:.0f} MiB" if round(mib) < 1024 else f"{mib / 1024:.1f} GiB"
+
+
+def rate(per_second: float) -> str:
+    """Something a second: `8.4`, `310`."""
+    return f"{per_second:.1f}" if per_second < 99.95 else f"{per_second:,.0f}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """A number and its noun: `1 scene`, `3,000 scenes`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def shortened(text: str, characters: int) -> str:
+    """A text cut to a length, with an ellipsis where something is missing."""
+    return text if len(text) <= characters else text[: characters - 1].rstrip() + "…"

@@ -1,0 +1,194 @@
+"""The analysis of a suite: what `analysis.ipynb` calls, and what a plan asks about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from kairos_lib.project import Project
+from kairos_lib.records import Record
+from kairos_lib.report import suite as suites
+from kairos_lib.report.html import Html, joined, render, style
+from kairos_lib.runs import KEY_HEX_DIGITS, Run, write_record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kairos_lib.report.suite import SuiteData
+
+NOTEBOOK = "analysis.ipynb"
+NOTEBOOK_FOLDER = "KAIROS_NOTEBOOK_FOLDER"
+"""Environment variable: where the executed notebook lies, to which pictures are relative."""
+SOURCES = frozenset({".py", ".j2", ".css", ".json"})
+
+
+class AnalysisResult(Record):
+    """What an analysis was made of; `result.json` of an analysis run."""
+
+    key: str
+    suite: str
+    runs: int
+    """Runs of models that were planned."""
+    failed: int
+    """Those of them that have no result."""
+
+
+def analysis_run(project: Project, suite: str) -> Run:
+    """The run of a suite's analysis: a new one whenever anything that it shows has changed.
+
+    Raises:
+        KairosError: No such suite has been run.
+    """
+    plan = suites.manifest(project, suite)
+    folders = {base.folder for base in plan.bases} | {vlm.folder for vlm in plan.runs}
+    ingredients = {
+        "manifest": plan.model_dump(mode="json"),
+        "runs": {folder: _state_hash(project.root / folder) for folder in folders if folder},
+        "notebook": _notebook_hash(project.notebooks / NOTEBOOK),
+        "report": _own_hash(),
+    }
+    run = Run(Path(), ingredients)
+    return Run(project.runs / "analysis" / suite / run.key, ingredients)
+
+
+def _state_hash(folder: Path) -> str:
+    """What a run came to: its status and its result, each of which may be absent."""
+    total = hashlib.sha256()
+    for name in ("status.json", "result.json"):
+        path = folder / name
+        content = path.read_bytes() if path.is_file() else None
+        total.update(b"absent" if content is None else hashlib.sha256(content).digest())
+    return total.hexdigest()[:KEY_HEX_DIGITS]
+
+
+def _notebook_hash(path: Path) -> str:
+    """Of the prose as well as the code, for both are in the report; not of what it printed."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    sources = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()[:KEY_HEX_DIGITS]
+
+
+def _own_hash() -> str:
+    """Of the code and the templates that make the report."""
+    total = hashlib.sha256()
+    here = Path(__file__).parent
+    for path in sorted(path for path in here.rglob("*") if path.suffix in SOURCES):
+        total.update(f"{path.relative_to(here)}\n".encode() + path.read_bytes())
+    return total.hexdigest()[:KEY_HEX_DIGITS]
+
+
+class ReportSession:
+    """One sitting at a suite's report; each section is a method."""
+
+    def __init__(self, project: Project, suite: str) -> None:
+        self.project = project
+        self.suite = suite
+        self.run = analysis_run(project, suite)
+        # Where the executed copy will lie; by hand in JupyterLab, where the notebook is.
+        self._notebook_folder = Path(os.environ.get(NOTEBOOK_FOLDER) or Path.cwd())
+
+    @classmethod
+    def open(cls, suite: str) -> ReportSession:
+        """Open by the name that the notebook's parameters give.
+
+        Raises:
+            KairosError: No such suite has been run.
+        """
+        return cls(Project.find(), suite)
+
+    @cached_property
+    def _data(self) -> SuiteData:
+        return suites.read(self.project, self.suite)
+
+    def overview(self) -> Html:
+        """Title, and each model in a few figures and a caption."""
+        from kairos_lib.report import overview
+
+        return joined(
+            style(),
+            overview.masthead(self._data),
+            overview.glance(self._data, self._notebook_folder),
+        )
+
+    def end_to_end(self) -> Html:
+        """How fast each model is over each video, what failed, and what the labels mean."""
+        from kairos_lib.report import badges, charts, tables
+
+        everything = [
+            *(badge for run in self._data.runs for badge in badges.of_run(run, self._data)),
+            *(badge for base in self._data.bases for badge in badges.of_base(base, self._data)),
+        ]
+        return _section(
+            tables.end_to_end(self._data),
+            charts.rtf(self._data),
+            tables.failures(self._data),
+            badges.legend(everything),
+        )
+
+    def single_stream(self) -> Html:
+        """Where the time of one scene goes."""
+        from kairos_lib.report import charts, tables
+
+        return _section(charts.single_stream(self._data), tables.single_stream(self._data))
+
+    def memory(self) -> Html:
+        """What each model needs."""
+        from kairos_lib.report import tables
+
+        return _section(tables.memory(self._data))
+
+    def stages(self) -> Html:
+        """Where the time of base processing goes."""
+        from kairos_lib.report import charts, tables
+
+        return _section(charts.stages(self._data), tables.stages(self._data))
+
+    def origins(self) -> Html:
+        """Models, weights, machines and versions."""
+        from kairos_lib.report import origins
+
+        return _section(origins.origins(self._data))
+
+    def scenes(self) -> Html:
+        """Every scene with what each model wrote."""
+        from kairos_lib.report import gallery
+
+        return gallery.gallery(self._data, self._notebook_folder)
+
+    def summary(self) -> pd.DataFrame:
+        """All numbers: one row for each model, video, repeat and scenario."""
+        from kairos_lib.report import summary
+
+        return summary.frame(self._data)
+
+    def finish(self) -> Html:
+        """Write the numbers beside the report, and the result."""
+        from kairos_lib.report import files
+
+        table = self.summary()
+        folder = self.project.reports / self.suite
+        files.replace(folder / "summary.csv", table.to_csv(index=False).encode())
+        files.replace(folder / "summary.parquet", table.to_parquet(index=False))
+        with self.run.writing():
+            write_record(
+                self.run.file("result.json"),
+                AnalysisResult(
+                    key=self.run.key,
+                    suite=self.suite,
+                    runs=len(self._data.runs),
+                    failed=sum(run.result is None for run in self._data.runs),
+                ),
+            )
+        return render("finish", rows=len(table), folder=self.project.relative(folder))
+
+
+def _section(*pieces: Html | None) -> Html:
+    """Pieces of a section, or a line that says there is nothing to show."""
+    found = [piece for piece in pieces if piece is not None]
+    return joined(*found) if found else Html(Markup('<p class="none">Nothing was measured.</p>'))

@@ -1,0 +1,171 @@
+"""Numbers over repeats, and one tidy row for each run and scenario."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from kairos_lib.records import ScenarioResult, VlmResult
+from kairos_lib.report.badges import Badge, of_run, ordered
+from kairos_lib.report.suite import SuiteData, VlmRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Scenario = Literal["single-stream", "offline"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number measured once or several times."""
+
+    value: float
+    """The median; where every run was resumed, the first run's own."""
+    low: float
+    high: float
+    n: int
+    """Runs it was taken over; 0 where every run was resumed, so that there is no statistic."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One model over one video, all repeats."""
+
+    model: str
+    model_title: str
+    video: str
+    title: str
+    runs: tuple[VlmRun, ...]
+    badges: frozenset[Badge]
+    length_s: float | None
+    scenes: int | None
+
+    @property
+    def results(self) -> list[VlmResult]:
+        """Results of the repeats that are done."""
+        return [run.result for run in self.runs if run.result is not None]
+
+    def measure(
+        self, scenario: Scenario, number: Callable[[ScenarioResult], float | None]
+    ) -> Measure | None:
+        """A number of one scenario over the repeats; those that were resumed are kept out."""
+        scenarios = [of(result, scenario) for result in self.results]
+        whole = [v for s in scenarios if s.parts == 1 and (v := number(s)) is not None]
+        if whole:
+            return Measure(statistics.median(whole), min(whole), max(whole), len(whole))
+        resumed = [v for s in scenarios if (v := number(s)) is not None]
+        return Measure(resumed[0], resumed[0], resumed[0], 0) if resumed else None
+
+    @property
+    def vlm_time_s(self) -> Measure | None:
+        """The headline: wall time of the offline scenario."""
+        return self.measure("offline", lambda scenario: scenario.time_s)
+
+    @property
+    def rtf(self) -> Measure | None:
+        """Real-time factor of the offline scenario."""
+        length_s = self.length_s
+        if not length_s:
+            return None
+        return self.measure("offline", lambda scenario: scenario.time_s / length_s)
+
+    @property
+    def shown(self) -> VlmRun:
+        """The run whose captions are shown: the first that is done, or else got furthest."""
+        done = [run for run in self.runs if run.result is not None]
+        return done[0] if done else max(self.runs, key=lambda run: run.captions)
+
+
+def of(result: VlmResult, scenario: Scenario) -> ScenarioResult:
+    """One of a result's two scenarios."""
+    return result.offline if scenario == "offline" else result.single_stream
+
+
+def pairs(suite: SuiteData) -> list[Pair]:
+    """Every model over every video, in the order of the plan."""
+    grouped: dict[tuple[str, str], list[VlmRun]] = {}
+    for run in suite.runs:
+        grouped.setdefault((run.planned.model, run.planned.video), []).append(run)
+    return [_pair(suite, tuple(runs)) for runs in grouped.values()]
+
+
+def _pair(suite: SuiteData, runs: tuple[VlmRun, ...]) -> Pair:
+    planned = runs[0].planned
+    base = suite.base(planned.video)
+    facts = next((run.result for run in runs if run.result), None)
+    known = base.result if base else None
+    length_s = facts.duration_s if facts else known.facts.duration_s if known else None
+    scenes = facts.scenes if facts else known.scenes if known else None
+    return Pair(
+        model=planned.model,
+        model_title=planned.model_title,
+        video=planned.video,
+        title=suite.video_title(planned.video),
+        runs=runs,
+        badges=frozenset(badge for run in runs for badge in of_run(run, suite)),
+        length_s=length_s,
+        scenes=scenes,
+    )
+
+
+def rows(suite: SuiteData) -> list[dict[str, Any]]:
+    """One row for each model, video, repeat and scenario; a failed run has rows without numbers."""
+    return [
+        _row(suite, pair, run, scenario)
+        for pair in pairs(suite)
+        for run in pair.runs
+        for scenario in SCENARIOS
+    ]
+
+
+SCENARIOS: tuple[Scenario, ...] = ("offline", "single-stream")
+SCENARIO_FIELDS = (
+    "time_s", "prompt_tokens", "visual_tokens", "new_tokens", "truncated", "batch_size", "parts",
+)  # fmt: skip
+TIMING_FIELDS = ("frames_s", "preprocess_s", "prefill_s", "decode_s", "other_s")
+RESOURCE_FIELDS = ("peak_ram_mib", "peak_vram_mib", "mean_cpu_cores", "foreign_cpu_cores")
+RESULT_FIELDS = (
+    "key", "load_s", "weights_source", "weights", "device", "attention", "parameters_millions",
+    "synthetic_video",
+)  # fmt: skip
+
+
+def _row(suite: SuiteData, pair: Pair, run: VlmRun, scenario: Scenario) -> dict[str, Any]:
+    result = run.result
+    one = of(result, scenario) if result else None
+    # A sample of the scenes has a time but no real-time factor.
+    whole = one is not None and result is not None and one.scenes == result.scenes
+    return {
+        "suite": suite.manifest.name,
+        "model": pair.model,
+        "model_title": pair.model_title,
+        "video": pair.video,
+        "title": pair.title,
+        "repeat": run.planned.repeat,
+        "scenario": scenario,
+        "state": run.outcome.state,
+        "reason": run.outcome.reason,
+        "message": run.outcome.message,
+        "badges": "; ".join(badge.text for badge in ordered(of_run(run, suite))),
+        "length_s": pair.length_s,
+        "scenes": pair.scenes,
+        "scenes_run": one.scenes if one else None,
+        "scenes_failed": one.failed if one else None,
+        "rtf": one.time_s / pair.length_s if one and whole and pair.length_s else None,
+        "in_statistics": one is not None and one.parts == 1,
+        **{name: getattr(one, name, None) for name in SCENARIO_FIELDS},
+        **{name: getattr(one.timing, name) if one else None for name in TIMING_FIELDS},
+        **{name: getattr(result.resources, name) if result else None for name in RESOURCE_FIELDS},
+        **{name: getattr(result, name, None) for name in RESULT_FIELDS},
+        "folder": run.planned.folder,
+    }
+
+
+def frame(suite: SuiteData) -> pd.DataFrame:
+    """The rows as a table with the same column types whether or not a run failed."""
+    import pandas as pd
+
+    table = pd.DataFrame(rows(suite))
+    return table.convert_dtypes() if len(table) else table

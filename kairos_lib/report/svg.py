@@ -1,0 +1,115 @@
+"""From a matplotlib figure to SVG that lives inside a page: its own ids, the page's colours."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from kairos_lib.report.html import Html
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK = "#0a0b0c"
+"""Stands for the page's text colour while a figure is drawn."""
+SERIES = (
+    "#3a78c9", "#d9822b", "#2f9e8f", "#a85cb5", "#c2485c", "#7f9a2e", "#6d6fd0", "#b08a3e",
+)  # fmt: skip
+"""Mid tones, near 3 to 1 against white as against near black; a page may set its own."""
+GREY = "#8b9097"
+"""For what is left over."""
+SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "kairos",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    # A title may hold a dollar sign, which is no formula.
+    "text.parse_math": False,
+}
+
+
+@contextmanager
+def canvas(width_in: float, height_in: float) -> Iterator[tuple[Figure, Axes]]:
+    """An empty figure for horizontal bars, without a window; its settings hold inside the block."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(SETTINGS):
+        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.spines["bottom"].set_alpha(0.35)
+        axes.tick_params(axis="y", length=0, pad=6)
+        axes.tick_params(axis="x", length=3)
+        axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.7)
+        axes.set_axisbelow(True)
+        yield figure, axes
+
+
+def inline(figure: Figure, name: str, title: str, description: str) -> Html:
+    """Write a figure as an SVG element; within the block of its `canvas`.
+
+    Args:
+        figure: Of `canvas`, with something drawn.
+        name: Makes its ids unique among the figures of a page.
+        title: What it shows, in a few words.
+        description: What it says, for who cannot see it.
+    """
+    buffer = io.StringIO()
+    figure.savefig(
+        buffer,
+        format="svg",
+        transparent=True,
+        metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")),
+    )
+    drawn = buffer.getvalue()
+    body = drawn[drawn.index(">", drawn.index("<svg")) + 1 :]
+    box = re.search(r'viewBox="([^"]+)"', drawn)
+    if box is None:
+        raise ValueError("matplotlib wrote an SVG without a viewBox")
+    head = (
+        Markup('<svg viewBox="{}" role="img" aria-labelledby="{}-title {}-desc">')
+        + Markup('<title id="{}-title">{}</title><desc id="{}-desc">{}</desc>')
+    ).format(box[1], name, name, name, title, name, description)
+    return Html(
+        Markup('<figure class="chart">') + head + Markup(_at_home(body, name)) + Markup("</figure>")
+    )
+
+
+def _at_home(body: str, name: str) -> str:
+    """Make a drawing part of its page."""
+    # A style sheet in an inline SVG holds for the whole page, and metadata is of no use there.
+    body = re.sub(r"<(style|metadata)\b.*?</\1>", "", body, flags=re.DOTALL)
+    referenced = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))
+    body = re.sub(
+        r' id="([^"]+)"',
+        lambda match: f' id="{name}-{match[1]}"' if match[1] in referenced else "",
+        body,
+    )
+    body = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", body).replace("xlink:href", "href")
+    # The page's own font: what is in front of the size (a weight) is kept.
+    body = re.sub(
+        r"font: ((?:\d+ |bold )?)([\d.]+)px [^;\"]*",
+        lambda match: (
+            (f"font-weight: {match[1].strip()}; " if match[1] else "") + f"font-size: {match[2]}px"
+        ),
+        body,
+    )
+    body = body.replace(INK, "currentColor")
+    for index, colour in enumerate(SERIES, start=1):
+        body = body.replace(colour, f"var(--kairos-{index}, {colour})")
+    return re.sub(r"\n\s*", "\n", body)

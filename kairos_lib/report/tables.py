@@ -1,0 +1,305 @@
+"""The tables of the report: built from a suite, rendered with every cell escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kairos_lib.records import ScenarioResult, StageReport
+from kairos_lib.report import formats
+from kairos_lib.report.badges import RESUMED, of_base, pills
+from kairos_lib.report.formats import MISSING
+from kairos_lib.report.html import Html, joined, render
+from kairos_lib.report.suite import BaseRun, SuiteData
+from kairos_lib.report.summary import Measure, Pair, pairs
+
+Cell = str | Html
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading; numbers are set flush right."""
+
+    title: str
+    number: bool = True
+    explanation: str = ""
+    wide: bool = False
+    """Holds texts of several words, which must not be squeezed to one word a line."""
+
+
+def table(title: str, columns: Iterable[Column], rows: Iterable[tuple[Cell, ...]]) -> Html | None:
+    """A table that scrolls within its box; none where there are no rows."""
+    listed = list(rows)
+    return render("table", title=title, columns=list(columns), rows=listed) if listed else None
+
+
+MODEL = Column("Model", number=False, wide=True)
+VIDEO = Column("Video", number=False, wide=True)
+NOTES = Column("Notes", number=False, wide=True)
+STATUS = Column("Status", number=False, wide=True)
+LENGTH = Column("Length")
+SCENES = Column("Scenes")
+
+
+def end_to_end(suite: SuiteData) -> Html | None:
+    """Each model over each video, in the offline scenario."""
+    columns = (
+        MODEL,
+        VIDEO,
+        LENGTH,
+        SCENES,
+        Column("VLM time", explanation="Wall time from the first frame to the last caption"),
+        Column("RTF", explanation="Real-time factor: VLM time by length; below 1x keeps up"),
+        STATUS,
+    )
+    return table(
+        "Offline scenario",
+        columns,
+        (
+            (
+                pair.model_title,
+                pair.title,
+                formats.length(pair.length_s) if pair.length_s else MISSING,
+                f"{pair.scenes:,}" if pair.scenes is not None else MISSING,
+                measured(pair.vlm_time_s, formats.work),
+                measured(pair.rtf, formats.factor),
+                _status(pair),
+            )
+            for pair in pairs(suite)
+        ),
+    )
+
+
+def measured(measure: Measure | None, written: formats.Writer) -> Cell:
+    """A number; beneath it its range and n, where it was measured more than once."""
+    if measure is None:
+        return MISSING
+    if measure.n == 0:
+        return render("measure", value=written(measure.value), note="resumed: no statistic")
+    if measure.n == 1:
+        return written(measure.value)
+    note = f"{written(measure.low)}–{written(measure.high)}, n = {measure.n}"
+    return render("measure", value=written(measure.value), note=note)
+
+
+def _status(pair: Pair) -> Html:
+    done = len(pair.results)
+    if len(pair.runs) > 1:
+        text = f"{done} of {len(pair.runs)} done"
+    elif done:
+        text = "done"
+    elif captions := pair.runs[0].captions:
+        text = f"{captions:,} of {pair.scenes:,}" if pair.scenes else f"{captions:,}"
+        text += " captions"
+    else:
+        text = ""  # The badge says what happened; to say it twice helps nobody.
+    without = max((result.offline.failed for result in pair.results), default=0)
+    if without:
+        text += f", {formats.count(without, 'scene')} without caption"
+    return render("status", text=text, pills=pills(pair.badges))
+
+
+OTHER = "Other"
+PARTS = ("Frames", "Preprocess", "Prefill", "Decode", OTHER)
+
+
+def parts_per_scene(scenario: ScenarioResult) -> tuple[float, ...]:
+    """Seconds per scene of each of `PARTS`."""
+    timing = scenario.timing
+    scenes = max(scenario.scenes, 1)
+    parts = (
+        timing.frames_s, timing.preprocess_s, timing.prefill_s, timing.decode_s, timing.other_s,
+    )  # fmt: skip
+    return tuple(part / scenes for part in parts)
+
+
+def seconds_per_scene(scenario: ScenarioResult) -> float | None:
+    """Wall time by scenes."""
+    return scenario.time_s / scenario.scenes if scenario.scenes else None
+
+
+def decode_rate(scenario: ScenarioResult) -> float | None:
+    """New tokens per second of decoding; a caption's first token belongs to prefill."""
+    decoded = scenario.new_tokens - (scenario.scenes - scenario.failed)
+    return decoded / scenario.timing.decode_s if scenario.timing.decode_s and decoded > 0 else None
+
+
+def single_stream(suite: SuiteData) -> Html | None:
+    """Each model over each video, one scene at a time."""
+    # Prefill is the time to first token, which has its column.
+    listed = [name for name in PARTS if name != "Prefill"]
+    columns = (
+        MODEL,
+        VIDEO,
+        Column("Scenes", explanation="Scenes in the sample"),
+        Column("Per scene", explanation="Wall time per scene, nothing overlapped"),
+        Column("TTFT", explanation="Time to first token: the same as prefill, mean per scene"),
+        Column("New tokens/s", explanation="New tokens per second of decoding"),
+        *(Column(name, explanation=f"{name}, mean per scene") for name in listed),
+        NOTES,
+    )
+
+    def row(pair: Pair) -> tuple[Cell, ...]:
+        def part(name: str) -> str:
+            at = PARTS.index(name)
+            return _median(
+                pair.measure("single-stream", lambda s: parts_per_scene(s)[at]), formats.work
+            )
+
+        return (
+            pair.model_title,
+            pair.title,
+            f"{pair.results[0].single_stream.scenes:,}",
+            measured(pair.measure("single-stream", seconds_per_scene), formats.work),
+            part("Prefill"),
+            _median(pair.measure("single-stream", decode_rate), formats.rate),
+            *(part(name) for name in listed),
+            pills(pair.badges),
+        )
+
+    measured_pairs = [pair for pair in pairs(suite) if pair.results]
+    return table("Single-stream scenario", columns, map(row, measured_pairs))
+
+
+def _median(measure: Measure | None, written: formats.Writer) -> str:
+    return MISSING if measure is None else written(measure.value)
+
+
+def memory(suite: SuiteData) -> Html | None:
+    """Peaks over the repeats of each model and video."""
+    columns = (
+        MODEL,
+        VIDEO,
+        Column("Parameters", explanation="Size of the model"),
+        Column("Peak RAM", explanation="Resident memory of the kernel and its children"),
+        Column("Peak VRAM", explanation="Device memory of those processes, as NVML counts it"),
+        Column("Batch", explanation="Largest batch of scenes that fitted, offline"),
+        Column("Loading", explanation="Time to load the weights; not part of the VLM time"),
+        NOTES,
+    )
+
+    def row(pair: Pair) -> tuple[Cell, ...]:
+        resources = [result.resources for result in pair.results]
+        vram_mib = [r.peak_vram_mib for r in resources if r.peak_vram_mib is not None]
+        first = pair.results[0]
+        return (
+            pair.model_title,
+            pair.title,
+            parameters(first.parameters_millions),
+            formats.memory(max(r.peak_ram_mib for r in resources))
+            if any(r.samples for r in resources)
+            else MISSING,
+            formats.memory(max(vram_mib)) if vram_mib else f"{MISSING} no GPU",
+            f"{first.offline.batch_size}",
+            formats.work(first.load_s),
+            pills(pair.badges),
+        )
+
+    return table("Peaks", columns, (row(pair) for pair in pairs(suite) if pair.results))
+
+
+def parameters(millions: float) -> str:
+    """The size of a model: `2.4 M`, `4.2 B`."""
+    return f"{millions:.1f} M" if millions < 1000 else f"{millions / 1000:.1f} B"
+
+
+def stage_names(suite: SuiteData) -> list[str]:
+    """Every stage that any video's base processing came to, in order."""
+    names = (stage.name for base in suite.bases for stage in base.stages)
+    return [name for name in dict.fromkeys(names) if name != FRAMES]
+
+
+FRAMES = "frames"
+"""The shared decoding pass; a failed run reports it as if it were a stage."""
+
+
+def frames_s(base: BaseRun) -> float | None:
+    """Time of the decoding pass that all stages share."""
+    if base.result is not None:
+        return base.result.decode_s
+    return next((stage.time_s for stage in base.stages if stage.name == FRAMES), None)
+
+
+def stages(suite: SuiteData) -> Html | None:
+    """Where the time of base processing went, and which stages did not run."""
+    names = stage_names(suite)
+    columns = (
+        VIDEO,
+        LENGTH,
+        SCENES,
+        Column("Frames", explanation="Decoding and scaling, shared by all that look at frames"),
+        *(Column(name.replace("_", " ").capitalize()) for name in names),
+        Column("Total"),
+        STATUS,
+    )
+
+    def row(base: BaseRun) -> tuple[Cell, ...]:
+        result = base.result
+        by_name = {stage.name: stage for stage in base.stages}
+        decode_s = frames_s(base)
+        badges = of_base(base, suite)
+        text = "done" if base.outcome.state == "done" else ""
+        return (
+            base.planned.title,
+            formats.length(result.facts.duration_s) if result else MISSING,
+            f"{result.scenes:,}" if result else MISSING,
+            MISSING if decode_s is None else formats.work(decode_s),
+            *(_stage(by_name.get(name)) for name in names),
+            formats.work(result.total_s) if result else MISSING,
+            render("status", text=text, pills=pills(badges)),
+        )
+
+    listed = table("Time of each stage", columns, map(row, suite.bases))
+    return joined(listed, _missing_stages(suite)) if listed else None
+
+
+def _stage(report: StageReport | None) -> str:
+    if report is None:
+        return MISSING
+    return formats.work(report.time_s) if report.state == "done" else report.state
+
+
+def _missing_stages(suite: SuiteData) -> Html | None:
+    columns = (VIDEO, Column("Stage", number=False), Column("What", number=False),
+               Column("Why", number=False, wide=True))  # fmt: skip
+    return table(
+        "Stages that did not run",
+        columns,
+        (
+            (base.planned.title, stage.name, stage.state, stage.reason)
+            for base in suite.bases
+            for stage in base.stages
+            if stage.state != "done"
+        ),
+    )
+
+
+def failures(suite: SuiteData) -> Html | None:
+    """Every planned run without a result, and why; none where all went well."""
+    columns = (
+        Column("Run", number=False, wide=True), VIDEO, Column("Repeat"), Column("Captions kept"),
+        Column("Reason", number=False), Column("Message", number=False, wide=True),
+    )  # fmt: skip
+    bases: list[tuple[Cell, ...]] = [
+        (
+            "Base processing", base.planned.title, MISSING, MISSING,
+            base.outcome.reason, base.outcome.message,
+        )
+        for base in suite.bases
+        if base.outcome.state != "done"
+    ]  # fmt: skip
+    runs: list[tuple[Cell, ...]] = [
+        (
+            run.planned.model_title, suite.video_title(run.planned.video), f"{run.planned.repeat}",
+            f"{run.captions:,}", run.outcome.reason, run.outcome.message,
+        )
+        for run in suite.runs
+        if run.outcome.state != "done"
+    ]  # fmt: skip
+    return table("Runs without a result", columns, [*bases, *runs])
+
+
+def resumed(pair: Pair) -> bool:
+    """Whether a pair's time is of resumed runs alone."""
+    time_s = pair.vlm_time_s
+    return RESUMED in pair.badges and time_s is not None and time_s.n == 0

@@ -89,7 +89,7 @@ def tiles_of(frames: Tensor) -> Tensor:
     above = (IMAGE_PX - high) // 2
     barred = pad(_resize(flat, high), (0, 0, above, IMAGE_PX - high - above))
     tiles = (torch.stack([squeezed, barred], dim=1) / 255 - _MEAN) / _STD
-    return tiles.unflatten(0, frames.shape[:2])
+    return tiles.view(*frames.shape[:2], *tiles.shape[1:])
 
 
 def _resize(images: Tensor, height: int) -> Tensor:

@@ -84,10 +84,9 @@ def _as_decoded(frame: Frame, rng: random.Random, quality: int | None) -> Frame:
         _, packed = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
         frame = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), dtype=np.uint8)
     way = rng.choice((cv2.INTER_AREA, cv2.INTER_AREA, cv2.INTER_CUBIC, cv2.INTER_LINEAR))
-    small = cv2.resize(frame, (FRAME_WIDTH_PX, FRAME_HEIGHT_PX), interpolation=way)
-    if rng.random() < 0.3:
-        return fade(small, rng.uniform(0.88, 1.0))
-    return np.asarray(small, dtype=np.uint8)
+    size = (FRAME_WIDTH_PX, FRAME_HEIGHT_PX)
+    small = np.asarray(cv2.resize(frame, size, interpolation=way), dtype=np.uint8)
+    return fade(small, rng.uniform(0.88, 1.0)) if rng.random() < 0.3 else small
 
 
 def _sample_points() -> NDArray[np.float32]:

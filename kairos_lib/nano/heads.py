@@ -51,7 +51,7 @@ class PatchHeads(nn.Module):
         weight = torch.ones(1 + len(KINDS), device=hidden.device)
         weight[0] = 0.3
         of_shapes = (
-            cross_entropy(seen.flatten(0, -2), (kind + 1).flatten(), weight)
+            2 * cross_entropy(seen.flatten(0, -2), (kind + 1).flatten(), weight)
             + cross_entropy(self.colour(on), colour[shape])
             + 0.5 * cross_entropy(self.rank(on), rank[shape])
             + 20 * (self.place(on) - batch.places[..., :3][shape]).square().mean()

@@ -70,4 +70,4 @@ class Teacher(nn.Module):
         lead = batch.pixels.shape[:3]
         out = self.model.model.vision_tower(batch.pixels.flatten(0, 2), output_hidden_states=True)
         seen: Tensor = out.hidden_states[-1][:, 1:]
-        return seen.unflatten(0, lead)
+        return seen.reshape(*lead, *seen.shape[1:])

@@ -43,8 +43,11 @@ CHAT_TEMPLATE = (
 
 def build_tokenizer() -> Any:
     """Build the tokenizer: byte-level BPE with one token for every word of the world."""
+    import transformers
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
+
+    # Typed in part and not in whole; here the classes are taken as they come.
+    library: Any = transformers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -58,7 +61,7 @@ def build_tokenizer() -> Any:
     )
     # Twice, because a word has to be seen that often to become one token.
     tokenizer.train_from_iterator(vocabulary_lines() * 2, trainer)
-    return PreTrainedTokenizerFast(
+    return library.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="<pad>",
         eos_token="</s>",
@@ -71,11 +74,12 @@ def build_tokenizer() -> Any:
 
 def build_processor() -> Any:
     """Build the processor: images to tiles of 112 pixels, text to tokens."""
-    from transformers import LlavaNextImageProcessor, LlavaNextProcessor
+    import transformers
 
+    library: Any = transformers
     square = {"height": IMAGE_PX, "width": IMAGE_PX}
-    return LlavaNextProcessor(
-        image_processor=LlavaNextImageProcessor(
+    return library.LlavaNextProcessor(
+        image_processor=library.LlavaNextImageProcessor(
             size=square, crop_size=square, image_grid_pinpoints=[[IMAGE_PX, IMAGE_PX]]
         ),
         tokenizer=build_tokenizer(),
@@ -129,11 +133,31 @@ def build_model(tokenizer: Any) -> Any:
     model = LlavaNextForConditionalGeneration(config)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    positions = model.model.vision_tower.embeddings.position_embedding.weight
+    eyes = model.model.vision_tower.embeddings
     with torch.no_grad():
-        # CLIP's own start, noise of 0.02, leaves a small tower blind to place for long.
-        positions[1:] = 0.3 * _grid_sines(GRID, WIDTH)
+        # CLIP's own start is noise of 0.02 for both, which leaves a small tower blind to place
+        # and to all but the mean colour of a patch for long.
+        eyes.position_embedding.weight[1:] = 0.3 * _grid_sines(GRID, WIDTH)
+        eyes.patch_embedding.weight.copy_(_cosine_filters(PATCH_PX, WIDTH))
     return model
+
+
+def _cosine_filters(patch: int, width: int) -> torch.Tensor:
+    """Filters of a discrete cosine transform, of shape (width, 3, patch, patch).
+
+    For each of brightness, red-green and blue-yellow the lowest frequencies in both directions,
+    with gains that grow with frequency, since in images with edges amplitudes fall with it.
+    """
+    side = round((width / 3) ** 0.5)
+    places = (torch.arange(patch) + 0.5) * torch.pi / patch
+    waves = torch.cos(torch.arange(side)[:, None] * places[None])
+    waves = waves / waves.norm(dim=1, keepdim=True)
+    opponents = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [0.5, 0.5, -1.0]])
+    opponents = opponents / opponents.norm(dim=1, keepdim=True)
+    steps = torch.arange(side, dtype=torch.float32)
+    gains = 0.1 * (1.0 + (steps[:, None] ** 2 + steps[None] ** 2).sqrt())
+    filters = torch.einsum("uv,oc,ui,vj->ouvcij", gains, opponents, waves, waves)
+    return filters.reshape(width, 3, patch, patch)
 
 
 def _grid_sines(grid: int, width: int) -> torch.Tensor:

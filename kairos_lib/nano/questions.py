@@ -64,8 +64,9 @@ _THINGS = (
     "the events", "the colours and the motion", "how things move", "the objects and their sizes",
 )  # fmt: skip
 _TAILS = (
-    "", "", ".", " in one sentence.", " briefly.", " in detail.", " for a viewer who cannot see it.",
-    ", from left to right.", " and the field.", ", with colours, sizes and motion.",
+    "", "", ".", " in one sentence.", " briefly.", " in detail.",
+    " for a viewer who cannot see it.", ", from left to right.", " and the field.",
+    ", with colours, sizes and motion.",
     " using the context above.", ". Be short.", ". Do not mention anything else.", "?",
     ". Use plain words.", " and say where it is.", ", one after another.",
 )  # fmt: skip

@@ -10,28 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kairos_lib.nano.palette import SHAPE_RGB, field_rgb
 from kairos_lib.nano.staging import Actor, Pose
-from kairos_lib.nano.world import HEIGHT_PX, WIDTH_PX, Colour, Field, Ground, Kind
+from kairos_lib.nano.world import HEIGHT_PX, WIDTH_PX, Field, Kind
 
 Frame = NDArray[np.uint8]
 """An RGB frame of shape (height, width, 3)."""
-
-_SHAPE_RGB: dict[Colour, tuple[int, int, int]] = {
-    "red": (220, 30, 35),
-    "orange": (250, 140, 20),
-    "yellow": (250, 230, 40),
-    "green": (30, 200, 60),
-    "blue": (35, 70, 235),
-    "white": (248, 248, 248),
-    "black": (14, 14, 14),
-}
-_FIELD_RGB: dict[Ground, tuple[int, int, int]] = {
-    "green": (62, 128, 70),
-    "blue": (70, 115, 165),
-    "gray": (128, 128, 128),
-    "brown": (128, 92, 58),
-    "purple": (116, 80, 145),
-}
 
 # Fixed-point bits of a pixel's position: shapes move by fractions of a pixel.
 _SHIFT = 4
@@ -43,13 +27,8 @@ def paint_field(field: Field, rng: random.Random) -> Frame:
     Returns:
         A 640x360 RGB frame.
     """
-    base = np.array(_FIELD_RGB[field.colour], dtype=np.float32)
-    if field.shade < 0:
-        base = base * (1 + 0.45 * field.shade)
-    else:
-        base = base + (255 - base) * 0.4 * field.shade
-    colour = [int(c) for c in base]
-    mark = [int(c * 0.72) for c in base]
+    colour = field_rgb(field)
+    mark = [int(c * 0.72) for c in colour]
     frame: Frame = np.full((HEIGHT_PX, WIDTH_PX, 3), colour, dtype=np.uint8)
     if field.texture == "striped":
         width, offset = rng.randint(38, 54), rng.randint(0, 80)
@@ -86,7 +65,7 @@ def paint_frame(background: Frame, actors: Sequence[Actor], progress: float) -> 
 
 
 def _paint_shape(frame: Frame, actor: Actor, pose: Pose) -> None:
-    colour = _SHAPE_RGB[actor.shape.colour]
+    colour = SHAPE_RGB[actor.shape.colour]
     one = 1 << _SHIFT
     if actor.shape.kind in ("circle", "ring"):
         centre = (round(pose.x_px * one), round(pose.y_px * one))

@@ -130,7 +130,7 @@ class Training:
         with torch.autocast(self.device.type, torch.bfloat16):
             lesson = self.teacher.seeing if seeing else self.teacher.telling
             loss, notes = lesson(batch)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.teacher.parameters(), 2.0)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -157,13 +157,23 @@ def _pace(progress: float) -> float:
 
 def _optimizers(teacher: Teacher) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for everything else."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    filters: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in teacher.named_parameters():
         inside = ".layers." in name or "projector" in name
-        (matrices if inside and parameter.ndim == 2 else others).append(parameter)
+        if inside and parameter.ndim == 2:
+            matrices.append(parameter)
+        else:
+            (filters if "patch_embedding" in name else others).append(parameter)
     groups = [
-        torch.optim.Muon(matrices, lr=0.01, weight_decay=0.01, momentum=0.95),
-        torch.optim.AdamW(others, lr=2e-3, betas=(0.9, 0.98), weight_decay=0.0),
+        torch.optim.Muon(matrices, lr=0.015, weight_decay=0.01, momentum=0.95),
+        # Filters that start from cosines have little to learn and much to lose.
+        torch.optim.AdamW(
+            [{"params": filters, "lr": 3e-4}, {"params": others, "lr": 2e-3}],
+            betas=(0.9, 0.98),
+            weight_decay=0.0,
+        ),
     ]
     for optimizer in groups:
         for group in optimizer.param_groups:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -81,7 +83,7 @@ def speak(say: Say) -> Spoken:
     """
     library, rate_hz = _engine()
     chunks: list[np.ndarray[Any, np.dtype[np.int16]]] = []
-    starts_s: list[float] = []
+    starts_s: dict[int, float] = {}
 
     def heard(samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
@@ -89,7 +91,7 @@ def speak(say: Say) -> Spoken:
         index = 0
         while events[index].type != _EVENT_LIST_ENDS:
             if events[index].type == _EVENT_WORD:
-                starts_s.append(events[index].audio_position / 1000)
+                starts_s[events[index].text_position - 1] = events[index].audio_position / 1000
             index += 1
         return 0
 
@@ -105,16 +107,37 @@ def speak(say: Say) -> Spoken:
     audible = np.nonzero(np.abs(wave) > _AUDIBLE)[0]
     first, last = int(audible[0]), int(audible[-1]) + 1
     length_s = (last - first) / rate_hz
-    words = say.text.split()
-    # espeak-ng may speak several words as one, such as "to the"; those share its time evenly.
-    begins = [min(max(s - first / rate_hz, 0.0), length_s) for s in starts_s]
-    if len(begins) != len(words):
-        begins = [length_s * index / len(words) for index in range(len(words))]
-    ends = [*begins[1:], length_s]
+    begins_s = {
+        place: min(max(s - first / rate_hz, 0.0), length_s) for place, s in starts_s.items()
+    }
     return Spoken(
         _resampled(wave[first:last], rate_hz),
-        tuple((w, round(b, 3), round(e, 3)) for w, b, e in zip(words, begins, ends, strict=True)),
+        tuple(_timed_words(say.text, begins_s, length_s)),
     )
+
+
+def _timed_words(
+    text: str, begins_s: dict[int, float], length_s: float
+) -> Iterator[tuple[str, float, float]]:
+    """Every word with its start and end, from the starts at places in the text.
+
+    espeak-ng may speak two words as one, such as "on the", and then tells the time of the first
+    only: the words up to the next start it tells share the time in proportion to their letters.
+    """
+    words = [(match.start(), match[0]) for match in re.finditer(r"\S+", text)]
+    groups: list[tuple[float, list[str]]] = []
+    for place, word in words:
+        if place in begins_s or not groups:
+            groups.append((begins_s.get(place, 0.0), []))
+        groups[-1][1].append(word)
+    for (start_s, group), end_s in zip(
+        groups, [*(start_s for start_s, _ in groups[1:]), length_s], strict=True
+    ):
+        letters, spoken = sum(map(len, group)), 0
+        for word in group:
+            begin_s = start_s + (end_s - start_s) * spoken / letters
+            spoken += len(word)
+            yield word, round(begin_s, 3), round(start_s + (end_s - start_s) * spoken / letters, 3)
 
 
 def _resampled(wave: Wave, rate_hz: int) -> Wave:

@@ -92,6 +92,15 @@ class Run:
             ) from None
         return lock
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the one writer for the length of a block."""
+        lock = self.lock()
+        try:
+            yield
+        finally:
+            lock.release()
+
     def progress(self, step: str, done: int, total: int) -> None:
         """Say how far this run is, for whoever watches."""
         write_json(

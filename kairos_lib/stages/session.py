@@ -113,7 +113,7 @@ class BaseSession:
 
     def process(self) -> pd.DataFrame:
         """Run the stages that are not done, and write the result."""
-        with self.run.lock():
+        with self.run.writing():
             resumed = any(self._graph.report(stage.name) for stage in self._graph.stages)
             known = self.run.result(BaseResult)
             reports = self._graph.run()

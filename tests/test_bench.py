@@ -209,7 +209,7 @@ def test_a_run_that_fails_is_in_the_report_and_in_the_exit_code(
 
 
 def test_a_video_with_an_odd_name_and_no_sound_is_a_normal_video(small: Project) -> None:
-    video = write_clip(small.root / 'it\'s <b>100%</b> "odd" $HOME é.mp4', COLOURS[:2], tone=False)
+    video = write_clip(small.root / 'it\'s <b>100% "odd" $HOME é.mp4', COLOURS[:2], tone=False)
     answer = kairos(small, "bench", KAIROS_MODEL="tiny", KAIROS_VIDEO=str(video))
     assert answer.returncode == 0, answer.stderr
     (index,) = small.reports.glob("*/index.html")

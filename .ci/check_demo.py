@@ -1,0 +1,51 @@
+"""Holds the demo's report and captions against what is truly in the demo clips."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from kairos_lib.nano.captions import score
+from kairos_lib.nano.truth import ClipTruth
+from kairos_lib.project import Project
+from kairos_lib.records import FusedScene, Manifest
+from kairos_lib.runs import Journal, Run, read_record
+
+RIGHT_AT_LEAST = 0.9
+CUT_WITHIN_S = 1 / 25 + 1e-6
+
+project = Project.find()
+problems: list[str] = []
+manifest = read_record(project.runs / "suites" / "demo.json", Manifest)
+assert manifest is not None, "there is no demo suite"
+page = (project.reports / "demo" / "index.html").read_text(encoding="utf-8")
+
+for planned in manifest.runs:
+    folder = project.root / planned.folder
+    truth = ClipTruth.of_demo(planned.video)
+    if not Run(folder, {}).done:
+        problems.append(f"{planned.model} on {planned.video} is not done")
+        continue
+    fused = list(Journal(folder / "fused.jsonl", FusedScene))
+    if len(fused) != len(truth.scenes):
+        problems.append(f"{planned.video}: {len(fused)} scenes, not {len(truth.scenes)}")
+        continue
+    total = None
+    for found, real in zip(fused, truth.scenes, strict=True):
+        if abs(found.scene.start_s - real.start_s) > CUT_WITHIN_S:
+            problems.append(f"{planned.video}: scene {found.scene.index} starts at the wrong frame")
+        right = score(found.caption.text, real.scene)
+        total = right if total is None else total + right
+    share = total.share() if total else 0.0
+    sys.stdout.write(f"{planned.model} on {planned.video}: {share:.1%} of attributes right\n")
+    if share < RIGHT_AT_LEAST:
+        problems.append(f"{planned.model} on {planned.video}: only {share:.1%} right")
+    if planned.model_title not in page:
+        problems.append(f"{planned.model} is not in the report")
+
+if re.search(r"""(?:src|href)=["']https?:|@import|<script[^>]+src|url\(\s*["']?https?:""", page):
+    problems.append("the report reaches for the network")
+for expected in ("data:image/jpeg", "<svg", "RTF"):
+    if expected not in page:
+        problems.append(f"the report has no {expected}")
+sys.exit("\n".join(problems) or 0)

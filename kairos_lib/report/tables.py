@@ -209,6 +209,11 @@ def stage_names(suite: SuiteData) -> list[str]:
     return [name for name in dict.fromkeys(names) if name != FRAMES]
 
 
+def stage_title(name: str) -> str:
+    """A stage's name as a heading: `Speech`, `VAD`, `Camera motion`."""
+    return name.upper() if name == "vad" else name.replace("_", " ").capitalize()
+
+
 FRAMES = "frames"
 """The shared decoding pass; a failed run reports it as if it were a stage."""
 
@@ -228,7 +233,7 @@ def stages(suite: SuiteData) -> Html | None:
         LENGTH,
         SCENES,
         Column("Frames", explanation="Decoding and scaling, shared by all that look at frames"),
-        *(Column(name.replace("_", " ").capitalize()) for name in names),
+        *(Column(stage_title(name)) for name in names),
         Column("Total"),
         STATUS,
     )

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 from kairos_lib.report import formats, svg
 from kairos_lib.report.badges import Badge, of_base, ordered
 from kairos_lib.report.html import Html
+from kairos_lib.report.stages import frames_s, stage_names, stage_title
 from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.report.tables import (
     OTHER,
     PARTS,
-    frames_s,
     parts_per_scene,
     resumed,
-    stage_names,
-    stage_title,
 )
 
 if TYPE_CHECKING:

@@ -152,9 +152,9 @@ class ReportSession:
 
     def stages(self) -> Html:
         """Where the time of base processing goes."""
-        from kairos_lib.report import charts, tables
+        from kairos_lib.report import charts, stages
 
-        return _section(charts.stages(self._data), tables.stages(self._data))
+        return _section(charts.stages(self._data), stages.stages(self._data))
 
     def origins(self) -> Html:
         """Models, weights, machines and versions."""

@@ -6,7 +6,7 @@ import pytest
 from conftest import SuiteMaker, scenario
 
 from kairos_lib.records import Resources, StageReport, Status
-from kairos_lib.report import formats, suite, summary, tables
+from kairos_lib.report import formats, stages, suite, summary, tables
 from kairos_lib.report.html import Html
 
 
@@ -171,7 +171,7 @@ def test_a_skipped_stage_is_listed_with_its_reason(maker: SuiteMaker) -> None:
         ]
     )
     maker.done()
-    page = text(tables.stages(suite.read(maker.write(), "demo")))
+    page = text(stages.stages(suite.read(maker.write(), "demo")))
     assert "no weights on this machine" in page
 
 
@@ -186,7 +186,7 @@ def test_failed_base_processing_shows_how_far_it_got(maker: SuiteMaker) -> None:
     )
     maker.plan(problem="base processing failed")
     data = suite.read(maker.write(), "demo")
-    page = text(tables.stages(data))
+    page = text(stages.stages(data))
     assert "7.00 s" in page
     assert "no space left" in page
     assert "Base processing" in text(tables.failures(data))

@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
-from kairos_lib.records import Caption
+from kairos_lib.records import Caption, PlannedBase
 from kairos_lib.report.export import export
 from kairos_lib.report.session import AnalysisResult, ReportSession, analysis_run
 from kairos_lib.runs import Run
@@ -172,6 +172,32 @@ def test_an_unknown_suite_is_one_clear_line(maker: SuiteMaker, name: str) -> Non
     maker.done()
     with pytest.raises(KairosError, match=r"no suite '.*' has been run"):
         ReportSession(maker.write(), name)
+
+
+SECTIONS = ("overview", "end_to_end", "single_stream", "memory", "stages", "origins", "scenes")
+
+
+@pytest.mark.parametrize("planned", ["nothing", "a failure", "a video that is missing"])
+def test_a_suite_without_any_result_has_its_report_all_the_same(
+    maker: SuiteMaker, monkeypatch: pytest.MonkeyPatch, planned: str
+) -> None:
+    if planned == "a failure":
+        maker.base()
+        maker.failed()
+    if planned == "a video that is missing":
+        maker.bases.append(
+            PlannedBase(video="gone", title="Gone", folder="", problem="gone.mp4 is not there")
+        )
+        maker.plan(video="gone", problem="its video could not be read")
+    maker.write()
+    monkeypatch.setenv("KAIROS_ROOT", str(maker.project.root))
+    report = ReportSession.open("demo")
+    page = "".join(getattr(report, section)()._repr_html_() for section in SECTIONS)
+    report.finish()
+    assert planned == "nothing" or "out of memory" in page or "gone.mp4 is not there" in page
+    numbers = pd.read_parquet(maker.project.reports / "demo" / "summary.parquet")
+    assert len(numbers) == (0 if planned == "nothing" else 2)
+    assert numbers.dtypes["time_s"] == "float64"
 
 
 def exported(maker: SuiteMaker, *cells: nbformat.NotebookNode) -> str:

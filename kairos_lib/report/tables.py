@@ -78,7 +78,7 @@ def measured(measure: Measure | None, written: formats.Writer) -> Cell:
         return render("measure", value=written(measure.value), note="resumed: no statistic")
     if measure.n == 1:
         return written(measure.value)
-    note = f"{written(measure.low)}–{written(measure.high)}, n = {measure.n}"
+    note = f"{written(measure.low)}–{written(measure.high)}, n\u00a0=\u00a0{measure.n}"
     return render("measure", value=written(measure.value), note=note)
 
 

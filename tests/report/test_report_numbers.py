@@ -69,7 +69,7 @@ def test_repeats_are_given_as_median_range_and_n(maker: SuiteMaker) -> None:
         maker.done(repeat=repeat, time_s=time_s)
     pair = summary.pairs(suite.read(maker.write(), "demo"))[0]
     assert pair.vlm_time_s == summary.Measure(18, 15, 21, 3)
-    assert "15.0 s–21.0 s, n = 3" in text(tables.measured(pair.vlm_time_s, formats.work))  # type: ignore[arg-type]
+    assert "15.0 s–21.0 s, n\u00a0=\u00a03" in text(tables.measured(pair.vlm_time_s, formats.work))  # type: ignore[arg-type]
 
 
 def test_a_resumed_run_stays_out_of_median_and_range(maker: SuiteMaker) -> None:

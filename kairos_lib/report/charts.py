@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 from kairos_lib.report import formats, svg
 from kairos_lib.report.badges import Badge, of_base, ordered
 from kairos_lib.report.html import Html
+from kairos_lib.report.stages import frames_s, stage_names, stage_title
 from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.report.tables import (
     OTHER,
     PARTS,
-    frames_s,
     parts_per_scene,
     resumed,
-    stage_names,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def rtf(suite: SuiteData) -> Html | None:
                 axes.plot([measure.low, measure.high], [middle] * 2, color=svg.INK, linewidth=1.2)
             # Not one line from top to bottom, which would run through the labels.
             axes.plot(
-                [1, 1], [middle - 0.26, middle + 0.26], color=svg.INK, linewidth=1.1, zorder=1.5
+                [1, 1], [middle - 0.22, middle + 0.28], color=svg.INK, linewidth=1.1, zorder=1.5
             )
             _number(axes, formats.factor(measure.value), measure.high, row)
         axes.annotate(
@@ -107,7 +106,7 @@ def stages(suite: SuiteData) -> Html | None:
     return _stacked(
         labels,
         parts,
-        ("Frames", *(name.replace("_", " ").capitalize() for name in names)),
+        ("Frames", *map(stage_title, names)),
         name="stages",
         axis="Seconds",
         title="Where the time of base processing goes, for each video",

@@ -196,6 +196,6 @@ def _pictures(base: BaseRun, scene: Scene, notebook_folder: Path) -> tuple[Pictu
     return tuple(found)
 
 
-def gallery(suite: SuiteData, notebook_folder: Path) -> Html:
+def gallery(videos: list[VideoGallery]) -> Html:
     """Every video's scenes as cards."""
-    return render("gallery", galleries=galleries(suite, notebook_folder))
+    return render("gallery", galleries=videos)

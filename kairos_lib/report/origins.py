@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from kairos_lib.report import formats
-from kairos_lib.report.badges import pills
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, joined, render
 from kairos_lib.report.suite import Machine, Provenance, SuiteData
 from kairos_lib.report.summary import pairs
-from kairos_lib.report.tables import MODEL, NOTES, Column, parameters, table
+from kairos_lib.report.tables import MODEL, Column, parameters, table
 
 IDENTITY_CHARACTERS = 12
 """Enough of a commit or a SHA-256 to tell it from any other."""
@@ -25,9 +24,8 @@ def _models(suite: SuiteData) -> Html | None:
         MODEL, Column("Weights", number=False),
         Column("Identity", number=False), Column("Parameters"),
         Column("Attention", number=False), Column("Device", number=False, wide=True),
-        NOTES,
     )  # fmt: skip
-    rows: dict[tuple[str, ...], Html] = {}
+    rows: dict[tuple[str, ...], None] = {}
     for pair in pairs(suite):
         for result in pair.results:
             row = (
@@ -35,8 +33,8 @@ def _models(suite: SuiteData) -> Html | None:
                 result.weights[:IDENTITY_CHARACTERS] or MISSING,
                 parameters(result.parameters_millions), result.attention, result.device,
             )  # fmt: skip
-            rows.setdefault(row, pills(pair.badges))
-    return table("Models", columns, ((*row, notes) for row, notes in rows.items()))
+            rows[row] = None
+    return table("Models", columns, rows)
 
 
 def _setups(suite: SuiteData) -> Html | None:

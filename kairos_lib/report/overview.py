@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 
 from kairos_lib.report import formats
 from kairos_lib.report.badges import Badge, ordered
-from kairos_lib.report.gallery import Picture, SceneCard, VideoGallery, galleries
+from kairos_lib.report.gallery import Picture, SceneCard, VideoGallery
 from kairos_lib.report.html import Html, render
 from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, pairs
@@ -78,12 +77,12 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def glance(suite: SuiteData, notebook_folder: Path) -> Html:
+def glance(suite: SuiteData, videos: list[VideoGallery]) -> Html:
     """A card for each model, all quoted on the same scene."""
     by_model: dict[str, list[Pair]] = {}
     for pair in pairs(suite):
         by_model.setdefault(pair.model, []).append(pair)
-    shown = _best_scene(galleries(suite, notebook_folder))
+    shown = _best_scene(videos)
     models = [_glance(told, shown) for told in by_model.values()]
     return render("glance", models=models, sample=_sample(shown) if shown else None)
 

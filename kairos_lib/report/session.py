@@ -20,6 +20,7 @@ from kairos_lib.runs import KEY_HEX_DIGITS, Run, write_record
 if TYPE_CHECKING:
     import pandas as pd
 
+    from kairos_lib.report.gallery import VideoGallery
     from kairos_lib.report.suite import SuiteData
 
 NOTEBOOK = "analysis.ipynb"
@@ -106,6 +107,12 @@ class ReportSession:
     def _data(self) -> SuiteData:
         return suites.read(self.project, self.suite)
 
+    @cached_property
+    def _galleries(self) -> list[VideoGallery]:
+        from kairos_lib.report import gallery
+
+        return gallery.galleries(self._data, self._notebook_folder)
+
     def overview(self) -> Html:
         """Title, and each model in a few figures and a caption."""
         from kairos_lib.report import overview
@@ -113,7 +120,7 @@ class ReportSession:
         return joined(
             style(),
             overview.masthead(self._data),
-            overview.glance(self._data, self._notebook_folder),
+            overview.glance(self._data, self._galleries),
         )
 
     def end_to_end(self) -> Html:
@@ -145,9 +152,9 @@ class ReportSession:
 
     def stages(self) -> Html:
         """Where the time of base processing goes."""
-        from kairos_lib.report import charts, tables
+        from kairos_lib.report import charts, stages
 
-        return _section(charts.stages(self._data), tables.stages(self._data))
+        return _section(charts.stages(self._data), stages.stages(self._data))
 
     def origins(self) -> Html:
         """Models, weights, machines and versions."""
@@ -159,7 +166,7 @@ class ReportSession:
         """Every scene with what each model wrote."""
         from kairos_lib.report import gallery
 
-        return gallery.gallery(self._data, self._notebook_folder)
+        return gallery.gallery(self._galleries)
 
     def summary(self) -> pd.DataFrame:
         """All numbers: one row for each model, video, repeat and scenario."""

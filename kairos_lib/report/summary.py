@@ -130,6 +130,21 @@ RESULT_FIELDS = (
     "key", "load_s", "weights_source", "weights", "device", "attention", "parameters_millions",
     "synthetic_video",
 )  # fmt: skip
+TYPES = {
+    "string": (
+        "suite", "model", "model_title", "video", "title", "scenario", "state", "reason",
+        "message", "badges", "key", "weights_source", "weights", "device", "attention", "folder",
+    ),
+    "Int64": (
+        "repeat", "scenes", "scenes_run", "scenes_failed", "prompt_tokens", "visual_tokens",
+        "new_tokens", "truncated", "batch_size", "parts",
+    ),
+    "boolean": ("in_statistics", "synthetic_video"),
+    "float64": (
+        "length_s", "rtf", "time_s", "load_s", "parameters_millions", *TIMING_FIELDS,
+        *RESOURCE_FIELDS,
+    ),
+}  # fmt: skip
 
 
 def _row(suite: SuiteData, pair: Pair, run: VlmRun, scenario: Scenario) -> dict[str, Any]:
@@ -164,8 +179,10 @@ def _row(suite: SuiteData, pair: Pair, run: VlmRun, scenario: Scenario) -> dict[
 
 
 def frame(suite: SuiteData) -> pd.DataFrame:
-    """The rows as a table with the same column types whether or not a run failed."""
+    """The rows as a table, with the same column types whatever failed."""
     import pandas as pd
 
-    table = pd.DataFrame(rows(suite))
-    return table.convert_dtypes() if len(table) else table
+    types = {name: kind for kind, names in TYPES.items() for name in names}
+    listed = rows(suite)
+    table = pd.DataFrame(listed, columns=None if listed else list(types))
+    return table.astype(types)

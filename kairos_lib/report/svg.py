@@ -110,6 +110,7 @@ def _at_home(body: str, name: str) -> str:
         body,
     )
     body = body.replace(INK, "currentColor")
+    body = body.replace(GREY, f"var(--kairos-rest, {GREY})")
     for index, colour in enumerate(SERIES, start=1):
         body = body.replace(colour, f"var(--kairos-{index}, {colour})")
     return re.sub(r"\n\s*", "\n", body)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kairos_lib.records import ScenarioResult, StageReport
+from kairos_lib.records import ScenarioResult
 from kairos_lib.report import formats
-from kairos_lib.report.badges import RESUMED, of_base, pills
+from kairos_lib.report.badges import RESUMED, pills
 from kairos_lib.report.formats import MISSING
-from kairos_lib.report.html import Html, joined, render
-from kairos_lib.report.suite import BaseRun, SuiteData
+from kairos_lib.report.html import Html, render
+from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Measure, Pair, pairs
 
 Cell = str | Html
@@ -78,7 +78,7 @@ def measured(measure: Measure | None, written: formats.Writer) -> Cell:
         return render("measure", value=written(measure.value), note="resumed: no statistic")
     if measure.n == 1:
         return written(measure.value)
-    note = f"{written(measure.low)}–{written(measure.high)}, n = {measure.n}"
+    note = f"{written(measure.low)}–{written(measure.high)}, n\u00a0=\u00a0{measure.n}"
     return render("measure", value=written(measure.value), note=note)
 
 
@@ -201,77 +201,6 @@ def memory(suite: SuiteData) -> Html | None:
 def parameters(millions: float) -> str:
     """The size of a model: `2.4 M`, `4.2 B`."""
     return f"{millions:.1f} M" if millions < 1000 else f"{millions / 1000:.1f} B"
-
-
-def stage_names(suite: SuiteData) -> list[str]:
-    """Every stage that any video's base processing came to, in order."""
-    names = (stage.name for base in suite.bases for stage in base.stages)
-    return [name for name in dict.fromkeys(names) if name != FRAMES]
-
-
-FRAMES = "frames"
-"""The shared decoding pass; a failed run reports it as if it were a stage."""
-
-
-def frames_s(base: BaseRun) -> float | None:
-    """Time of the decoding pass that all stages share."""
-    if base.result is not None:
-        return base.result.decode_s
-    return next((stage.time_s for stage in base.stages if stage.name == FRAMES), None)
-
-
-def stages(suite: SuiteData) -> Html | None:
-    """Where the time of base processing went, and which stages did not run."""
-    names = stage_names(suite)
-    columns = (
-        VIDEO,
-        LENGTH,
-        SCENES,
-        Column("Frames", explanation="Decoding and scaling, shared by all that look at frames"),
-        *(Column(name.replace("_", " ").capitalize()) for name in names),
-        Column("Total"),
-        STATUS,
-    )
-
-    def row(base: BaseRun) -> tuple[Cell, ...]:
-        result = base.result
-        by_name = {stage.name: stage for stage in base.stages}
-        decode_s = frames_s(base)
-        badges = of_base(base, suite)
-        text = "done" if base.outcome.state == "done" else ""
-        return (
-            base.planned.title,
-            formats.length(result.facts.duration_s) if result else MISSING,
-            f"{result.scenes:,}" if result else MISSING,
-            MISSING if decode_s is None else formats.work(decode_s),
-            *(_stage(by_name.get(name)) for name in names),
-            formats.work(result.total_s) if result else MISSING,
-            render("status", text=text, pills=pills(badges)),
-        )
-
-    listed = table("Time of each stage", columns, map(row, suite.bases))
-    return joined(listed, _missing_stages(suite)) if listed else None
-
-
-def _stage(report: StageReport | None) -> str:
-    if report is None:
-        return MISSING
-    return formats.work(report.time_s) if report.state == "done" else report.state
-
-
-def _missing_stages(suite: SuiteData) -> Html | None:
-    columns = (VIDEO, Column("Stage", number=False), Column("What", number=False),
-               Column("Why", number=False, wide=True))  # fmt: skip
-    return table(
-        "Stages that did not run",
-        columns,
-        (
-            (base.planned.title, stage.name, stage.state, stage.reason)
-            for base in suite.bases
-            for stage in base.stages
-            if stage.state != "done"
-        ),
-    )
 
 
 def failures(suite: SuiteData) -> Html | None:

@@ -1,0 +1,95 @@
+"""Honest labels stand wherever they must, and nowhere else."""
+
+from __future__ import annotations
+
+from conftest import MACHINE, SuiteMaker, scenario
+
+from kairos_lib.records import Resources, Status
+from kairos_lib.report import badges, suite
+
+
+def of_runs(maker: SuiteMaker) -> list[set[badges.Badge]]:
+    data = suite.read(maker.write(), "demo")
+    return [badges.of_run(run, data) for run in data.runs]
+
+
+def test_a_plain_run_has_no_badge(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done()
+    assert of_runs(maker) == [set()]
+
+
+def test_a_nano_model_in_its_own_world_is_labelled_nano(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(weights_source="nano", synthetic_video=True)
+    assert of_runs(maker) == [{badges.NANO, badges.SYNTHETIC}]
+
+
+def test_captions_of_a_nano_model_on_a_real_video_are_labelled_meaningless(
+    maker: SuiteMaker,
+) -> None:
+    maker.base()
+    maker.done(weights_source="nano", synthetic_video=False)
+    assert of_runs(maker) == [{badges.OUTSIDE}]
+    assert badges.OUTSIDE.text == "nano model outside its world: captions mean nothing"
+
+
+def test_captions_of_dummy_weights_are_labelled_noise(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(weights_source="dummy")
+    assert of_runs(maker) == [{badges.DUMMY}]
+
+
+def test_a_resumed_run_is_labelled(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(parts=3)
+    assert of_runs(maker) == [{badges.RESUMED}]
+
+
+def test_a_run_with_scenes_that_failed_is_partial(maker: SuiteMaker) -> None:
+    maker.base(scenes=3)
+    maker.done(offline=scenario("offline", 3, 15, failed=1))
+    assert of_runs(maker) == [{badges.PARTIAL}]
+
+
+def test_a_run_that_shared_the_machine_is_labelled(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(resources=Resources(samples=9, foreign_cpu_cores=0.6))
+    maker.done(repeat=2, resources=Resources(samples=9, foreign_cpu_cores=0.4))
+    assert of_runs(maker) == [{badges.SHARED}, set()]
+
+
+def test_a_run_on_another_machine_than_most_is_labelled(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(model="a")
+    maker.done(model="b")
+    maker.done(model="c", machine={**MACHINE, "cpu": "Another CPU"})
+    assert of_runs(maker) == [set(), set(), {badges.OTHER_MACHINE}]
+
+
+def test_a_run_made_in_jupyterlab_is_labelled(maker: SuiteMaker) -> None:
+    maker.base()
+    (maker.done() / "status.json").unlink()
+    assert of_runs(maker) == [{badges.BY_HAND}]
+
+
+def test_a_run_that_was_cut_short_is_unfinished_and_partial(maker: SuiteMaker) -> None:
+    maker.base()
+    (maker.failed(captions=["One."]) / "status.json").unlink()
+    assert of_runs(maker) == [{badges.UNFINISHED, badges.PARTIAL}]
+
+
+def test_a_failed_run_is_failed_even_with_a_result_of_an_earlier_attempt(
+    maker: SuiteMaker,
+) -> None:
+    maker.base()
+    folder = maker.done()
+    (folder / "status.json").write_text(Status(state="failed", reason="timeout").model_dump_json())
+    assert badges.FAILED in of_runs(maker)[0]
+
+
+def test_the_legend_explains_each_badge_once(maker: SuiteMaker) -> None:
+    legend = badges.legend([badges.NANO, badges.FAILED, badges.NANO])
+    assert legend is not None
+    assert str(legend.markup).count(badges.NANO.explanation) == 1
+    assert badges.legend([]) is None

@@ -1,0 +1,192 @@
+"""What the numbers of the report are made of."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import SuiteMaker, scenario
+
+from kairos_lib.records import Resources, StageReport, Status
+from kairos_lib.report import formats, stages, suite, summary, tables
+from kairos_lib.report.html import Html
+
+
+def text(piece: Html | None) -> str:
+    assert piece is not None
+    return str(piece.markup)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(12.34, "12.3 s"), (59.97, "1m 00s"), (459, "7m 39s"), (3719, "1h 02m"), (7199.9, "2h 00m")],
+)
+def test_a_length_reads_as_minutes_and_seconds(seconds: float, written: str) -> None:
+    assert formats.length(seconds) == written
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(0.042, "42 ms"), (0.4, "0.40 s"), (12.34, "12.3 s"), (59.97, "1.0 min"), (852, "14.2 min"),
+     (8640, "2.4 h")],
+)  # fmt: skip
+def test_time_taken_reads_in_one_unit(seconds: float, written: str) -> None:
+    assert formats.work(seconds) == written
+
+
+@pytest.mark.parametrize(
+    ("rtf", "written"),
+    [(0.004, "0.004x"), (0.42, "0.42x"), (0.997, "1.0x"), (1.84, "1.8x"), (140.2, "140x")],
+)
+def test_a_real_time_factor_has_two_decimals_below_one(rtf: float, written: str) -> None:
+    assert formats.factor(rtf) == written
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(12.4, "0:12.4"), (59.99, "1:00.0"), (3723.4, "1:02:03.4")]
+)
+def test_a_time_code_names_a_place_in_the_video(seconds: float, written: str) -> None:
+    assert formats.time_code(seconds) == written
+
+
+def test_the_real_time_factor_is_offline_time_by_length(maker: SuiteMaker) -> None:
+    maker.base(scenes=3, scene_s=10)
+    maker.done(time_s=15)
+    page = text(tables.end_to_end(suite.read(maker.write(), "demo")))
+    assert "0.50x" in page
+    assert "15.0 s" in page
+
+
+def test_the_end_to_end_table_has_the_columns_that_were_agreed(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done()
+    page = text(tables.end_to_end(suite.read(maker.write(), "demo")))
+    titles = [head.split(">")[1].split("<")[0] for head in page.split('<th scope="col"')[1:]]
+    assert titles == ["Model", "Video", "Length", "Scenes", "VLM time", "RTF", "Status"]
+
+
+def test_repeats_are_given_as_median_range_and_n(maker: SuiteMaker) -> None:
+    maker.base()
+    for repeat, time_s in enumerate((15, 21, 18), start=1):
+        maker.done(repeat=repeat, time_s=time_s)
+    pair = summary.pairs(suite.read(maker.write(), "demo"))[0]
+    assert pair.vlm_time_s == summary.Measure(18, 15, 21, 3)
+    assert "15.0 s–21.0 s, n\u00a0=\u00a03" in text(tables.measured(pair.vlm_time_s, formats.work))  # type: ignore[arg-type]
+
+
+def test_a_resumed_run_stays_out_of_median_and_range(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(repeat=1, time_s=15)
+    maker.done(repeat=2, time_s=90, parts=2)
+    pair = summary.pairs(suite.read(maker.write(), "demo"))[0]
+    assert pair.vlm_time_s == summary.Measure(15, 15, 15, 1)
+
+
+def test_a_resumed_run_alone_is_shown_but_is_no_statistic(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(time_s=90, parts=2)
+    page = text(tables.end_to_end(suite.read(maker.write(), "demo")))
+    assert "1.5 min" in page
+    assert "resumed: no statistic" in page
+
+
+def test_a_failed_run_has_a_row_and_its_reason(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.failed(title="Large", captions=["One scene."])
+    data = suite.read(maker.write(), "demo")
+    assert "1 of 3 captions" in text(tables.end_to_end(data))
+    listed = text(tables.failures(data))
+    assert "Large" in listed
+    assert "out of memory at batch size 1" in listed
+
+
+def test_a_run_that_was_never_tried_says_why(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.plan(problem="base processing of this video failed")
+    data = suite.read(maker.write(), "demo")
+    assert "base processing of this video failed" in text(tables.failures(data))
+    assert "not run" in text(tables.end_to_end(data))
+
+
+def test_a_spoilt_result_fails_its_own_run_alone(maker: SuiteMaker) -> None:
+    maker.base()
+    folder = maker.done(model="a", title="Spoilt")
+    maker.done(model="b", title="Whole")
+    (folder / "result.json").write_text("{}")
+    data = suite.read(maker.write(), "demo")
+    assert [run.outcome.state for run in data.runs] == ["failed", "done"]
+    assert str(maker.project.root) not in text(tables.failures(data))
+
+
+def test_a_run_with_a_torn_last_line_counts_whole_captions(maker: SuiteMaker) -> None:
+    maker.base()
+    folder = maker.failed(captions=["One.", "Two."])
+    with (folder / "fused.jsonl").open("a") as file:
+        file.write('{"scene": {"ind')
+    assert suite.read(maker.write(), "demo").runs[0].captions == 2
+
+
+def test_every_run_and_scenario_has_one_tidy_row(maker: SuiteMaker) -> None:
+    maker.base(scenes=3, scene_s=10)
+    maker.done(repeat=1, time_s=15)
+    maker.done(repeat=2, time_s=18, parts=2)
+    maker.failed()
+    table = summary.frame(suite.read(maker.write(), "demo"))
+    assert len(table) == 6
+    assert list(table["state"]).count("failed") == 2
+    offline = table[(table["scenario"] == "offline") & (table["state"] == "done")]
+    assert list(offline["rtf"]) == [0.5, 0.6]
+    assert list(offline["in_statistics"]) == [True, False]
+    assert table[table["state"] == "failed"]["time_s"].isna().all()
+
+
+def test_a_sample_of_the_scenes_has_no_real_time_factor(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(single_stream=scenario("single-stream", 2, 8))
+    table = summary.frame(suite.read(maker.write(), "demo"))
+    assert table[table["scenario"] == "single-stream"]["rtf"].isna().all()
+
+
+def test_the_rate_of_new_tokens_leaves_out_the_first_of_each_caption() -> None:
+    one = scenario("single-stream", 2, 10)
+    assert tables.decode_rate(one) == pytest.approx((120 - 2) / 5.5)
+
+
+def test_single_stream_parts_add_up_to_the_time_per_scene(maker: SuiteMaker) -> None:
+    one = scenario("single-stream", 4, 20)
+    assert sum(tables.parts_per_scene(one)) == pytest.approx(tables.seconds_per_scene(one))
+
+
+def test_memory_without_a_gpu_says_so(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(resources=Resources(samples=9, peak_ram_mib=512))
+    page = text(tables.memory(suite.read(maker.write(), "demo")))
+    assert "512 MiB" in page
+    assert "— no GPU" in page
+
+
+def test_a_skipped_stage_is_listed_with_its_reason(maker: SuiteMaker) -> None:
+    maker.base(
+        stages=[
+            StageReport(name="scenes", state="done", time_s=3),
+            StageReport(name="sounds", state="skipped", reason="no weights on this machine"),
+        ]
+    )
+    maker.done()
+    page = text(stages.stages(suite.read(maker.write(), "demo")))
+    assert "no weights on this machine" in page
+
+
+def test_failed_base_processing_shows_how_far_it_got(maker: SuiteMaker) -> None:
+    maker.base(
+        status=Status(state="failed", reason="error", message="speech failed: no space left"),
+        stages=[
+            StageReport(name="frames", state="done", time_s=7),
+            StageReport(name="scenes", state="done", time_s=3),
+            StageReport(name="speech", state="failed", reason="no space left"),
+        ],
+    )
+    maker.plan(problem="base processing failed")
+    data = suite.read(maker.write(), "demo")
+    page = text(stages.stages(data))
+    assert "7.00 s" in page
+    assert "no space left" in page
+    assert "Base processing" in text(tables.failures(data))

@@ -51,7 +51,8 @@ def main(debug: bool) -> None:
     """Benchmark vision-language models over your own videos."""
     # A scheduler's and a closed terminal's way to stop a bench ends it as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # As under nohup: then it goes on.
+            signal.signal(number, _interrupt)
 
 
 def _flag(context: click.Context, parameter: click.Parameter, value: str | None) -> bool:

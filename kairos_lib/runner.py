@@ -103,13 +103,14 @@ def _execute(job: dict[str, Any], folder: Path) -> tuple[Reason | None, str]:
             "oom" if memory else "error",
             f"{error.ename}: {first_line} (cell {error.exec_count} of {folder / EXECUTED})",
         )
-    except DeadKernelError:
+    except Exception as error:
+        # jupyter_client tells of a kernel that dies while it starts by a bare RuntimeError.
+        if not isinstance(error, DeadKernelError) and "Kernel died" not in str(error):
+            logging.getLogger(__name__).exception("the notebook could not be run")
+            return "error", f"{type(error).__name__}: {error}".splitlines()[0]
         if _out_of_memory_kills() > killed_before:
             return "oom", "the system ran out of memory and killed the kernel: free some memory"
         return "kernel_died", "the kernel died: run the same command to go on where it stopped"
-    except Exception as error:
-        logging.getLogger(__name__).exception("the notebook could not be run")
-        return "error", f"{type(error).__name__}: {error}".splitlines()[0]
     return None, ""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -213,16 +213,17 @@ class Journal(Generic[R]):
 @contextmanager
 def _replacing(path: Path, durable: bool = True) -> Iterator[Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Not `tempfile`: its files can be read by their owner alone, and results are for others too.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -230,6 +231,12 @@ def write_json(path: Path, value: Any, durable: bool = True) -> None:
     """Write a JSON file so that a reader sees the old one or the new one, never a part."""
     with _replacing(path, durable) as file:
         file.write(json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part."""
+    with _replacing(path) as file:
+        file.write(content)
 
 
 def write_record(path: Path, record: Record) -> None:

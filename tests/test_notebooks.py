@@ -123,6 +123,8 @@ def test_nothing_that_a_notebook_started_outlives_it(project: Project) -> None:
 
 
 def test_stopping_the_bench_stops_the_notebook_and_says_so(project: Project) -> None:
+    # A shell that runs the tests in its background makes them ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     given = job(project, "(run / 'started').touch(); import time; time.sleep(300)")
 
     def stop() -> None:

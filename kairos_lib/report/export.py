@@ -15,8 +15,8 @@ from urllib.parse import unquote
 
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
-from kairos_lib.report.files import replace
 from kairos_lib.report.html import TEMPLATES
+from kairos_lib.runs import write_bytes
 
 TEMPLATE = "page"
 NOTEBOOK_ONLY = "notebook-only"
@@ -53,7 +53,7 @@ def export(project: Project, executed: Path, index: Path) -> None:
     page = page.replace(TITLE, _title(page), 1).replace(CONTENTS, contents, 1)
     pictures = _Pictures(project, executed.parent)
     page = IMAGE_TAG.sub(lambda tag: SOURCE.sub(pictures.inlined, tag[0], count=1), page)
-    replace(index, page.encode())
+    write_bytes(index, page.encode())
 
 
 def _page(executed: Path) -> str:

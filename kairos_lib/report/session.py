@@ -15,7 +15,7 @@ from kairos_lib.project import Project
 from kairos_lib.records import Record
 from kairos_lib.report import suite as suites
 from kairos_lib.report.html import Html, joined, render, style
-from kairos_lib.runs import KEY_HEX_DIGITS, Run, write_record
+from kairos_lib.runs import KEY_HEX_DIGITS, Run, write_bytes, write_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,12 +176,10 @@ class ReportSession:
 
     def finish(self) -> Html:
         """Write the numbers beside the report, and the result."""
-        from kairos_lib.report import files
-
         table = self.summary()
         folder = self.project.reports / self.suite
-        files.replace(folder / "summary.csv", table.to_csv(index=False).encode())
-        files.replace(folder / "summary.parquet", table.to_parquet(index=False))
+        write_bytes(folder / "summary.csv", table.to_csv(index=False).encode())
+        write_bytes(folder / "summary.parquet", table.to_parquet(index=False))
         with self.run.writing():
             write_record(
                 self.run.file("result.json"),

@@ -63,7 +63,7 @@ class Teacher(nn.Module):
         notes |= motion_notes
         notes["word"] = (logits.argmax(-1) == truth).float().mean().item()
         notes["caption_loss"] = loss.item()
-        return loss + 0.3 * seeing_loss + 0.5 * motion_loss, notes
+        return loss + seeing_loss + 0.5 * motion_loss, notes
 
     def _see(self, batch: Batch) -> Tensor:
         """Hidden states of all patches: shape (batch, 2 frames, tiles, 49, width)."""

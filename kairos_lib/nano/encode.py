@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,39 @@ def write_mp4(path: Path, frames: Iterable[Frame], wave: Wave) -> None:
             container.mux(audio.encode(_sound_frame(wave, sent, len(wave) - sent)))
         container.mux(video.encode(None))
         container.mux(audio.encode(None))
+
+
+def through_aac(wave: Wave, rate_hz: int) -> Wave:
+    """What is left of a sound that a clip was written with.
+
+    Args:
+        wave: Mono samples at 32 kHz.
+        rate_hz: Of the samples to give back, in 16 bits as base processing reads them.
+
+    Returns:
+        As long a stretch as was given, mono.
+    """
+    import av
+
+    file = BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        audio = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono")
+        audio.bit_rate = _AUDIO_BITS_PER_S
+        for start in range(0, len(wave), _AUDIO_FRAME):
+            count = min(_AUDIO_FRAME, len(wave) - start)
+            container.mux(audio.encode(_sound_frame(wave, start, count)))
+        container.mux(audio.encode(None))
+    file.seek(0)
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=rate_hz)
+    with av.open(file, "r") as coded:
+        pieces = [
+            piece.to_ndarray().reshape(-1)
+            for frame in (*coded.decode(audio=0), None)
+            for piece in resampler.resample(frame)
+        ]
+    heard = np.concatenate(pieces).astype(np.float32) / 32768
+    length = len(wave) * rate_hz // SAMPLE_RATE_HZ
+    return np.pad(heard[:length], (0, max(length - len(heard), 0)))
 
 
 def _sound_frame(wave: Wave, start: int, count: int):  # type: ignore[no-untyped-def]

@@ -65,7 +65,10 @@ def example(rng: random.Random) -> Example:
     # within a frame or two.
     moments = (rng.uniform(0.0, 0.03), rng.uniform(0.44, 0.56))
     quality = rng.randint(20, 95) if rng.random() < 0.4 else None
-    frames = [_as_decoded(paint_frame(background, actors, m), rng, quality) for m in moments]
+    size = (FRAME_WIDTH_PX, FRAME_HEIGHT_PX)
+    frames = [as_decoded(paint_frame(background, actors, m), rng, quality, size) for m in moments]
+    # Scenes fade a little now and then.
+    frames = [fade(f, rng.uniform(0.88, 1.0)) if rng.random() < 0.3 else f for f in frames]
     targets = [_patch_targets(actors, m) for m in moments]
     return Example(
         frames=np.stack(frames),
@@ -78,15 +81,22 @@ def example(rng: random.Random) -> Example:
     )
 
 
-def _as_decoded(frame: Frame, rng: random.Random, quality: int | None) -> Frame:
-    """Scale a frame as decoding does, with the marks that lossy compression leaves."""
+def as_decoded(
+    frame: Frame, rng: random.Random, quality: int | None, size: tuple[int, int]
+) -> Frame:
+    """Scale a frame to a width and height as decoding does, with the marks of compression.
+
+    Args:
+        frame: What was drawn.
+        rng: Draws the way of scaling.
+        quality: Of a JPEG that the frame goes through, from 1 to 100; None leaves no marks.
+        size: Width and height to scale to, in pixels.
+    """
     if quality is not None:
         _, packed = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
         frame = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), dtype=np.uint8)
     way = rng.choice((cv2.INTER_AREA, cv2.INTER_AREA, cv2.INTER_CUBIC, cv2.INTER_LINEAR))
-    size = (FRAME_WIDTH_PX, FRAME_HEIGHT_PX)
-    small = np.asarray(cv2.resize(frame, size, interpolation=way), dtype=np.uint8)
-    return fade(small, rng.uniform(0.88, 1.0)) if rng.random() < 0.3 else small
+    return np.asarray(cv2.resize(frame, size, interpolation=way), dtype=np.uint8)
 
 
 def _sample_points() -> NDArray[np.float32]:

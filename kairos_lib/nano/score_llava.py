@@ -10,6 +10,7 @@ import logging
 import random
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +22,13 @@ from kairos_lib.nano.clip import make_clip
 from kairos_lib.nano.llava import WEIGHTS
 from kairos_lib.nano.narration import sentence
 from kairos_lib.nano.questions import DEFAULT_INSTRUCTION
+from kairos_lib.nano.render import Frame
+from kairos_lib.nano.scoring import Line
 from kairos_lib.nano.script import PLAYED_SOUNDS, Script, random_script
 from kairos_lib.nano.truth import SceneTruth
+from kairos_lib.nano.unseen import Processed
+from kairos_lib.settings import Prompt
+from kairos_lib.vlm.context import BaseFindings
 from kairos_lib.vlm.prompts import SceneContext, scene_prompt
 
 log = logging.getLogger("kairos.nano")
@@ -50,11 +56,7 @@ def main(
         scenes, pairs = _unseen(seed)
         contexts = [_context(scene, rng) if context else SceneContext() for scene in scenes]
         prompts = [scene_prompt(instruction, given) for given in contexts]
-        captions = []
-        for start in range(0, len(pairs), BATCH):
-            captions += captioner.captions(
-                pairs[start : start + BATCH], prompts[start : start + BATCH]
-            )
+        captions = _in_batches(captioner, pairs, prompts)
         for scene, given, caption in zip(scenes, contexts, captions, strict=True):
             right = caption_of(scene.scene, transcript=given.transcript, sounds=given.sounds)
             count = len(scene.scene.shapes)
@@ -69,7 +71,41 @@ def main(
     log.info("%d scenes; right about the context: %.3f", len(endings), sum(endings) / len(endings))
 
 
-def _unseen(seed: int) -> tuple[tuple[SceneTruth, ...], list]:  # type: ignore[type-arg]
+def lines(clips: Sequence[Processed]) -> list[Line]:
+    """Attributes that captions have right where base processing tells the model what it found."""
+    captioner = Captioner()
+    scores = AttributeScores()
+    for clip in clips:
+        findings = BaseFindings(clip.folder)
+        prompts = [
+            findings.prompt(
+                findings.scenes[clip.scene_at(scene)], Prompt(instruction=DEFAULT_INSTRUCTION)
+            )
+            for scene in clip.truth.scenes
+        ]
+        captions = _in_batches(captioner, scene_frames(clip.clip, clip.truth), prompts)
+        for scene, caption in zip(clip.truth.scenes, captions, strict=True):
+            scores += score(caption, scene.scene)
+    size = f"{sum(scores.total.values())} attributes"
+    return [
+        Line("llava", "attributes right", scores.share(), 0.9, size),
+        *(
+            Line("llava", f"{name} right", scores.share(name), None, str(scores.total[name]))
+            for name in ATTRIBUTES
+        ),
+    ]
+
+
+def _in_batches(
+    captioner: Captioner, pairs: Sequence[Sequence[Frame]], prompts: Sequence[str]
+) -> list[str]:
+    captions: list[str] = []
+    for start in range(0, len(pairs), BATCH):
+        captions += captioner.captions(pairs[start : start + BATCH], prompts[start : start + BATCH])
+    return captions
+
+
+def _unseen(seed: int) -> tuple[tuple[SceneTruth, ...], list[list[Frame]]]:
     """A silent clip from a seed: what is true of its scenes, and their frames."""
     script = _silent(random_script(seed))
     with tempfile.TemporaryDirectory() as folder:

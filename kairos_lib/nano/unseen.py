@@ -1,0 +1,78 @@
+"""Clips that no nano model was trained on, taken through the stages of base processing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from kairos_lib.errors import KairosError
+from kairos_lib.media.video import probe
+from kairos_lib.nano.clip import make_clip
+from kairos_lib.nano.script import random_script
+from kairos_lib.nano.truth import ClipTruth, SceneTruth
+from kairos_lib.project import Project
+from kairos_lib.records import Record, Scene
+from kairos_lib.runs import Journal
+from kairos_lib.settings import Base
+from kairos_lib.stages.graph import Graph
+from kairos_lib.stages.session import base_weights
+from kairos_lib.stages.stage import scene_of
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Processed:
+    """A clip, what is true of it, and what base processing found in it."""
+
+    clip: Path
+    truth: ClipTruth
+    folder: Path
+    """Of the stages' results, as in any run."""
+
+    def found(self, stage: str, kind: type[R]) -> list[R]:
+        """What a stage found.
+
+        Raises:
+            KairosError: The stage has no result, such as where its weights are missing.
+        """
+        path = self.folder / f"{stage}.jsonl"
+        if not path.exists():
+            raise KairosError(f"stage {stage} found nothing to score: it was skipped or not run")
+        return list(Journal(path, kind))
+
+    def scene_at(self, scene: SceneTruth) -> int:
+        """The found scene that overlaps a true one most."""
+        return scene_of(self.found("scenes", Scene), scene.start_s, scene.end_s)
+
+
+def processed(seed: int, profile: Base, folder: Path) -> Processed:
+    """Make the clip of a seed and process it.
+
+    Args:
+        seed: Of the clip's script; below 1,000,000, where the seeds of training begin.
+        profile: Says which stages are run, and with which weights.
+        folder: Where the clip and the results go.
+    """
+    script = random_script(seed)
+    truth = make_clip(script, folder)
+    return process(folder / f"{script.name}.mp4", truth, profile, folder / "results")
+
+
+def process(clip: Path, truth: ClipTruth, profile: Base, folder: Path) -> Processed:
+    """Run the stages of a profile over a clip whose truth is known.
+
+    Raises:
+        KairosError: A stage failed.
+    """
+    Graph(
+        video=clip,
+        facts=probe(clip, sha256=""),
+        profile=profile,
+        folder=folder,
+        # A project of its own: the user's runs are no place for hashes of what is thrown away.
+        weights=base_weights(Project(folder), profile),
+        progress=lambda stage, done, total: None,
+    ).run()
+    return Processed(clip, truth, folder)

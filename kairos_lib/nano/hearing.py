@@ -60,7 +60,7 @@ class SoundBank:
         pieces: list[Wave] = [_rest(rng.uniform(0.0, 0.5))]
         for _ in range(rng.choices((0, 1, 2, 3), weights=(2, 5, 3, 1))[0]):
             # A little less of what is mostly cut out before.
-            sound: Sound = "speech" if rng.random() < 0.1 else rng.choice(PLAYED_SOUNDS)
+            sound: Sound = "speech" if rng.random() < 1 / 9 else rng.choice(PLAYED_SOUNDS)
             piece = self._piece(sound, rng)
             pieces += [piece, _rest(rng.choice((0.2, rng.uniform(0.0, 2.0))))]
             lasts_s[sound] = lasts_s.get(sound, 0.0) + len(piece) / audio.SAMPLE_RATE_HZ

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ _FRAMES = 1024
 
 
 @click.command()
-@click.option("--minutes", default=10.0, show_default=True, help="Time to train for, in all.")
+@click.option("--minutes", default=9.0, show_default=True, help="Time to train for, in all.")
 @click.option(
     "--work",
     type=click.Path(path_type=Path),
@@ -113,26 +113,30 @@ def optimizer_for(model: nn.Module) -> torch.optim.Optimizer:
 class Windows:
     """Spectrograms of windows, without their padding, and what is heard in them."""
 
-    def __init__(self, features: Sequence[np.ndarray], labels: np.ndarray, padding: float) -> None:
+    def __init__(
+        self, features: Sequence[np.ndarray], labels: np.ndarray, padding: np.float32
+    ) -> None:
         """Keep features of shape (frames, bins) each, labels of shape (n, 8), and the padding."""
         self.lengths = np.array([len(f) for f in features])
-        self.features = np.concatenate(list(features)).astype(np.float16)
-        self.labels = labels.astype(np.float32)
+        self.features = np.concatenate(features)
+        self.labels = labels
         self.padding = padding
         self._starts = np.cumsum(self.lengths) - self.lengths
 
     @classmethod
-    def of(cls, heard: Sequence[Heard], extractor: Any) -> Windows:
+    def of(cls, heard: Iterable[Heard], extractor: Any) -> Windows:
         """Make the spectrograms by the extractor that is saved with the model."""
-        features = []
-        padding = float(extractor.normalize(np.zeros(1))[0])
+        features, labels = [], []
+        padding = _padding(extractor)
         for window in heard:
             padded = extractor(window.wave, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np")
             frames = np.asarray(padded["input_values"][0])
-            # Nothing heard lies just at the value of the padding in all bins at once.
-            filled = np.flatnonzero((frames != frames[-1]).any(axis=1))
-            features.append(frames[: filled[-1] + 1] if len(filled) else frames[:1])
-        return cls(features, np.stack([window.labels for window in heard]), padding)
+            # Even the longest window is two frames short, and no sound lies just at the value of
+            # the padding in all bins at once.
+            filled = np.flatnonzero((frames != padding).any(axis=1))
+            features.append(frames[: filled[-1] + 1].astype(np.float16))
+            labels.append(window.labels)
+        return cls(features, np.stack(labels), padding)
 
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Padded spectrograms of shape (n, 1024, 64) and labels of shape (n, 8)."""
@@ -167,9 +171,14 @@ def save(model: Any, extractor: Any, out: Path) -> None:
     extractor.save_pretrained(out)
 
 
+def _padding(extractor: Any) -> np.float32:
+    """What frames beyond the end of a window are filled with: nought, before normalising."""
+    return np.float32(extractor.normalize(np.zeros(1, dtype=np.float32))[0])
+
+
 def _windows(cache: Path, extractor: Any, seed: int) -> Windows:
     """The windows to learn from, made once for all the parts of a killed run."""
-    padding = float(extractor.normalize(np.zeros(1))[0])
+    padding = _padding(extractor)
     if cache.exists():
         with np.load(cache) as kept:
             ends = np.cumsum(kept["lengths"])[:-1]
@@ -180,7 +189,7 @@ def _windows(cache: Path, extractor: Any, seed: int) -> Windows:
     except NoVoiceError as error:
         raise click.ClickException(str(error)) from error
     log.info("made the sounds")
-    windows = Windows.of([bank.draw(rng) for _ in range(WINDOWS)], extractor)
+    windows = Windows.of((bank.draw(rng) for _ in range(WINDOWS)), extractor)
     cache.parent.mkdir(parents=True, exist_ok=True)
     # Written beside and moved into place: a kill must not leave half a file.
     draft = cache.with_suffix(".part.npz")

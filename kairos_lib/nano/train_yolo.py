@@ -38,7 +38,7 @@ _GAINS = {"box": 7.5, "cls": 0.5, "dfl": 1.5}
 
 
 @click.command()
-@click.option("--minutes", default=12.0, show_default=True, help="Time to train for, in all.")
+@click.option("--minutes", default=11.0, show_default=True, help="Time to train for, in all.")
 @click.option(
     "--work",
     type=click.Path(path_type=Path),

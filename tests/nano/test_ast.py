@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import CHECKOUT
 
 from kairos_lib.nano.clip import make_clip
 from kairos_lib.nano.hearing import Heard, SoundBank
@@ -30,6 +29,8 @@ from kairos_lib.settings import Base, load
 needs_voice = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="espeak-ng is not installed"
 )
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CHECKOUT
 
 from kairos_lib.errors import KairosError
 from kairos_lib.nano.clip import make_clip
@@ -21,6 +20,8 @@ from kairos_lib.records import Detection, SoundEvent
 from kairos_lib.settings import Base
 from kairos_lib.settings import load as load_settings
 from kairos_lib.stages.objects import load
+
+CHECKOUT = Path(__file__).parents[2]
 
 SHOTS = (
     Shot(

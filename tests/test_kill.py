@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import fill, make_project, tiny_model, write_parameters
+from helpers.projects import fill, make_project, tiny_model, write_parameters
 
 from kairos_lib.project import Project
 from kairos_lib.records import Caption, FusedScene, VlmResult

@@ -187,14 +187,15 @@ def list_() -> None:
         click.echo(f"{settings.FOLDERS[kind] + ':':9}{', '.join(known)}")
 
 
-@main.command()
-def lab() -> None:
-    """Open the notebooks in JupyterLab."""
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(arguments: tuple[str, ...]) -> None:
+    """Open the notebooks in JupyterLab; ARGUMENTS are handed on to it."""
     project = Project.find()
     # Replaces this process, so that Ctrl-C and the terminal are JupyterLab's own.
-    arguments = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={project.root}"]
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={project.root}"]
     os.chdir(project.root)
-    os.execv(sys.executable, [*arguments, "--LabApp.default_url=/lab/tree/notebooks"])
+    os.execv(sys.executable, [*command, "--LabApp.default_url=/lab/tree/notebooks", *arguments])
 
 
 @main.command()

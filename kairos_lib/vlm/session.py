@@ -34,6 +34,7 @@ from kairos_lib.weights import Found, find
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pandas.io.formats.style import Styler
 
 NOTEBOOK = "vlm.ipynb"
 # What a model's numbers do not depend on.
@@ -158,7 +159,7 @@ class VlmSession:
         count = min(self.model.single_stream_scenes, len(scenes))
         return [scenes[i * len(scenes) // count] for i in range(count)]
 
-    def single_stream(self) -> pd.DataFrame:
+    def single_stream(self) -> Styler:
         """Caption the sample one scene at a time; what is there already is kept."""
         sample = self.sample()
         if self.result is None:
@@ -170,7 +171,7 @@ class VlmSession:
                 self.run.progress("single-stream", len(done), len(sample))
         return _table(self.alone)
 
-    def offline(self) -> pd.DataFrame:
+    def offline(self) -> Styler:
         """Caption all scenes in batches; what is there already is kept."""
         if self.result is None:
             self._adapter_loaded().reset_memory_peaks()
@@ -311,18 +312,23 @@ def summarise(
     )
 
 
-def _table(captions: Journal[Caption]) -> pd.DataFrame:
+def _table(captions: Journal[Caption]) -> Styler:
+    """The captions in full: pandas would cut them off after 50 characters."""
     import pandas as pd
 
-    return pd.DataFrame(
+    table = pd.DataFrame(
         [
             {
                 "scene": caption.scene,
                 "caption": caption.text or f"[{caption.error}]",
                 "prompt tokens": caption.prompt_tokens,
                 "new tokens": caption.new_tokens,
-                "seconds": round(caption.timing.total_s, 3),
+                "seconds": f"{caption.timing.total_s:.3f}",
             }
             for caption in captions
         ]
     )
+    styled = table.style.hide(axis="index")
+    if len(table):
+        styled = styled.set_properties(subset=["caption"], **{"text-align": "left"})
+    return styled

@@ -99,7 +99,7 @@ def bench(
     from rich.console import Console
 
     from kairos_lib import bench as benches
-    from kairos_lib.display import display, plan_table
+    from kairos_lib.display import display, plan_lines
 
     project = Project.find()
     console = Console()
@@ -110,7 +110,7 @@ def bench(
         chosen = chosen.model_copy(update={"repeats": int(repeats)})
     planned = benches.plan(project, chosen, fresh)
     if dry_run:
-        console.print(plan_table(project, planned), soft_wrap=not console.is_terminal)
+        console.print("\n".join(plan_lines(project, planned)), soft_wrap=True, highlight=False)
         return
     with display(console) as shown:
         failed = benches.carry_out(project, planned, shown)

@@ -17,11 +17,10 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
 
 from kairos_lib import records
-from kairos_lib.bench import Plan, Step
+from kairos_lib.bench import Plan
 from kairos_lib.project import Project
 
 PLAIN_LINE_EVERY_S = 10.0
@@ -150,17 +149,22 @@ def ending(label: str, status: records.Status) -> str:
     return f"[red]failed[/] {escape(label)} · {status.reason}: {escape(status.message)}"
 
 
-def plan_table(project: Project, planned: Plan) -> Table:
-    """What a bench would do, one row a notebook."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("", "notebook", "why", "weights", "run folder"):
-        table.add_column(heading, overflow="fold")
-    for step in [*planned.bases, *planned.vlms]:
-        table.add_row(*_row(project, step))
-    return table
-
-
-def _row(project: Project, step: Step) -> tuple[str, ...]:
-    state = "[dim]cached[/]" if step.cached else "[bold]run[/]"
-    folder = escape(project.relative(step.job.run.folder))
-    return state, escape(step.label), escape(step.why), escape(step.weights), folder
+def plan_lines(project: Project, planned: Plan) -> list[str]:
+    """What a bench would do, two lines a notebook: what and why, then where it goes."""
+    steps = [*planned.bases, *planned.vlms]
+    lines = []
+    for step in steps:
+        state = "[dim]cached[/]" if step.cached else "[bold]run[/]   "
+        facts = [step.why]
+        if step.weights != "there":
+            facts.append(f"weights: {step.weights}")
+        elif not step.cached:
+            facts.append("weights are there")
+        lines.append(f"{state}  {escape(step.label)}: {escape('; '.join(facts))}")
+        lines.append(f"        [dim]{escape(project.relative(step.job.run.folder))}[/]")
+    cached = sum(step.cached for step in steps)
+    lines.append(
+        f"{len(steps) - cached} to run, {cached} cached, then the report: "
+        + escape(project.relative(project.reports / planned.suite.name / "index.html"))
+    )
+    return lines

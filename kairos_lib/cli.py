@@ -100,15 +100,16 @@ def bench(
 
     from kairos_lib import bench as benches
     from kairos_lib.display import display, plan_lines
+    from kairos_lib.plan import make_plan, suite_of
 
     project = Project.find()
     console = Console()
-    chosen = benches.suite_of(project, suite, model, video, base)
+    chosen = suite_of(project, suite, model, video, base)
     if repeats:
         if not repeats.isdecimal() or int(repeats) < 1:
             raise KairosError(f"REPEATS must be a whole number of 1 or more, not '{repeats}'")
         chosen = chosen.model_copy(update={"repeats": int(repeats)})
-    planned = benches.plan(project, chosen, fresh)
+    planned = make_plan(project, chosen, fresh)
     if dry_run:
         console.print("\n".join(plan_lines(project, planned)), soft_wrap=True, highlight=False)
         return

@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from kairos_lib import records
-from kairos_lib.bench import Plan
+from kairos_lib.plan import Plan
 from kairos_lib.project import Project
 
 PLAIN_LINE_EVERY_S = 10.0

@@ -110,6 +110,28 @@ def test_a_killed_bench_goes_on_where_it_stopped(
     assert not any(left.values()), left
 
 
+def test_a_bench_killed_in_base_processing_goes_on(
+    based: tuple[Project, list[str]], tmp_path: Path
+) -> None:
+    original, expected = based
+    shutil.copytree(original.root, tmp_path / "project")
+    project = Project(tmp_path / "project")
+    shutil.rmtree(project.runs / "base")
+    bench = subprocess.Popen(COMMAND, cwd=project.root, stdout=subprocess.DEVNULL)
+    while not list(project.runs.glob("base/*/*/thumbnails/*.jpg")):
+        time.sleep(0.02)
+    bench.kill()
+    for processes in members(project).values():
+        for process in processes:
+            process.kill()
+    bench.wait()
+    (folder,) = (project.runs / "base" / "twelve").glob("*")
+    assert not (folder / "status.json").exists()
+    again = subprocess.run(COMMAND, cwd=project.root, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [caption.text for caption in captions(project)] == expected
+
+
 def test_ctrl_c_ends_a_bench_with_one_line_and_leaves_no_process(
     based: tuple[Project, list[str]], tmp_path: Path
 ) -> None:

@@ -44,8 +44,8 @@ report: $(INSTALLED) ## SUITE=..: write a report again from the runs there are
 fetch: $(INSTALLED) ## MODEL=..: download its weights and those of its base profile
 	@$(BIN)/kairos fetch
 
-lab: $(INSTALLED) ## Open the notebooks in JupyterLab
-	@$(BIN)/kairos lab
+lab: $(INSTALLED) ## Open the notebooks in JupyterLab; ARGS='--allow-root --port 8890'
+	@$(BIN)/kairos lab $(ARGS)
 
 test: lint ## Lint, types and tests
 	@$(BIN)/python -m pytest

@@ -99,18 +99,19 @@ def bench(
     from rich.console import Console
 
     from kairos_lib import bench as benches
-    from kairos_lib.display import display, plan_table
+    from kairos_lib.display import display, plan_lines
+    from kairos_lib.plan import make_plan, suite_of
 
     project = Project.find()
     console = Console()
-    chosen = benches.suite_of(project, suite, model, video, base)
+    chosen = suite_of(project, suite, model, video, base)
     if repeats:
         if not repeats.isdecimal() or int(repeats) < 1:
             raise KairosError(f"REPEATS must be a whole number of 1 or more, not '{repeats}'")
         chosen = chosen.model_copy(update={"repeats": int(repeats)})
-    planned = benches.plan(project, chosen, fresh)
+    planned = make_plan(project, chosen, fresh)
     if dry_run:
-        console.print(plan_table(project, planned), soft_wrap=not console.is_terminal)
+        console.print("\n".join(plan_lines(project, planned)), soft_wrap=True, highlight=False)
         return
     with display(console) as shown:
         failed = benches.carry_out(project, planned, shown)
@@ -187,14 +188,15 @@ def list_() -> None:
         click.echo(f"{settings.FOLDERS[kind] + ':':9}{', '.join(known)}")
 
 
-@main.command()
-def lab() -> None:
-    """Open the notebooks in JupyterLab."""
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(arguments: tuple[str, ...]) -> None:
+    """Open the notebooks in JupyterLab; ARGUMENTS are handed on to it."""
     project = Project.find()
     # Replaces this process, so that Ctrl-C and the terminal are JupyterLab's own.
-    arguments = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={project.root}"]
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={project.root}"]
     os.chdir(project.root)
-    os.execv(sys.executable, [*arguments, "--LabApp.default_url=/lab/tree/notebooks"])
+    os.execv(sys.executable, [*command, "--LabApp.default_url=/lab/tree/notebooks", *arguments])
 
 
 @main.command()

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn as EtaColumn
-from rich.table import Table
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from kairos_lib import records
-from kairos_lib.bench import Plan, Step
+from kairos_lib.plan import Plan
 from kairos_lib.project import Project
 
 PLAIN_LINE_EVERY_S = 10.0
+
+
+class NotebookElapsedColumn(ProgressColumn):
+    """Time since the notebook started; rich's own starts anew with each step."""
+
+    def render(self, task: Task) -> Text:
+        """As minutes and seconds."""
+        seconds = round(time.monotonic() - task.fields["began_s"])
+        return Text(f"{seconds // 60}:{seconds % 60:02d}", style="cyan")
 
 
 class LiveDisplay:
@@ -29,14 +46,15 @@ class LiveDisplay:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("[cyan]{task.fields[step]}"),
-            TimeElapsedColumn(),
+            NotebookElapsedColumn(),
             TextColumn("[dim]left"),
-            EtaColumn(),
+            TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
         )
-        self._task = self._bars.add_task("", total=None, visible=False, place="", step="")
-        self._step = ""
+        self._place = self._step = ""
+        self._began_s = time.monotonic()
+        self._task = self._bars.add_task("", total=None, visible=False, **self._fields("starting"))
 
     def __enter__(self) -> LiveDisplay:
         self._bars.start()
@@ -52,23 +70,25 @@ class LiveDisplay:
 
     def begin(self, number: int, total: int, label: str) -> None:
         """A notebook starts."""
-        self._place = f"{number}/{total}"
-        self._step = ""
+        self._place, self._step, self._began_s = f"{number}/{total}", "", time.monotonic()
         self._bars.reset(
             self._task,
             description=escape(label),
             total=None,
             visible=True,
-            place=self._place,
-            step="starting",
+            **self._fields("starting"),
         )
 
     def update(self, progress: records.Progress) -> None:
         """It got further; the time left is that of the step it is in."""
         if progress.step != self._step:
             self._step = progress.step
-            self._bars.reset(self._task, total=progress.total, completed=0, step=progress.step)
+            self._bars.reset(self._task, total=progress.total, **self._fields(progress.step))
         self._bars.update(self._task, total=progress.total, completed=progress.done)
+
+    def _fields(self, step: str) -> dict[str, Any]:
+        """What the columns show; a reset forgets all fields but those it is given."""
+        return {"place": self._place, "step": step, "began_s": self._began_s}
 
     def end(self, label: str, status: records.Status) -> None:
         """It ended."""
@@ -129,17 +149,22 @@ def ending(label: str, status: records.Status) -> str:
     return f"[red]failed[/] {escape(label)} · {status.reason}: {escape(status.message)}"
 
 
-def plan_table(project: Project, planned: Plan) -> Table:
-    """What a bench would do, one row a notebook."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("", "notebook", "why", "weights", "run folder"):
-        table.add_column(heading, overflow="fold")
-    for step in [*planned.bases, *planned.vlms]:
-        table.add_row(*_row(project, step))
-    return table
-
-
-def _row(project: Project, step: Step) -> tuple[str, ...]:
-    state = "[dim]cached[/]" if step.cached else "[bold]run[/]"
-    folder = escape(project.relative(step.job.run.folder))
-    return state, escape(step.label), escape(step.why), escape(step.weights), folder
+def plan_lines(project: Project, planned: Plan) -> list[str]:
+    """What a bench would do, two lines a notebook: what and why, then where it goes."""
+    steps = [*planned.bases, *planned.vlms]
+    lines = []
+    for step in steps:
+        state = "[dim]cached[/]" if step.cached else "[bold]run[/]   "
+        facts = [step.why]
+        if step.weights != "there":
+            facts.append(f"weights: {step.weights}")
+        elif not step.cached:
+            facts.append("weights are there")
+        lines.append(f"{state}  {escape(step.label)}: {escape('; '.join(facts))}")
+        lines.append(f"        [dim]{escape(project.relative(step.job.run.folder))}[/]")
+    cached = sum(step.cached for step in steps)
+    lines.append(
+        f"{len(steps) - cached} to run, {cached} cached, then the report: "
+        + escape(project.relative(project.reports / planned.suite.name / "index.html"))
+    )
+    return lines

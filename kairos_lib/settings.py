@@ -39,6 +39,8 @@ class Weights(Settings):
     def _addresses_are_pinned(self) -> Weights:
         if self.source == "url" and not self.sha256:
             raise ValueError("weights from a bare address need their sha256")
+        if self.source == "url" and not self.id.startswith(("https://", "http://")):
+            raise ValueError("an address begins with https://")
         return self
 
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from clips import COLOURS, write_clip
-from conftest import fill, make_project, tiny_model, write_parameters
+from helpers.clips import COLOURS, bad_files, write_clip
+from helpers.projects import fill, make_project, tiny_model, write_parameters
 
 from kairos_lib.project import Project
 from kairos_lib.records import FusedScene, VlmResult
@@ -96,7 +96,7 @@ def test_the_plan_starts_nothing_and_says_what_is_cached(benched: tuple[Project,
     project, _ = benched
     before = statuses(project)
     plan = kairos(project, "bench", KAIROS_SUITE="one", KAIROS_REPEATS="2", KAIROS_DRY_RUN="1")
-    rows = [line.split()[0] for line in plan.stdout.splitlines()[1:] if line.strip()]
+    rows = [line.split()[0] for line in plan.stdout.splitlines()]
     assert [row for row in rows if row in ("cached", "run")] == ["cached"] * 3 + ["run"] * 2
     assert statuses(project) == before
 
@@ -173,8 +173,6 @@ def test_a_request_that_makes_no_sense_is_one_line(
 def test_files_that_are_no_videos_are_refused_before_anything_starts(
     small: Project, tmp_path: Path
 ) -> None:
-    from media.test_video import bad_files
-
     for expected, path in bad_files(tmp_path).items():
         answer = kairos(small, "bench", "--model", "tiny", "--video", str(path))
         assert answer.returncode == 2

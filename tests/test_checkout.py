@@ -49,7 +49,16 @@ def test_every_pin_is_exact_and_names_no_registry() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["cli", "bench", "notebooks", "stages.session", "vlm.session", "report.session", "display"],
+    [
+        "cli",
+        "bench",
+        "plan",
+        "notebooks",
+        "stages.session",
+        "vlm.session",
+        "report.session",
+        "display",
+    ],
 )
 def test_the_orchestrator_imports_no_torch(module: str) -> None:
     code = (

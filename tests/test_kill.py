@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import fill, make_project, tiny_model, write_parameters
+from helpers.projects import fill, make_project, tiny_model, write_parameters
 
 from kairos_lib.project import Project
 from kairos_lib.records import Caption, FusedScene, VlmResult
@@ -108,6 +108,28 @@ def test_a_killed_bench_goes_on_where_it_stopped(
     assert result.offline.parts == (2 if moment == "captioning" else 1)
     left = members(project)
     assert not any(left.values()), left
+
+
+def test_a_bench_killed_in_base_processing_goes_on(
+    based: tuple[Project, list[str]], tmp_path: Path
+) -> None:
+    original, expected = based
+    shutil.copytree(original.root, tmp_path / "project")
+    project = Project(tmp_path / "project")
+    shutil.rmtree(project.runs / "base")
+    bench = subprocess.Popen(COMMAND, cwd=project.root, stdout=subprocess.DEVNULL)
+    while not list(project.runs.glob("base/*/*/thumbnails/*.jpg")):
+        time.sleep(0.02)
+    bench.kill()
+    for processes in members(project).values():
+        for process in processes:
+            process.kill()
+    bench.wait()
+    (folder,) = (project.runs / "base" / "twelve").glob("*")
+    assert not (folder / "status.json").exists()
+    again = subprocess.run(COMMAND, cwd=project.root, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [caption.text for caption in captions(project)] == expected
 
 
 def test_ctrl_c_ends_a_bench_with_one_line_and_leaves_no_process(

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import tiny_model, write_parameters
+from helpers.projects import tiny_model, write_parameters
 
 from kairos_lib import settings
 from kairos_lib.errors import KairosError

@@ -66,6 +66,16 @@ def test_a_changed_file_is_found_out(project: Project, address: str) -> None:
     assert "is not the file that the parameters pin" in found.missing
 
 
+def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with pytest.raises(KairosError, match="cannot fetch a/b: ") as error:
+        weights.fetch(Weights(source="hub", id="a/b"))
+    assert "\n" not in str(error.value)
+
+
 def test_a_disk_without_room_is_told_before_the_download(tmp_path: Path) -> None:
     with pytest.raises(KairosError, match=r"takes 1000000000.0 GB .*make room"):
         weights.check_room(tmp_path / "not" / "yet", 10**18)

@@ -34,8 +34,8 @@ def work(seconds: float) -> str:
 
 
 def factor(rtf: float) -> str:
-    """A real-time factor: `0.42x`, `1.8x`, `140x`."""
-    if rtf < 0.01:
+    """A real-time factor: `0.023x`, `0.42x`, `1.8x`, `140x`."""
+    if rtf < 0.1:
         return f"{rtf:.2g}x"
     if round(rtf, 2) < 1:
         return f"{rtf:.2f}x"

@@ -56,6 +56,8 @@ class SceneCard:
     objects: tuple[str, ...] = ()
     known: bool = False
     """Whether any run says what is heard and seen in it."""
+    not_run: frozenset[str] = frozenset()
+    """Stages that did not run: that they found nothing does not mean that nothing is there."""
     said: tuple[Said, ...] = ()
 
 
@@ -125,7 +127,11 @@ def _cards(
 ) -> tuple[SceneCard, ...]:
     base = suite.base(video)
     cards = {
-        scene.index: SceneCard(scene, _pictures(base, scene, notebook_folder) if base else ())
+        scene.index: SceneCard(
+            scene,
+            _pictures(base, scene, notebook_folder) if base else (),
+            not_run=_not_run(base),
+        )
         for scene in scenes
     }
     for pair in told:
@@ -147,6 +153,11 @@ def _cards(
             said = Said(pair.model, pair.model_title, badges, caption, "" if caption else problem)
             cards[index] = replace(card, said=(*card.said, said))
     return tuple(cards.values())
+
+
+def _not_run(base: BaseRun | None) -> frozenset[str]:
+    reports = base.result.stages if base is not None and base.result is not None else ()
+    return frozenset(report.name for report in reports if report.state != "done")
 
 
 def _caption_badges(run: VlmRun) -> tuple[Badge, ...]:

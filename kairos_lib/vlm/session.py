@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from kairos_lib.errors import KairosError
 from kairos_lib.kernels import python_of
@@ -18,9 +18,7 @@ from kairos_lib.records import (
     Caption,
     FusedScene,
     PlannedBatch,
-    ScenarioResult,
     Scene,
-    Timing,
     VlmResult,
 )
 from kairos_lib.runs import Journal, Run, notebook_hash, write_json, write_record
@@ -30,10 +28,12 @@ from kairos_lib.stages.session import base_run
 from kairos_lib.vlm import engine
 from kairos_lib.vlm.adapter import Adapter, find_family
 from kairos_lib.vlm.context import BaseFindings
+from kairos_lib.vlm.summary import summarise
 from kairos_lib.weights import Found, find
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pandas.io.formats.style import Styler
 
 NOTEBOOK = "vlm.ipynb"
 # What a model's numbers do not depend on.
@@ -158,7 +158,7 @@ class VlmSession:
         count = min(self.model.single_stream_scenes, len(scenes))
         return [scenes[i * len(scenes) // count] for i in range(count)]
 
-    def single_stream(self) -> pd.DataFrame:
+    def single_stream(self) -> Styler:
         """Caption the sample one scene at a time; what is there already is kept."""
         sample = self.sample()
         if self.result is None:
@@ -170,7 +170,7 @@ class VlmSession:
                 self.run.progress("single-stream", len(done), len(sample))
         return _table(self.alone)
 
-    def offline(self) -> pd.DataFrame:
+    def offline(self) -> Styler:
         """Caption all scenes in batches; what is there already is kept."""
         if self.result is None:
             self._adapter_loaded().reset_memory_peaks()
@@ -282,47 +282,23 @@ class VlmSession:
         return self._adapter
 
 
-def summarise(
-    scenario: Literal["single-stream", "offline"], captions: Journal[Caption]
-) -> ScenarioResult:
-    """Sum up a scenario's captions; the time of a resumed one is the sum of its sittings."""
-    ends_s: dict[str, float] = {}
-    timing = dict.fromkeys(Timing.model_fields, 0.0)
-    totals = {"scenes": 0, "failed": 0, "prompt_tokens": 0, "visual_tokens": 0}
-    totals |= {"new_tokens": 0, "truncated": 0}
-    largest = 0
-    for caption in captions:
-        ends_s[caption.part] = max(ends_s.get(caption.part, 0.0), caption.elapsed_s)
-        for name, value in caption.timing.model_dump().items():
-            timing[name] += value
-        totals["scenes"] += 1
-        totals["failed"] += bool(caption.error)
-        totals["truncated"] += caption.truncated
-        for name in ("prompt_tokens", "visual_tokens", "new_tokens"):
-            totals[name] += getattr(caption, name)
-        largest = max(largest, caption.batch_size)
-    return ScenarioResult(
-        scenario=scenario,
-        time_s=sum(ends_s.values()),
-        timing=Timing(**timing),
-        batch_size=largest,
-        parts=len(ends_s),
-        **totals,
-    )
-
-
-def _table(captions: Journal[Caption]) -> pd.DataFrame:
+def _table(captions: Journal[Caption]) -> Styler:
+    """The captions in full: pandas would cut them off after 50 characters."""
     import pandas as pd
 
-    return pd.DataFrame(
+    table = pd.DataFrame(
         [
             {
                 "scene": caption.scene,
                 "caption": caption.text or f"[{caption.error}]",
                 "prompt tokens": caption.prompt_tokens,
                 "new tokens": caption.new_tokens,
-                "seconds": round(caption.timing.total_s, 3),
+                "seconds": f"{caption.timing.total_s:.3f}",
             }
             for caption in captions
         ]
     )
+    styled = table.style.hide(axis="index")
+    if len(table):
+        styled = styled.set_properties(subset=["caption"], **{"text-align": "left"})
+    return styled

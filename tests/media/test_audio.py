@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import COLOURS, write_clip
+from helpers.clips import COLOURS, write_clip
 
 from kairos_lib.media import audio
 

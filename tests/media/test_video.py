@@ -1,9 +1,8 @@
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import COLOURS, write_clip
+from helpers.clips import COLOURS, bad_files, write_clip
 
 from kairos_lib.errors import KairosError
 from kairos_lib.media.video import VideoFile, probe
@@ -68,33 +67,6 @@ def test_broken_packets_do_not_end_a_film(tmp_path: Path) -> None:
     times = [frame.time_s for frame in VideoFile(path).frames()]
     assert times[-1] > 10
     assert times == sorted(times)
-
-
-def bad_files(folder: Path) -> dict[str, Path]:
-    """One of each kind of thing that is no video."""
-    garbage = folder / "garbage.mp4"
-    garbage.write_bytes(os.urandom(50_000))
-    empty = folder / "empty.mp4"
-    empty.touch()
-    text = folder / "text.mp4"
-    text.write_text("this is not a video\n" * 100)
-    playlist = folder / "playlist.mp4"
-    playlist.write_text("#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n")
-    script = folder / "script.mp4"
-    script.write_text("ffconcat version 1.0\nfile garbage.mp4\n")
-    pipe = folder / "pipe.mp4"
-    os.mkfifo(pipe)
-    (folder / "folder.mp4").mkdir()
-    return {
-        "can be read": garbage,
-        "is empty": empty,
-        "not a video that": text,
-        "is not a video": playlist,
-        "not a video": script,
-        "not a regular file": pipe,
-        "is a folder": folder / "folder.mp4",
-        "there is no video at": folder / "nowhere.mp4",
-    }
 
 
 def test_what_is_no_video_is_told_in_one_line_that_says_what_to_do(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import MACHINE, SuiteMaker, scenario
+from helpers.suites import MACHINE, SuiteMaker, scenario
 
 from kairos_lib.records import Resources, Status
 from kairos_lib.report import badges, suite

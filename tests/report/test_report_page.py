@@ -13,7 +13,7 @@ import nbformat
 import pandas as pd
 import papermill
 import pytest
-from conftest import SuiteMaker
+from helpers.suites import SuiteMaker
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from kairos_lib.errors import KairosError

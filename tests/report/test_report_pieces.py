@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from conftest import SuiteMaker
+from helpers.suites import SuiteMaker
 
-from kairos_lib.records import Caption, Scene
+from kairos_lib.records import Caption, FusedScene, Scene, StageReport
 from kairos_lib.report import charts, gallery, overview, suite
 from kairos_lib.report.html import Html
 from kairos_lib.report.suite import SuiteData
+from kairos_lib.runs import Journal
 
 
 def text(piece: Html | None) -> str:
@@ -41,6 +42,24 @@ def test_a_scene_tells_what_was_heard_and_seen(maker: SuiteMaker) -> None:
     assert "Goal for the home side!" in page
     assert "applause 83%" in page
     assert "person ×2, ball" in page
+
+
+def test_a_stage_that_did_not_run_is_not_taken_for_having_found_nothing(maker: SuiteMaker) -> None:
+    reports = [
+        StageReport(name="scenes", state="done"),
+        StageReport(name="speech", state="skipped", reason="no weights"),
+        StageReport(name="sounds", state="done"),
+    ]
+    maker.base(scenes=1, stages=reports)
+    folder = maker.done()
+    quiet = FusedScene(
+        scene=maker.videos["match"][1][0], transcript="", segments=(), sounds=(), objects=(),
+        prompt="", caption=Caption(scene=0, text="A caption."),
+    )  # fmt: skip
+    Journal(folder / "fused.jsonl", FusedScene).write_all(iter([quiet]))
+    page = shown(suite.read(maker.write(), "demo"))
+    assert "not transcribed" in page
+    assert "no sounds" in page
 
 
 def test_pictures_are_lazy_relative_and_described(maker: SuiteMaker) -> None:

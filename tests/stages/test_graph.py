@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from checkpoints import tiny_ast, tiny_whisper, tiny_yolo
-from clips import COLOURS, write_clip
-from conftest import write_parameters
+from helpers.checkpoints import tiny_ast, tiny_whisper, tiny_yolo
+from helpers.clips import COLOURS, write_clip
+from helpers.projects import write_parameters
 
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project

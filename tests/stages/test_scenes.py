@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from clips import COLOURS, write_clip
-from conftest import PLAIN_BASE, write_parameters
+from helpers.clips import COLOURS, write_clip
+from helpers.projects import PLAIN_BASE, write_parameters
 from PIL import Image
 
 from kairos_lib.errors import KairosError

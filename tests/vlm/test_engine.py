@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import tiny_model
+from helpers.projects import tiny_model
 
 from kairos_lib.records import Caption, Scene
 from kairos_lib.settings import Model

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import tiny_model
+from helpers.projects import tiny_model
 
 from kairos_lib.errors import KairosError
 from kairos_lib.settings import Model

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image, ImageDraw
 
 from kairos_lib.project import Project
@@ -234,9 +233,3 @@ def draw_thumbnail(path: Path, scene: int, share: int, title: str) -> None:
 def hash_of(text: str) -> int:
     """The same from one run to the next."""
     return sum(map(ord, text)) * 37
-
-
-@pytest.fixture
-def maker(tmp_path: Path) -> SuiteMaker:
-    """An empty project to write a suite into."""
-    return SuiteMaker(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -62,3 +63,30 @@ COLOURS = [
     (200, 30, 30), (20, 60, 160), (230, 220, 60), (10, 90, 30), (240, 240, 240), (60, 10, 90),
     (250, 140, 20), (5, 5, 5), (120, 200, 220), (150, 20, 60), (230, 200, 160), (30, 30, 110),
 ]  # fmt: skip
+
+
+def bad_files(folder: Path) -> dict[str, Path]:
+    """One of each kind of thing that is no video."""
+    garbage = folder / "garbage.mp4"
+    garbage.write_bytes(os.urandom(50_000))
+    empty = folder / "empty.mp4"
+    empty.touch()
+    text = folder / "text.mp4"
+    text.write_text("this is not a video\n" * 100)
+    playlist = folder / "playlist.mp4"
+    playlist.write_text("#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n")
+    script = folder / "script.mp4"
+    script.write_text("ffconcat version 1.0\nfile garbage.mp4\n")
+    pipe = folder / "pipe.mp4"
+    os.mkfifo(pipe)
+    (folder / "folder.mp4").mkdir()
+    return {
+        "can be read": garbage,
+        "is empty": empty,
+        "not a video that": text,
+        "is not a video": playlist,
+        "not a video": script,
+        "not a regular file": pipe,
+        "is a folder": folder / "folder.mp4",
+        "there is no video at": folder / "nowhere.mp4",
+    }

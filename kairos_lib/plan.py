@@ -1,0 +1,185 @@
+"""What a suite will do: its notebooks, which of them are cached and why the others are not.
+
+Starts nothing and writes nothing but what it remembers of files. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kairos_lib.errors import KairosError
+from kairos_lib.kernels import OWN
+from kairos_lib.notebooks import Job
+from kairos_lib.project import Project, slug
+from kairos_lib.runs import Run
+from kairos_lib.settings import Base, Model, Suite, Video, expand, load, names
+from kairos_lib.settings import video as find_video
+from kairos_lib.stages.session import base_run, base_weights, video_facts
+from kairos_lib.vlm.session import vlm_run
+from kairos_lib.weights import find
+
+
+@dataclass(frozen=True)
+class Step:
+    """One notebook of a plan."""
+
+    kind: Literal["base", "vlm"]
+    label: str
+    job: Job
+    video: Video
+    model: Model | None = None
+    repeat: int = 1
+    fresh: bool = False
+    weights: str = "there"
+    """Whether what it needs is on this machine."""
+
+    @property
+    def cached(self) -> bool:
+        """Whether its results are there already and will be used."""
+        return self.job.run.done and not self.fresh
+
+    @property
+    def why(self) -> str:
+        """Why it will run, or that it need not."""
+        if self.cached:
+            return "nothing changed"
+        if self.fresh and self.job.run.done:
+            return "asked for afresh"
+        status = self.job.run.status()
+        if status is not None:
+            return f"failed last time ({status.reason})"
+        if (self.job.run.folder / "key.json").exists():
+            return "was cut short: goes on"
+        return self.job.run.difference()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a suite will do."""
+
+    suite: Suite
+    bases: list[Step]
+    vlms: list[Step]
+    """In the order in which they will run."""
+
+
+def suite_of(
+    project: Project, suite: str | None, model: str | None, video: str | None, base: str | None
+) -> Suite:
+    """The suite that a user asks for, by its name or put together from models and videos.
+
+    Several models or videos are given with commas.
+
+    Raises:
+        KairosError: What was asked for does not exist, or is not enough to go by.
+    """
+    if suite:
+        if model or video:
+            raise KairosError("give either SUITE or MODEL and VIDEO, not both")
+        chosen = load(project, Suite, suite)
+        return chosen.model_copy(update={"base": base}) if base else chosen
+    if not (model and video):
+        missing = "MODEL" if not model else "VIDEO"
+        known = names(project, Model if not model else Video)
+        raise KairosError(f"{missing} is not given: name one of {', '.join(known)}, or a SUITE")
+    models = tuple(part.strip() for part in model.split(",") if part.strip())
+    # A comma can be part of a file's name; then it is one video.
+    videos = (video,) if Path(video).exists() else tuple(p.strip() for p in video.split(","))
+    stems = [v if v in names(project, Video) else slug(Path(v).stem) for v in videos]
+    name = "-".join([*map(slug, models), *map(slug, stems)])[:80]
+    return Suite(
+        name=name,
+        title=f"{', '.join(models)} on {', '.join(stems)}",
+        models=models,
+        videos=videos,
+        base=base,
+    )
+
+
+def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
+    """Say what a suite will do.
+
+    Raises:
+        KairosError: A name is unknown, or a video cannot be read.
+    """
+    models = [
+        load(project, Model, name) for name in expand(suite.models, names(project, Model), "model")
+    ]
+    videos = _videos(project, suite.videos)
+    profile = load(project, Base, suite.base or models[0].base)
+    bases, vlms = [], []
+    for video in videos:
+        run = base_run(project, video, profile)
+        video_facts(project, video)  # A file that is no video is told now, not in a notebook.
+        bases.append(_base_step(project, video, profile, run, fresh))
+    for repeat in range(1, suite.repeats + 1):
+        for video, base in zip(videos, bases, strict=True):
+            for model in models:
+                run = vlm_run(project, base.job.run, video, model, repeat)
+                vlms.append(_vlm_step(project, video, profile, model, run, repeat, fresh))
+    return Plan(suite, bases, vlms)
+
+
+def _videos(project: Project, entries: tuple[str, ...]) -> list[Video]:
+    known = names(project, Video)
+    found = []
+    for entry in entries:
+        patterned = any(character in entry for character in "*?[") and not Path(entry).exists()
+        wanted = expand((entry,), known, "video") if patterned else [entry]
+        found += [find_video(project, name) for name in wanted]
+    return found
+
+
+def _reference(video: Video, project: Project) -> str:
+    """How a notebook is told of a video: by its name, or by its path where it has none."""
+    # A user's own file can share its stem with a known video and is still another one.
+    if video.name in names(project, Video) and find_video(project, video.name) == video:
+        return video.name
+    return str(video.path)
+
+
+def _base_step(project: Project, video: Video, profile: Base, run: Run, fresh: bool) -> Step:
+    absent = [name for name, w in base_weights(project, profile).items() if w.path is None]
+    job = Job(
+        notebook=project.notebooks / "base.ipynb",
+        run=run,
+        parameters={"video": _reference(video, project), "base": profile.name},
+        kernel=OWN,
+        timeout_s=profile.timeout_s,
+    )
+    return Step(
+        "base",
+        f"base · {video.name}",
+        job,
+        video,
+        fresh=fresh,
+        weights="none for " + ", ".join(absent) if absent else "there",
+    )
+
+
+def _vlm_step(
+    project: Project,
+    video: Video,
+    profile: Base,
+    model: Model,
+    run: Run,
+    repeat: int,
+    fresh: bool,
+) -> Step:
+    job = Job(
+        notebook=project.notebooks / "vlm.ipynb",
+        run=run,
+        parameters={
+            "model": model.name,
+            "video": _reference(video, project),
+            "base": profile.name,
+            "repeat": repeat,
+        },
+        kernel=model.kernel,
+        timeout_s=model.timeout_s,
+    )
+    found = find(project, model.weights)
+    label = f"{model.name} · {video.name}" + (f" · round {repeat}" if repeat > 1 else "")
+    return Step("vlm", label, job, video, model, repeat, fresh, found.missing or "there")

@@ -1,0 +1,37 @@
+"""What a scenario's captions add up to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from kairos_lib.records import Caption, ScenarioResult, Timing
+from kairos_lib.runs import Journal
+
+
+def summarise(
+    scenario: Literal["single-stream", "offline"], captions: Journal[Caption]
+) -> ScenarioResult:
+    """Sum up a scenario's captions; the time of a resumed one is the sum of its sittings."""
+    ends_s: dict[str, float] = {}
+    timing = dict.fromkeys(Timing.model_fields, 0.0)
+    totals = {"scenes": 0, "failed": 0, "prompt_tokens": 0, "visual_tokens": 0}
+    totals |= {"new_tokens": 0, "truncated": 0}
+    largest = 0
+    for caption in captions:
+        ends_s[caption.part] = max(ends_s.get(caption.part, 0.0), caption.elapsed_s)
+        for name, value in caption.timing.model_dump().items():
+            timing[name] += value
+        totals["scenes"] += 1
+        totals["failed"] += bool(caption.error)
+        totals["truncated"] += caption.truncated
+        for name in ("prompt_tokens", "visual_tokens", "new_tokens"):
+            totals[name] += getattr(caption, name)
+        largest = max(largest, caption.batch_size)
+    return ScenarioResult(
+        scenario=scenario,
+        time_s=sum(ends_s.values()),
+        timing=Timing(**timing),
+        batch_size=largest,
+        parts=len(ends_s),
+        **totals,
+    )

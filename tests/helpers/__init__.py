@@ -1,0 +1,1 @@
+"""What tests build their surroundings with: clips, checkpoints, projects, suites."""

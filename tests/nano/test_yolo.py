@@ -2,6 +2,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -112,12 +113,21 @@ def test_the_nano_detector_loads_without_running_code_and_names_no_machine():
     assert not any(word in packed for word in (b"/home/", b"/work/", b"/root/", b"/tmp/"))
 
 
-def test_boxes_of_training_frames_hold_their_shapes():
-    drawn = next(s for s in map(sight, map(random.Random, range(20))) if len(s.kinds) > 1)
-    assert drawn.image.shape == (IMAGE_HEIGHT_PX, IMAGE_WIDTH_PX, 3)
-    # Where the only shape of a flat field is, the picture differs from the field.
-    assert (drawn.boxes[:, :2] - drawn.boxes[:, 2:] / 2 >= 0).all()
-    assert (drawn.boxes[:, :2] + drawn.boxes[:, 2:] / 2 <= 1).all()
+def test_boxes_of_training_frames_lie_around_their_shapes():
+    size = np.array([IMAGE_WIDTH_PX, IMAGE_HEIGHT_PX])
+    differ = []
+    for drawn in map(sight, map(random.Random, range(40))):
+        assert drawn.image.shape == (IMAGE_HEIGHT_PX, IMAGE_WIDTH_PX, 3)
+        for kind, box in zip(drawn.kinds, drawn.boxes, strict=True):
+            middle, half = box[:2] * size, box[2:] * size / 2
+            assert (middle - half >= 0).all()
+            assert (middle + half <= size).all()
+            if KINDS[kind] in ("circle", "star"):
+                # These fill the middle of their box and none of its corners.
+                colours = [drawn.image[int(y), int(x)] for x, y in (middle, middle - half + 1)]
+                differ.append(np.abs(np.subtract(*map(np.int64, colours))).sum() > 20)
+    assert len(differ) > 20
+    assert np.mean(differ) > 0.9
 
 
 def test_a_training_of_the_detector_learns_saves_and_goes_on(tmp_path: Path):

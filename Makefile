@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 names = $(sort $(basename $(notdir $(wildcard parameters/$(1)/*.yaml))))
 
-.PHONY: help install demo bench plan report fetch lab test lint lock clean clean-all
+.PHONY: help install demo bench plan report fetch lab nano nano-score test lint lock clean clean-all
 
 help: ## This list
 	@echo 'make TARGET [NAME=value ...]'; echo
@@ -46,6 +46,12 @@ fetch: $(INSTALLED) ## MODEL=..: download its weights and those of its base prof
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab; ARGS='--allow-root --port 8890'
 	@$(BIN)/kairos lab $(ARGS)
+
+nano: $(INSTALLED) ## Train the nano models anew: an hour or two on two cores; NAMES='yolo ast'
+	@$(BIN)/python -m kairos_lib.nano.make $(NAMES)
+
+nano-score: $(INSTALLED) ## Score the nano models on clips they have never seen
+	@$(BIN)/python -m kairos_lib.nano.score
 
 test: lint ## Lint, types and tests
 	@$(BIN)/python -m pytest

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from kairos_lib.media.audio import SAMPLE_RATE_HZ
-from kairos_lib.nano.hearing import Heard, SoundBank
 from kairos_lib.nano.script import SOUNDS
+from kairos_lib.nano.soundscapes import Heard, SoundBank
 from kairos_lib.nano.training import Lesson, Training
 from kairos_lib.nano.voice import NoVoiceError
 

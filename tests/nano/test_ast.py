@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from kairos_lib.nano.clip import make_clip
-from kairos_lib.nano.hearing import Heard, SoundBank
 from kairos_lib.nano.script import PLAYED_SOUNDS, SOUNDS, Play, Rest, Script, Shot
 from kairos_lib.nano.sound import play
+from kairos_lib.nano.soundscapes import Heard, SoundBank
 from kairos_lib.nano.train_ast import (
     WEIGHTS,
     Windows,

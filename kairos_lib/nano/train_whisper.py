@@ -30,11 +30,11 @@ SHORT_SHARE = 0.4
 SHORT_BATCH = 24
 LONG_BATCH = 10
 # One in so many batches is of several sentences after that.
-LONG_EVERY = 3
+LONG_EVERY = 2
 
 
 @click.command()
-@click.option("--minutes", default=27.0, show_default=True, help="Time to train for, in all.")
+@click.option("--minutes", default=30.0, show_default=True, help="Time to train for, in all.")
 @click.option("--sentences", default=10_000, show_default=True, help="How many to speak.")
 @click.option("--threads", default=1, show_default=True, help="CPU cores to train on.")
 @click.option(

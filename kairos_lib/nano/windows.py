@@ -17,6 +17,7 @@ from kairos_lib.nano.whisper import WINDOW_S
 
 _WINDOW = WINDOW_S * RATE_HZ
 _FULL_SCALE = 32_768.0
+_WORDLESS_SHARE = 0.14
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def draw(utterances: Utterances, rng: random.Random, short: bool) -> Window:
         short: Whether to stop at one sentence.
     """
     noise = np.random.default_rng(rng.getrandbits(32))
-    if rng.random() < 0.08:
+    if rng.random() < _WORDLESS_SHARE:
         return Window(_coloured(_wordless(utterances, rng, noise), rng, noise), ())
     pieces: list[NDArray[np.float32]] = [_air(rng, 0.0, 0.5)]
     if rng.random() < 0.12:
@@ -77,14 +78,17 @@ def draw(utterances: Utterances, rng: random.Random, short: bool) -> Window:
 def _wordless(
     utterances: Utterances, rng: random.Random, noise: np.random.Generator
 ) -> NDArray[np.float32]:
-    """A sound, or the air after a sentence with at most the last breath of it."""
-    if rng.random() < 0.5:
+    """A sound, or what is left after a sentence: air, and the last of the voice.
+
+    An end that was told too early leaves some of a word, which must not be made a sentence of.
+    """
+    if rng.random() < 0.4:
         return np.concatenate([_air(rng, 0.0, 0.5), _sound(utterances, rng), _air(rng, 0.0, 0.5)])
-    last = rng.choice(utterances.speech)[-int(rng.uniform(0.01, 0.05) * RATE_HZ) :]
-    breath = last.astype(np.float32) / _FULL_SCALE
+    said = rng.choice(utterances.speech)
+    left = min(int(rng.uniform(0.01, 0.5) * RATE_HZ), len(said) * 2 // 5)
     silent = _air(rng, 0.05, 1.0)
-    if rng.random() < 0.5:
-        return np.concatenate([breath, silent])
+    if rng.random() < 0.8:
+        return np.concatenate([said[-left:].astype(np.float32) / _FULL_SCALE, silent])
     return np.asarray(noise.standard_normal(len(silent)) * 1e-3, dtype=np.float32)
 
 

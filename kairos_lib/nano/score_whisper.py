@@ -24,8 +24,8 @@ from kairos_lib.nano.truth import CLIPS, ClipTruth, Utterance
 from kairos_lib.nano.utterances import held_out
 from kairos_lib.nano.whisper import WEIGHTS
 from kairos_lib.nano.word_errors import WordErrors, word_errors
-from kairos_lib.records import Segment
-from kairos_lib.runs import Journal
+from kairos_lib.records import Scene, Segment, StageReport
+from kairos_lib.runs import Journal, write_record
 from kairos_lib.settings import Base, SpeechSettings
 from kairos_lib.stages.graph import Graph
 from kairos_lib.weights import Found
@@ -75,7 +75,9 @@ class Tally:
 
 
 def transcribe(video: Path, folder: Path, weights: Path, beam_size: int) -> list[Segment]:
-    """Transcribe a video by the stages of base processing.
+    """Transcribe a video by the stages of base processing that listen.
+
+    Its pictures are not looked at: the whole of it counts as one scene.
 
     Args:
         video: The clip.
@@ -84,9 +86,13 @@ def transcribe(video: Path, folder: Path, weights: Path, beam_size: int) -> list
         beam_size: Hypotheses to keep.
     """
     speech = SpeechSettings(language="en", beam_size=beam_size)
+    facts = probe(video, video.name)
+    whole = Scene(index=0, start_s=0.0, end_s=facts.duration_s)
+    Journal(folder / "scenes.jsonl", Scene).write_all(iter((whole,)))
+    write_record(folder / "scenes.json", StageReport(name="scenes", state="done", time_s=0.0))
     graph = Graph(
         video=video,
-        facts=probe(video, video.name),
+        facts=facts,
         profile=Base(name="score", title="Score", stages=("speech",), speech=speech),
         folder=folder,
         weights={"speech": Found("score", weights)},
@@ -139,7 +145,7 @@ def _tell(tally: Tally, sound_s: float, took_s: float) -> None:
         if ordered:
             median, most = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.95)]
             log.info("%s are off by %.3f s (median), %.3f s (95 %%)", edge, median, most)
-    log.info("%.0f s of video in %.0f s, decoding and all", sound_s, took_s)
+    log.info("%.0f s of sound in %.0f s, loading and all", sound_s, took_s)
 
 
 def _overlap_s(utterance: Utterance, segment: Segment) -> float:

@@ -115,6 +115,7 @@ def main(
     """Score the nano Whisper on clips that it has never heard."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     log.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)
     tally = Tally()
     began_s, sound_s = time.perf_counter(), 0.0
     with tempfile.TemporaryDirectory() as scratch:

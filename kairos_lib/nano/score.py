@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from kairos_lib.nano import score_ast, score_llava, score_scenes, score_yolo
+from kairos_lib.nano import score_ast, score_llava, score_scenes, score_whisper, score_yolo
 from kairos_lib.nano.scoring import Line
 from kairos_lib.nano.unseen import Processed, processed
 from kairos_lib.nano.voice import NoVoiceError
@@ -32,6 +32,7 @@ PARTS: dict[str, Part] = {
     "scenes": lambda clips, profile: score_scenes.lines(clips),
     "objects": score_yolo.lines,
     "sounds": lambda clips, profile: score_ast.lines(clips),
+    "speech": lambda clips, profile: score_whisper.lines(clips),
     "captions": lambda clips, profile: score_llava.lines(clips),
 }
 """What is scored, in the order of the table: a function of the processed clips for each."""

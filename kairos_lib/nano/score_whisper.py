@@ -11,6 +11,7 @@ import logging
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +20,10 @@ import click
 from kairos_lib.media.video import probe
 from kairos_lib.nano.clip import make_clip
 from kairos_lib.nano.demos import demo_names
+from kairos_lib.nano.scoring import Line
 from kairos_lib.nano.script import random_script
 from kairos_lib.nano.truth import CLIPS, ClipTruth, Utterance
+from kairos_lib.nano.unseen import Processed
 from kairos_lib.nano.utterances import held_out
 from kairos_lib.nano.whisper import WEIGHTS
 from kairos_lib.nano.word_errors import WordErrors, word_errors
@@ -31,6 +34,8 @@ from kairos_lib.stages.graph import Graph
 from kairos_lib.weights import Found
 
 log = logging.getLogger("kairos.nano")
+CLOSE_S = 0.1
+"""What a subtitle's reader would not notice."""
 
 
 @dataclass
@@ -72,6 +77,21 @@ class Tally:
         for segment in heard[None]:
             self.errors["all"] += word_errors("", segment.text)
             log.debug("%s: heard what nobody said: %r", truth.name, segment)
+
+
+def lines(clips: Sequence[Processed]) -> list[Line]:
+    """Words heard right, as one less the word error rate, and how close the times are."""
+    tally = Tally()
+    for clip in clips:
+        tally.add(clip.truth, clip.found("speech", Segment))
+    everything = tally.errors["all"]
+    off_s = sorted([*tally.starts_off_s, *tally.ends_off_s])
+    close = sum(off <= CLOSE_S for off in off_s) / max(len(off_s), 1)
+    of = f"{everything.words} words"
+    return [
+        Line("whisper", "1 - word error rate", 1 - everything.rate, 0.9, of),
+        Line("whisper", f"times within {CLOSE_S} s", close, None, f"{len(off_s)} times"),
+    ]
 
 
 def transcribe(video: Path, folder: Path, weights: Path, beam_size: int) -> list[Segment]:

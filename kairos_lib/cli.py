@@ -16,8 +16,10 @@ from typing import Any, NoReturn
 import click
 
 from kairos_lib import __version__
-from kairos_lib.errors import KairosError
+from kairos_lib.errors import KairosError, closest
 from kairos_lib.project import Project
+
+REPEATS_AT_MOST = 1000
 
 
 class Group(click.Group):
@@ -31,6 +33,10 @@ class Group(click.Group):
             if context.params.get("debug"):
                 raise
             _stop(str(error), 2)
+        except OSError as error:
+            if context.params.get("debug"):
+                raise
+            _stop(f"{error.strerror or error}: {error.filename or 'see --debug'}", 2)
         except KeyboardInterrupt:
             _stop("stopped: run the same command to go on where it stopped", 130)
 
@@ -57,7 +63,7 @@ def main(debug: bool) -> None:
 
 def _flag(context: click.Context, parameter: click.Parameter, value: str | None) -> bool:
     """`FRESH=1` switches on; empty and 0 do not."""
-    return value not in (None, "", "0", "false", "no")
+    return (value or "").lower() not in ("", "0", "false", "no")
 
 
 fresh_option = click.option(
@@ -106,8 +112,10 @@ def bench(
     console = Console()
     chosen = suite_of(project, suite, model, video, base)
     if repeats:
-        if not repeats.isdecimal() or int(repeats) < 1:
-            raise KairosError(f"REPEATS must be a whole number of 1 or more, not '{repeats}'")
+        if not repeats.isdecimal() or not 1 <= int(repeats) <= REPEATS_AT_MOST:
+            raise KairosError(
+                f"REPEATS must be a whole number from 1 to {REPEATS_AT_MOST}, not '{repeats}'"
+            )
         chosen = chosen.model_copy(update={"repeats": int(repeats)})
     planned = make_plan(project, chosen, fresh)
     if dry_run:
@@ -138,8 +146,8 @@ def report(suite: str | None, fresh: bool) -> None:
     if not (project.runs / "suites" / f"{name}.json").is_file():
         known = sorted(path.stem for path in (project.runs / "suites").glob("*.json"))
         raise KairosError(
-            f"no runs of a suite '{name}' (known: {', '.join(known) or 'none'}): "
-            f"run `make bench SUITE={name}` first"
+            f"there are no runs of a suite '{name}': {closest(name, known, list_known=True)}; "
+            "make bench runs one"
         )
     with display(Console()) as shown:
         index = benches.analyse(project, name, shown, fresh)
@@ -209,10 +217,10 @@ def clean(everything: bool) -> None:
         doomed += [path for path in project.runs.glob("*") if path.name != "README.md"]
     else:
         doomed += list(project.runs.glob("**/*.superseded-*"))
-        doomed.append(project.runs / "analysis")
+        doomed += list(project.runs.glob("analysis"))
     for path in doomed:
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
     click.echo(f"removed {len(doomed)} files and folders")

@@ -14,10 +14,17 @@ class KairosError(Exception):
     """
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """Say which known name a mistyped one is near to, for the end of an error line."""
+def closest(word: str, known: Iterable[str], list_known: bool = False) -> str:
+    """Say which known name a mistyped one is near to, for the end of an error line.
+
+    Args:
+        word: What was given.
+        known: What there is; listed where nothing is near.
+        list_known: List it in any case.
+    """
     known = sorted(known)
+    listed = f"known: {', '.join(known) or 'none'}"
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    if near:
-        return f"did you mean '{near[0]}'?"
-    return f"known: {', '.join(known) or 'none'}"
+    if not near:
+        return listed
+    return f"did you mean '{near[0]}'?" + (f" ({listed})" if list_known else "")

@@ -5,6 +5,7 @@ Starts nothing and writes nothing but what it remembers of files. Imports no tor
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ from typing import Literal
 from kairos_lib.errors import KairosError
 from kairos_lib.kernels import OWN
 from kairos_lib.notebooks import Job
-from kairos_lib.project import Project, slug
+from kairos_lib.project import Project, exists, slug
 from kairos_lib.runs import Run
 from kairos_lib.settings import Base, Model, Suite, Video, expand, load, names
 from kairos_lib.settings import video as find_video
@@ -49,6 +50,8 @@ class Step:
             return "asked for afresh"
         status = self.job.run.status()
         if status is not None:
+            if status.reason == "interrupted":
+                return "was interrupted: goes on"
             return f"failed last time ({status.reason})"
         if (self.job.run.folder / "key.json").exists():
             return "was cut short: goes on"
@@ -80,15 +83,15 @@ def suite_of(
             raise KairosError("give either SUITE or MODEL and VIDEO, not both")
         chosen = load(project, Suite, suite)
         return chosen.model_copy(update={"base": base}) if base else chosen
-    if not (model and video):
-        missing = "MODEL" if not model else "VIDEO"
-        known = names(project, Model if not model else Video)
-        raise KairosError(f"{missing} is not given: name one of {', '.join(known)}, or a SUITE")
-    models = tuple(part.strip() for part in model.split(",") if part.strip())
+    models = _parts(model)
     # A comma can be part of a file's name; then it is one video.
-    videos = (video,) if Path(video).exists() else tuple(p.strip() for p in video.split(","))
+    videos = (video,) if video and exists(video) else _parts(video)
+    if not (models and videos):
+        missing = "MODEL" if not models else "VIDEO"
+        known = names(project, Model if not models else Video)
+        raise KairosError(f"{missing} is not given: name one of {', '.join(known)}, or a SUITE")
     stems = [v if v in names(project, Video) else slug(Path(v).stem) for v in videos]
-    name = "-".join([*map(slug, models), *map(slug, stems)])[:80]
+    name = slug("-".join([*models, *stems]))
     return Suite(
         name=name,
         title=f"{', '.join(models)} on {', '.join(stems)}",
@@ -108,7 +111,7 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
         load(project, Model, name) for name in expand(suite.models, names(project, Model), "model")
     ]
     videos = _videos(project, suite.videos)
-    profile = load(project, Base, suite.base or models[0].base)
+    profile = load(project, Base, suite.base or _common_base(models))
     bases, vlms = [], []
     for video in videos:
         run = base_run(project, video, profile)
@@ -122,14 +125,34 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
     return Plan(suite, bases, vlms)
 
 
+def _parts(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def _common_base(models: list[Model]) -> str:
+    """The base profile of all models: what they are told must be the same to be compared."""
+    wanted = sorted({model.base for model in models})
+    if len(wanted) > 1:
+        told = ", ".join(f"{model.name}: {model.base}" for model in models)
+        raise KairosError(f"the models have different base profiles ({told}): choose with BASE=")
+    return wanted[0]
+
+
 def _videos(project: Project, entries: tuple[str, ...]) -> list[Video]:
     known = names(project, Video)
     found = []
     for entry in entries:
-        patterned = any(character in entry for character in "*?[") and not Path(entry).exists()
+        patterned = any(character in entry for character in "*?[") and not exists(entry)
         wanted = expand((entry,), known, "video") if patterned else [entry]
         found += [find_video(project, name) for name in wanted]
-    return found
+    videos = list({video.path: video for video in found}.values())
+    for first, second in itertools.combinations(videos, 2):
+        if first.name == second.name:
+            raise KairosError(
+                f"two videos would both be called '{first.name}' ({first.path} and {second.path}): "
+                "rename one, or give it a name of its own in parameters/videos"
+            )
+    return videos
 
 
 def _reference(video: Video, project: Project) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import unicodedata
@@ -62,15 +63,31 @@ class Project:
         """A path as it is shown and recorded: relative to the root where it lies beneath it."""
         try:
             return str(path.resolve().relative_to(self.root))
-        except ValueError:
+        except (ValueError, OSError, RuntimeError):  # Elsewhere, or a link that leads nowhere.
             return str(path)
+
+
+def exists(path: str | Path) -> bool:
+    """Whether a path is there; a name that the system itself refuses is not."""
+    try:
+        return Path(path).exists()
+    except (OSError, RuntimeError):  # Too long, or a link that leads back to itself.
+        return False
+
+
+SLUG_CHARS = 60
 
 
 def slug(text: str) -> str:
     """Make a name that is safe as a folder on any system and in a URL.
 
-    Letters of other scripts are kept as far as they fold to ASCII; a text with nothing left
-    is called `video`.
+    Letters of other scripts are kept as far as they fold to ASCII. A text that loses letters, or
+    its end, gets a few digits of its hash, so that two of them do not become one.
     """
+    letters = [c for c in unicodedata.normalize("NFKD", text) if c.isalnum()]
     folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9]+", "-", folded).strip("-").lower()[:60] or "video"
+    kept = re.sub(r"[^A-Za-z0-9]+", "-", folded).strip("-").lower()
+    if len(kept) <= SLUG_CHARS and all(letter.isascii() for letter in letters) and kept:
+        return kept
+    digits = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return f"{kept[:SLUG_CHARS] or 'video'}-{digits}"

@@ -61,7 +61,10 @@ class Run:
 
     def status(self) -> Status | None:
         """How the last attempt ended; none where there was none or it was cut short."""
-        return read_record(self.folder / "status.json", Status)
+        try:
+            return read_record(self.folder / "status.json", Status)
+        except KairosError:
+            return None  # Damaged by hand: the run is taken up again and finds its results.
 
     @property
     def done(self) -> bool:
@@ -290,7 +293,7 @@ class FileHashes:
             known = json.loads(self._memory.read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return {}
-        return dict(known)
+        return known if isinstance(known, dict) else {}
 
 
 def notebook_hash(path: Path) -> str:
@@ -299,7 +302,10 @@ def notebook_hash(path: Path) -> str:
     An edit to a cell of code makes a new run; running the notebook, or wording it better, does
     not. The parameters themselves are in the key by their values.
     """
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KairosError(f"{path} is not a notebook that can be read: restore it") from error
     code = [
         "".join(cell["source"]).strip()
         for cell in cells

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kairos_lib.errors import KairosError, closest
-from kairos_lib.project import Project, slug
+from kairos_lib.project import Project, exists, slug
 
 
 class Settings(BaseModel):
@@ -212,8 +212,7 @@ def load(project: Project, kind: type[Parameters], name: str) -> Parameters:
     # A name is a stem, never a path: one with a slash must not leave the folder.
     if name not in (known := names(project, kind)):
         what = kind.__name__.lower()
-        also = f" (known: {', '.join(known)})" if known else ""
-        raise KairosError(f"unknown {what} '{name}': {closest(name, known)}{also}")
+        raise KairosError(f"unknown {what} '{name}': {closest(name, known, list_known=True)}")
     shown = project.relative(path)
     return validate(kind, {**read_yaml(path, shown), "name": name}, shown)
 
@@ -296,10 +295,8 @@ def expand(entries: tuple[str, ...], known: list[str], what: str) -> list[str]:
         for candidate in candidates:
             matches = fnmatch.filter(known, candidate)
             if not matches:
-                raise KairosError(
-                    f"unknown {what} '{candidate}': {closest(candidate, known)}"
-                    f" (known: {', '.join(known)})"
-                )
+                near = closest(candidate, known, list_known=True)
+                raise KairosError(f"unknown {what} '{candidate}': {near}")
             found.update(dict.fromkeys(matches))
     return list(found)
 
@@ -328,8 +325,10 @@ def video(project: Project, name_or_path: str) -> Video:
                 "truth": project.root / known.truth if known.truth else None,
             }
         )
-    path = Path(name_or_path)
-    if not path.suffix and len(path.parts) == 1 and not path.exists():
+    if "://" in name_or_path:
+        raise KairosError(f"{name_or_path} is an address: download the video and name the file")
+    path = Path(name_or_path).expanduser()
+    if not path.suffix and len(path.parts) == 1 and not exists(path):
         load(project, Video, name_or_path)  # a mistyped name: say which there are
     # Made absolute without resolving links: the name a user gave is the name they look for.
     return Video(name=slug(path.stem), path=path.absolute(), title=path.stem)

@@ -132,7 +132,9 @@ def fetch(weights: Weights) -> str:
         raise
     except Exception as error:  # Which ones a hub client raises changes with its HTTP library.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise KairosError(f"cannot fetch {weights.id}: {reason}") from error
+        raise KairosError(
+            f"cannot fetch {weights.id}: {reason} (is the hub within reach of this machine?)"
+        ) from error
 
 
 def _fetch_url(weights: Weights) -> str:

@@ -155,7 +155,13 @@ def test_fresh_runs_again_and_sets_the_old_results_aside(benched: tuple[Project,
         (["--model", "tiny"], "VIDEO is not given: name one of twelve"),
         (["--video", "twelve"], "MODEL is not given: name one of tiny"),
         (["--suite", "one", "--repeats", "0"], "REPEATS must be a whole number"),
+        (["--suite", "one", "--repeats", "99999999"], "from 1 to 1000"),
         (["--suite", "one", "--model", "tiny"], "not both"),
+        (["--model", ",", "--video", "twelve"], "MODEL is not given"),
+        (["--model", "tiny", "--video", ","], "VIDEO is not given"),
+        (["--model", "tiny", "--video", "a" * 300 + ".mp4"], "cannot be read"),
+        (["--model", "tiny", "--video", "https://example.org/a.mp4"], "is an address: download"),
+        (["--model", "tiny", "--video", "bad\udcff.mp4"], "is not valid UTF-8"),
         (["--model", "tiny", "--video", "no/such.mp4"], "there is no video at 'no/such.mp4'"),
     ],
 )
@@ -168,6 +174,44 @@ def test_a_request_that_makes_no_sense_is_one_line(
     assert line.startswith("kairos: ")
     assert expected in line
     assert not small.runs.joinpath("base").exists()
+
+
+def test_two_videos_of_the_same_name_are_not_taken_for_two_rounds_of_one(small: Project) -> None:
+    paths = [write_clip(small.root / folder / "x.mp4", COLOURS[:2]) for folder in "ab"]
+    answer = kairos(small, "bench", "--model", "tiny", "--video", ",".join(map(str, paths)))
+    assert answer.returncode == 2
+    assert "two videos would both be called 'x'" in answer.stderr
+
+
+def test_what_is_named_twice_is_run_once(small: Project) -> None:
+    answer = kairos(small, "bench", "--model", "tiny,tiny", "--video", "twelve,twelve", "--dry-run")
+    assert "2 to run, 0 cached" in answer.stdout
+
+
+def test_models_that_want_different_base_profiles_need_a_choice(
+    small: Project, llava_weights: Path
+) -> None:
+    write_parameters(small, "models", "other", tiny_model(llava_weights, base="else"))
+    request = ("bench", "--model", "tiny,other", "--video", "twelve", "--dry-run")
+    answer = kairos(small, *request)
+    assert answer.returncode == 2
+    assert "(tiny: plain, other: else): choose with BASE=" in answer.stderr
+    assert kairos(small, *request, "--base", "plain").returncode == 0
+
+
+def test_results_that_cannot_be_written_are_one_line(small: Project) -> None:
+    small.runs.write_text("a file where the folder should be")
+    answer = kairos(small, "bench", "--suite", "one")
+    assert answer.returncode == 2
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith("kairos: ")
+
+
+def test_a_notebook_that_is_damaged_is_one_line(small: Project) -> None:
+    (small.notebooks / "vlm.ipynb").write_text("{")
+    answer = kairos(small, "bench", "--suite", "one")
+    assert answer.returncode == 2
+    assert "vlm.ipynb is not a notebook that can be read" in answer.stderr
 
 
 def test_files_that_are_no_videos_are_refused_before_anything_starts(

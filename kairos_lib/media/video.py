@@ -43,6 +43,10 @@ def check_file(path: Path, shown: str = "") -> None:
     """
     shown = shown or repr(str(path))
     try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise KairosError(f"the name {str(path)!r} is not valid UTF-8: rename the file") from None
+    try:
         mode = path.stat().st_mode
     except FileNotFoundError:
         raise KairosError(f"there is no video at {shown}: put the file there") from None

@@ -5,6 +5,7 @@ A stage that is done is not run again; one that fails does not lose the others' 
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import time
@@ -68,7 +69,7 @@ class Graph:
                 profile=profile,
                 folder=folder,
                 weights=weights.get(stage.name, Found("none")),
-                progress=lambda done, total, name=stage.name: progress(name, done, total),  # type: ignore[misc]
+                progress=functools.partial(progress, stage.name),
             )
             for stage in self.stages
         }

@@ -6,12 +6,16 @@ from collections.abc import Iterable
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kairos_lib.nano.render import Frame
 from kairos_lib.nano.sound import SAMPLE_RATE_HZ, Wave
 from kairos_lib.nano.world import FPS, HEIGHT_PX, WIDTH_PX
+
+if TYPE_CHECKING:
+    import av
 
 # Flat shapes are cheap: at this quality a minute of picture takes about half a megabyte.
 _CRF = 24
@@ -85,7 +89,7 @@ def through_aac(wave: Wave, rate_hz: int) -> Wave:
     return np.pad(heard[:length], (0, max(length - len(heard), 0)))
 
 
-def _sound_frame(wave: Wave, start: int, count: int):  # type: ignore[no-untyped-def]
+def _sound_frame(wave: Wave, start: int, count: int) -> av.AudioFrame:
     import av
 
     samples = np.ascontiguousarray(wave[start : start + count], dtype=np.float32)[None]

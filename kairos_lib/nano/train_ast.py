@@ -21,7 +21,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from kairos_lib.media.audio import SAMPLE_RATE_HZ
 from kairos_lib.nano.script import SOUNDS
 from kairos_lib.nano.soundscapes import Heard, SoundBank
-from kairos_lib.nano.training import Lesson, Training
+from kairos_lib.nano.training import Lesson, Training, training_options
 from kairos_lib.nano.voice import NoVoiceError
 
 log = logging.getLogger("kairos.nano")
@@ -40,22 +40,7 @@ _FRAMES = 1024
 
 
 @click.command()
-@click.option("--minutes", default=9.0, show_default=True, help="Time to train for, in all.")
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path),
-    default=Path("build/nano/ast"),
-    show_default=True,
-    help="Folder of the checkpoint to go on from.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=WEIGHTS,
-    show_default=True,
-    help="Folder to write the trained model to.",
-)
-@click.option("--seed", default=0, show_default=True)
+@training_options("ast", minutes=9.0, out=WEIGHTS)
 def main(minutes: float, work: Path, out: Path, seed: int) -> None:
     """Train the nano AST, going on where a killed training stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

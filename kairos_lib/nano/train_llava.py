@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from kairos_lib.nano.batches import Batch, batch_of
 from kairos_lib.nano.lessons import Teacher
 from kairos_lib.nano.llava import WEIGHTS, build_model, build_processor
-from kairos_lib.nano.training import Lesson, Training
+from kairos_lib.nano.training import Lesson, Training, training_options
 
 log = logging.getLogger("kairos.nano")
 
@@ -33,22 +33,7 @@ FIRST_SEED = 1_000_000
 
 
 @click.command()
-@click.option("--minutes", default=34.0, show_default=True, help="Time to train for, in all.")
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path),
-    default=Path("build/nano/llava"),
-    show_default=True,
-    help="Folder of the checkpoint to go on from.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=WEIGHTS,
-    show_default=True,
-    help="Folder to write the trained model to.",
-)
-@click.option("--seed", default=0, show_default=True)
+@training_options("llava", minutes=34.0, out=WEIGHTS)
 def main(minutes: float, work: Path, out: Path, seed: int) -> None:
     """Train the nano LLaVA, going on where a killed training stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

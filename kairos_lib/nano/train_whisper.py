@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from kairos_lib.nano.hearing import Batch, Collator, Listener
-from kairos_lib.nano.training import Lesson, Training
+from kairos_lib.nano.training import Lesson, Training, training_options
 from kairos_lib.nano.utterances import Utterances, make, pronunciations
 from kairos_lib.nano.whisper import WEIGHTS, Tokens, build_model, build_tokenizer, save
 from kairos_lib.nano.windows import draw
@@ -34,24 +34,9 @@ LONG_EVERY = 2
 
 
 @click.command()
-@click.option("--minutes", default=30.0, show_default=True, help="Time to train for, in all.")
+@training_options("whisper", minutes=30.0, out=WEIGHTS)
 @click.option("--sentences", default=10_000, show_default=True, help="How many to speak.")
 @click.option("--threads", default=1, show_default=True, help="CPU cores to train on.")
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path),
-    default=Path("build/nano/whisper"),
-    show_default=True,
-    help="Folder of the spoken sentences and of the checkpoint to go on from.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=WEIGHTS,
-    show_default=True,
-    help="Folder to write the trained model to.",
-)
-@click.option("--seed", default=0, show_default=True)
 def main(minutes: float, sentences: int, threads: int, work: Path, out: Path, seed: int) -> None:
     """Train the nano Whisper, going on where a killed training stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from kairos_lib.nano.sights import IMAGE_WIDTH_PX, Sight, sight
-from kairos_lib.nano.training import Lesson, Training
+from kairos_lib.nano.training import Lesson, Training, training_options
 from kairos_lib.nano.world import KINDS
 from kairos_lib.stages.objects import set_up_ultralytics
 
@@ -38,22 +38,7 @@ _GAINS = {"box": 7.5, "cls": 0.5, "dfl": 1.5}
 
 
 @click.command()
-@click.option("--minutes", default=11.0, show_default=True, help="Time to train for, in all.")
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path),
-    default=Path("build/nano/yolo"),
-    show_default=True,
-    help="Folder of the checkpoint to go on from.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=WEIGHTS,
-    show_default=True,
-    help="File to write the trained model to.",
-)
-@click.option("--seed", default=0, show_default=True)
+@training_options("yolo", minutes=11.0, out=WEIGHTS)
 def main(minutes: float, work: Path, out: Path, seed: int) -> None:
     """Train the nano YOLOv8, going on where a killed training stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -6,7 +6,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
+import click
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +21,44 @@ CHECKPOINT_EVERY_S = 60.0
 _LOG_EVERY = 50
 _WARM_UP_STEPS = 50
 _GRADIENT_LIMIT = 2.0
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def training_options(name: str, minutes: float, out: Path) -> Callable[[Command], Command]:
+    """The options that every training script has: `minutes`, `work`, `out` and `seed`.
+
+    Args:
+        name: Of the model, for the folder of its checkpoint.
+        minutes: How long a training takes by default.
+        out: Where the trained model is written by default.
+    """
+    path = click.Path(path_type=Path)
+    work = Path("build/nano") / name
+    options = [
+        click.option(
+            "--minutes", default=minutes, show_default=True, help="Time to train for, in all."
+        ),
+        click.option(
+            "--work", type=path, default=work, show_default=True, help="Folder of the checkpoint."
+        ),
+        click.option(
+            "--out",
+            type=path,
+            default=out,
+            show_default=True,
+            help="Where to write the trained model.",
+        ),
+        click.option("--seed", default=0, show_default=True),
+    ]
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 class Training:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from kairos_lib.media import audio
 from kairos_lib.records import Segment, Span
 from kairos_lib.runs import Journal
 from kairos_lib.settings import Base, Weights
-from kairos_lib.stages.stage import Stage, scene_of
+from kairos_lib.stages.stage import Device, Stage
 
 # Spans are handed over in groups of at most this length, so that memory does not grow with the
 # video. A longer span is a group of its own.
@@ -25,15 +25,21 @@ class Analyzer(Stage):
     name: ClassVar[str] = "speech"
     version: ClassVar[int] = 1
     record: ClassVar[type[Segment]] = Segment
-    needs: ClassVar[tuple[str, ...]] = ("scenes", "vad")
-    device: ClassVar[Literal["cpu", "gpu", "io"]] = "gpu"
-    memory_mib: ClassVar[int] = 1500
-    needs_weights: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("audio", "vad")
+    placed: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("faster-whisper", "ctranslate2")
+    device: Device = "gpu"
+    memory_mib: int = 1500
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
         """A CTranslate2 folder."""
         return profile.speech.weights
+
+    @classmethod
+    def uses_weights(cls, profile: Base) -> bool:
+        """The local engine does."""
+        return profile.speech.engine == "faster-whisper"
 
     def skip(self) -> str:
         """Not asked for, or nothing to hear."""
@@ -56,7 +62,6 @@ class Analyzer(Stage):
             device="cuda" if gpu else "cpu",
             compute_type="float16" if gpu else "int8",
         )
-        scenes = self.context.scenes()
         wav = self.context.folder / "audio.wav"
         done = 0
         for group in _groups(spans):
@@ -72,7 +77,7 @@ class Analyzer(Stage):
             for segment in segments:
                 start_s, end_s = segment.start + offset_s, segment.end + offset_s
                 yield Segment(
-                    scene=scene_of(scenes, start_s, end_s),
+                    scene=-1,
                     start_s=start_s,
                     end_s=end_s,
                     text=segment.text.strip(),

@@ -74,6 +74,11 @@ class VlmSession:
                 f"base processing of {video.name} is not done: run base.ipynb first, with "
                 f"video = {video.name!r} and base = {profile.name!r}"
             )
+        if result.missing:
+            raise KairosError(
+                f"base processing of {video.name} lacks {result.missing[0].name} "
+                f"({result.missing[0].reason}): run it again first"
+            )
         self.base = result
         self.run = vlm_run(project, base, video, model, repeat)
         self.lock = self.run.lock()

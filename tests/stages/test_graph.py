@@ -81,6 +81,7 @@ def test_a_silent_film_skips_what_listens(everything: Project, tmp_path: Path) -
         "audio": "skipped",
         "vad": "skipped",
         "speech": "skipped",
+        "slices": "skipped",
         "sounds": "skipped",
         "objects": "done",
     }
@@ -153,7 +154,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(project: Project, tmp_path:
 
 def test_what_a_stage_needs_runs_before_it() -> None:
     names = [s.name for s in order(("sounds",))]
-    assert names == ["scenes", "audio", "vad", "sounds"]
+    assert names == ["scenes", "audio", "vad", "slices", "sounds"]
 
 
 def test_an_unknown_stage_is_answered_with_the_nearest() -> None:

@@ -128,7 +128,9 @@ def test_a_failing_stage_does_not_lose_the_others_work_and_is_tried_again(
     session = BaseSession.open(str(clip), "all")
     with pytest.raises(KairosError, match=r"objects failed: .*other stages' results are kept"):
         session.process()
-    assert session.run.result(BaseResult) is None
+    result = session.run.result(BaseResult)
+    assert result is not None
+    assert [stage.name for stage in result.missing] == ["objects"]
     report = StageReport.model_validate_json(session.run.file("scenes.json").read_bytes())
     assert (report.state, report.records) == ("done", 12)
     before = session.run.file("scenes.jsonl").stat().st_mtime_ns

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kairos_lib.errors import KairosError
+from kairos_lib.media import picture
 from kairos_lib.records import VideoFacts
 
 if TYPE_CHECKING:
@@ -125,9 +126,15 @@ class Frame:
     """One decoded frame, scaled when it is asked for and once for each size."""
 
     def __init__(
-        self, picture: av.VideoFrame, time_s: float, index: int, time_base: Fraction
+        self,
+        decoded: av.VideoFrame,
+        time_s: float,
+        index: int,
+        time_base: Fraction,
+        pixel_aspect: Fraction | None = None,
     ) -> None:
-        self.picture = picture
+        self.picture = decoded
+        self.pixel_aspect = pixel_aspect
         self.time_base = time_base
         self.time_s = time_s
         self.index = index
@@ -146,22 +153,16 @@ class Frame:
             width_px: Scale to this width; never enlarges.
             colour: Order of the channels: `rgb24` or `bgr24`.
         """
-        width, height = self.picture.width, self.picture.height
+        width, height = picture.display_size(self.picture, self.pixel_aspect)
         limit = longest_px / max(width, height) if longest_px else 1.0
         if width_px:
             limit = min(limit, width_px / width)
         scale = min(1.0, limit)
         size = (max(1, round(width * scale)), max(1, round(height * scale)), colour)
         if size not in self._images:
-            scaled = self.picture.reformat(
-                width=size[0], height=size[1], format=colour,
-                interpolation="BICUBIC" if longest_px else "BILINEAR",
-            )  # fmt: skip
-            image: np.ndarray = scaled.to_ndarray()
-            quarter_turns = (self.picture.rotation // 90) % 4
-            if quarter_turns:
-                image = np.ascontiguousarray(np.rot90(image, quarter_turns))
-            self._images[size] = image
+            self._images[size] = picture.upright(
+                self.picture, *size, interpolation="BICUBIC" if longest_px else "BILINEAR"
+            )
         return self._images[size]
 
 
@@ -186,16 +187,16 @@ class _Decoder:
                 pictures = packet.decode()
             except av.error.InvalidDataError:
                 continue  # As every player does: one broken packet is not the end of a film.
-            for picture in pictures:
-                if picture.pts is None:
+            for decoded in pictures:
+                if decoded.pts is None:
                     continue
                 if self._zero_pts is None:
-                    self._zero_pts = picture.pts
-                time_s = float((picture.pts - self._zero_pts) * self._base)
+                    self._zero_pts = decoded.pts
+                time_s = float((decoded.pts - self._zero_pts) * self._base)
                 if time_s <= previous_s and index:
                     continue  # Time never goes back within a pass.
                 previous_s = time_s
-                yield Frame(picture, time_s, index, self._base)
+                yield Frame(decoded, time_s, index, self._base, self._stream.sample_aspect_ratio)
                 index += 1
 
     def at(self, times_s: Sequence[float]) -> Iterator[tuple[float, Frame]]:

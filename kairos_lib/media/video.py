@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kairos_lib.errors import KairosError
+from kairos_lib.media import picture
 from kairos_lib.records import VideoFacts
 
 if TYPE_CHECKING:
@@ -122,33 +123,27 @@ def _video_stream(container: av.container.InputContainer, path: Path) -> Any:
     return stream
 
 
-class _Scalers(threading.local):
-    """libswscale contexts of one thread.
-
-    Setting one up costs as much as scaling a small frame, and by itself PyAV makes a new one, with
-    threads of its own, for every frame.
-    """
-
-    def __init__(self) -> None:
-        self.by_target: dict[tuple[int, int, str, str], Any] = {}
-
-
-_scalers = _Scalers()
-
-
 class Frame:
     """One decoded frame, scaled when it is asked for and once for each size."""
 
     def __init__(
-        self, picture: av.VideoFrame, pts: int, time_s: float, index: int, time_base: Fraction
+        self,
+        decoded: av.VideoFrame,
+        pts: int,
+        time_s: float,
+        index: int,
+        time_base: Fraction,
+        pixel_aspect: Fraction | None = None,
     ) -> None:
-        self.picture = picture
+        self.picture = decoded
+        self.pixel_aspect = pixel_aspect
         self.pts = pts
         """Presentation time in units of `time_base`, from the first frame's."""
         self.time_base = time_base
         self.time_s = time_s
         self.index = index
         self._images: dict[tuple[int, int, str, str], np.ndarray] = {}
+        self._scaling = threading.Lock()
 
     @property
     def size_bytes(self) -> int:
@@ -171,34 +166,17 @@ class Frame:
             interpolation: libswscale's name of a method. `AREA`, the mean of the pixels that fall
                 together, costs a third of `BICUBIC` and is as good for looking for cuts.
         """
-        width, height = self.picture.width, self.picture.height
+        width, height = picture.display_size(self.picture, self.pixel_aspect)
         limit = longest_px / max(width, height) if longest_px else 1.0
         if width_px:
             limit = min(limit, width_px / width)
         scale = min(1.0, limit)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         target = (*size, colour, interpolation)
-        if target not in self._images:
-            self._images[target] = self._scaled(target)
-        return self._images[target]
-
-    def _scaled(self, target: tuple[int, int, str, str]) -> np.ndarray:
-        from av.video.reformatter import VideoReformatter
-
-        scaler = _scalers.by_target.get(target)
-        if scaler is None:
-            scaler = _scalers.by_target[target] = VideoReformatter()
-        width, height, colour, interpolation = target
-        image: np.ndarray = scaler.reformat(
-            self.picture,
-            width=width,
-            height=height,
-            format=colour,
-            interpolation=interpolation,
-            threads=1,
-        ).to_ndarray()
-        quarter_turns = (self.picture.rotation // 90) % 4
-        return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
+        with self._scaling:
+            if target not in self._images:
+                self._images[target] = picture.upright(self.picture, *target)
+            return self._images[target]
 
 
 class _Decoder:
@@ -223,16 +201,17 @@ class _Decoder:
                 pictures = packet.decode()
             except av.error.InvalidDataError:
                 continue  # As every player does: one broken packet is not the end of a film.
-            for picture in pictures:
-                if picture.pts is None:
+            for decoded in pictures:
+                if decoded.pts is None:
                     continue
                 if self._zero_pts is None:
-                    self._zero_pts = picture.pts
-                pts = picture.pts - self._zero_pts
+                    self._zero_pts = decoded.pts
+                pts = decoded.pts - self._zero_pts
                 if pts <= previous and index:
                     continue  # Time never goes back within a pass.
                 previous = pts
-                yield Frame(picture, pts, pts * ticks / per, index, self._base)
+                aspect = self._stream.sample_aspect_ratio
+                yield Frame(decoded, pts, pts * ticks / per, index, self._base, aspect)
                 index += 1
 
     def at(self, times_s: Sequence[float]) -> Iterator[tuple[float, Frame]]:

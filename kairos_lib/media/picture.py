@@ -44,7 +44,7 @@ class _Scalers(threading.local):
     def __init__(self) -> None:
         self._by_target: dict[tuple[int, int, str, str], VideoReformatter] = {}
 
-    def of(self, target: tuple[int, int, str, str]) -> VideoReformatter:
+    def of(self, target: tuple[int, int, str, str]) -> Any:
         """The context for a width, a height, an order of colours and an interpolation."""
         if target not in self._by_target:
             from av.video.reformatter import VideoReformatter

@@ -21,6 +21,7 @@ from kairos_lib.runs import (
 )
 from kairos_lib.settings import Base, Video, load
 from kairos_lib.settings import video as find_video
+from kairos_lib.stages.base_data import write_base_data
 from kairos_lib.stages.cache import stage_keys
 from kairos_lib.stages.graph import FRAMES, Graph, require
 from kairos_lib.stages.stage import order
@@ -157,6 +158,7 @@ class BaseSession:
             resumed=resumed or any(report.reused for report in reports),
         )
         write_json(self.run.file("provenance.json"), provenance(self.project))
+        write_base_data(self.run.folder, result)
         write_record(self.run.file("result.json"), result)
         return result
 

@@ -37,13 +37,15 @@ POLL_S = 0.01
 
 Fault = Literal[
     "ok", "429", "429-bare", "429-ms", "429-date", "500", "503", "not-json", "wrong-shape",
-    "closed", "slow", "never", "400", "401", "413", "quota",
+    "closed", "slow", "drip", "never", "400", "401", "413", "quota",
 ]  # fmt: skip
 """`429` carries Retry-After, `-ms` retry-after-ms, `-date` Retry-After as a date, `-bare` nothing;
-`closed` hangs up without a word; `slow` is right but late; `never` holds the connection until the
-client hangs up; `quota` is the 429 that waiting does not cure."""
+`closed` hangs up without a word; `slow` is right but late; `drip` sends a byte now and
+then, without end; `never` holds the connection until the client hangs up; `quota` is the 429 that
+waiting does not cure."""
 PASSING: tuple[Fault, ...] = (
-    "429", "429-bare", "429-ms", "500", "503", "not-json", "wrong-shape", "closed", "slow", "never"
+    "429", "429-bare", "429-ms", "500", "503", "not-json", "wrong-shape", "closed", "slow", "drip",
+    "never",
 )  # fmt: skip
 """Those that another try gets over."""
 
@@ -336,6 +338,9 @@ class _Handler(BaseHTTPRequestHandler):
             speech.leave(request, "never")
             self.close_connection = True
             return
+        if fault == "drip":
+            self._drip(request)
+            return
         if fault == "closed":
             speech.leave(request, fault)
             self.close_connection = True
@@ -347,7 +352,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not problem and not speech.locate(request, upload):
             problem = "this audio is not part of the whole"
         if problem:
-            self._send(request, problem, 400, _error(problem))
+            status = 404 if problem.startswith("there is nothing") else 400
+            self._send(request, problem, status, _error(problem))
             return
         if speech.key is not None and request.key != speech.key:
             self._refuse(request, "401")
@@ -368,6 +374,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self._send(request, "ok", 200, speech.answer(request))
+
+    def _drip(self, request: Request) -> None:
+        with contextlib.suppress(OSError):
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            while self.server.speech.wait(time.monotonic() + 5 * POLL_S, self.connection):
+                self.wfile.write(b" ")
+        self.server.speech.leave(request, "drip")
+        self.close_connection = True
 
     def _problem(self, request: Request) -> str:
         plain = self.path == "/v1/audio/transcriptions"

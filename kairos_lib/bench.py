@@ -15,6 +15,7 @@ from kairos_lib.plan import Plan, Step
 from kairos_lib.project import Project
 from kairos_lib.records import Manifest, PlannedBase, PlannedVlm, Progress, Status
 from kairos_lib.runs import write_record
+from kairos_lib.stages.cache import start_afresh
 
 ANALYSIS_TIMEOUT_S = 1800.0
 
@@ -71,6 +72,8 @@ def carry_out(project: Project, planned: Plan, display: Display) -> int:
             continue
         if step.fresh:
             step.job.run.set_aside()
+            if step.kind == "base":
+                start_afresh(step.job.run.folder)
         display.begin(number, len(todo), step.label)
         display.end(step.label, run_notebook(project, step.job, display.update))
     write_manifest(project, planned, problems)

@@ -160,7 +160,7 @@ def report(suite: str | None, fresh: bool) -> None:
 def fetch(model: str | None, base: str | None) -> None:
     """Download the weights of a model and of its base processing."""
     from kairos_lib import settings, weights
-    from kairos_lib.stages.graph import order
+    from kairos_lib.stages.stage import order
 
     project = Project.find()
     if not model and not base:
@@ -172,7 +172,7 @@ def fetch(model: str | None, base: str | None) -> None:
         wanted.append(chosen.weights)
         base = base or chosen.base
     profile = settings.load(project, settings.Base, str(base))
-    wanted += [s.weights(profile) for s in order(profile.stages) if s.needs_weights]
+    wanted += [s.weights(profile) for s in order(profile.stages) if s.uses_weights(profile)]
     for one in wanted:
         if one is None or one.source in ("nano", "path"):
             continue

@@ -118,16 +118,47 @@ class PlannedBatch(Record):
     """Largest batch that the device is known or hoped to hold."""
 
 
+class Resources(Record):
+    """Memory and processor use, sampled by a separate process."""
+
+    samples: int = 0
+    peak_ram_mib: float = 0.0
+    """Resident memory of the kernel and its children."""
+    peak_vram_mib: float | None = None
+    """Device memory of those processes, as NVML counts it; none without a GPU."""
+    mean_gpu_percent: float | None = None
+    """Mean share of time in which the busiest GPU ran a kernel, as NVML counts it."""
+    mean_cpu_cores: float = 0.0
+    foreign_cpu_cores: float = 0.0
+    """Mean number of cores that other processes kept busy meanwhile."""
+
+
 class StageReport(Record):
     """How one analyzer of base processing went."""
 
     name: str
-    state: Literal["done", "skipped", "failed"]
+    state: Literal["running", "done", "skipped", "failed"]
+    """`running` is left behind by a sitting that was cut short."""
     reason: str = ""
+    key: str = ""
+    """Hash of all that the stage's results depend on."""
     time_s: float = 0.0
+    """At work, waiting for frames and for other stages left out."""
+    load_s: float = 0.0
+    """Loading libraries and weights, before `time_s`."""
+    began_s: float = 0.0
+    """Seconds after the start of the sitting."""
+    ended_s: float = 0.0
     records: int = 0
     weights: str = ""
     """Identity of the weights used: a commit or a SHA-256."""
+    weights_source: Literal["", "hub", "url", "path", "nano", "dummy"] = ""
+    batch_size: int | None = None
+    """Largest batch that fitted, of a stage that works in batches."""
+    resources: Resources | None = None
+    """Of the whole kernel from `began_s` to `ended_s`; other stages can have run at once."""
+    reused: bool = False
+    """Taken from another base run of the same video, times included."""
 
 
 class VideoFacts(Record):
@@ -155,9 +186,16 @@ class BaseResult(Record):
     scenes: int
     stages: tuple[StageReport, ...]
     decode_s: float
-    """Decoding and scaling of frames, shared by all that look at them."""
+    """Wall time of the pass over the frames, shared by all that look at them."""
     total_s: float
+    """Wall time of the sitting that finished; stages overlap, so it is less than their sum."""
     resumed: bool = False
+    """Some of it was there before that sitting began."""
+
+    @property
+    def missing(self) -> tuple[StageReport, ...]:
+        """Stages that failed: models that were told what these find cannot be run."""
+        return tuple(stage for stage in self.stages if stage.state == "failed")
 
 
 class ScenarioResult(Record):
@@ -178,19 +216,6 @@ class ScenarioResult(Record):
     """Largest batch that worked."""
     parts: int
     """Sittings it took; more than one is a resumed run, whose time is kept out of statistics."""
-
-
-class Resources(Record):
-    """Memory and processor use, sampled by a separate process."""
-
-    samples: int = 0
-    peak_ram_mib: float = 0.0
-    """Resident memory of the kernel and its children."""
-    peak_vram_mib: float | None = None
-    """Device memory of those processes, as NVML counts it; none without a GPU."""
-    mean_cpu_cores: float = 0.0
-    foreign_cpu_cores: float = 0.0
-    """Mean number of cores that other processes kept busy meanwhile."""
 
 
 class VlmResult(Record):

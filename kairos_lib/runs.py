@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -185,19 +185,35 @@ class Journal(Generic[R]):
         Raises:
             KairosError: A whole line is not such a record: the file was changed by hand.
         """
+        for _, record in self.placed():
+            yield record
+
+    def placed(self) -> Iterator[tuple[int, R]]:
+        """Each record with its place in the file, for `at`."""
         if not self.path.exists():
             return
+        place = 0
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     return
                 try:
-                    yield self.kind.model_validate_json(line)
+                    yield place, self.kind.model_validate_json(line)
                 except ValidationError as error:
                     raise KairosError(
                         f"{self.path}, line {number}: not a valid {self.kind.__name__}: "
                         "run again with FRESH=1"
                     ) from error
+                place += len(line)
+
+    def at(self, places: Iterable[int]) -> list[R]:
+        """The records at places in the file."""
+        found = []
+        with self.path.open("rb") as file:
+            for place in places:
+                file.seek(place)
+                found.append(self.kind.model_validate_json(file.readline()))
+        return found
 
     def write_all(self, records: Iterator[R]) -> int:
         """Replace the whole file at once, so that a reader sees all of it or none.
@@ -206,7 +222,7 @@ class Journal(Generic[R]):
             The number of records.
         """
         count = 0
-        with _replacing(self.path) as file:
+        with replacing(self.path) as file:
             for record in records:
                 file.write(record.model_dump_json().encode() + b"\n")
                 count += 1
@@ -214,7 +230,8 @@ class Journal(Generic[R]):
 
 
 @contextmanager
-def _replacing(path: Path, durable: bool = True) -> Iterator[Any]:
+def replacing(path: Path, durable: bool = True) -> Iterator[Any]:
+    """A file to write to (bytes) that takes a path's place, all at once, when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not `tempfile`: its files can be read by their owner alone, and results are for others too.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -232,13 +249,13 @@ def _replacing(path: Path, durable: bool = True) -> Iterator[Any]:
 
 def write_json(path: Path, value: Any, durable: bool = True) -> None:
     """Write a JSON file so that a reader sees the old one or the new one, never a part."""
-    with _replacing(path, durable) as file:
+    with replacing(path, durable) as file:
         file.write(json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old one or the new one, never a part."""
-    with _replacing(path) as file:
+    with replacing(path) as file:
         file.write(content)
 
 

@@ -120,6 +120,13 @@ class ScenesSettings(Settings):
     thumbnail_px: int = Field(336, ge=32)
 
 
+class AudioSettings(Settings):
+    """Which of a video's audio streams is listened to."""
+
+    stream: int | None = Field(None, ge=0)
+    """Its number among the audio streams, from 0; `null` takes the file's default one."""
+
+
 class VadSettings(Settings):
     """Voice activity detection by Silero, run once for speech and sounds."""
 
@@ -169,7 +176,7 @@ class SoundsSettings(Settings):
     weights: Weights | None = None
     top_k: int = Field(3, ge=1)
     min_score: float = Field(0.1, ge=0, le=1)
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(32, ge=1)
 
 
 class ObjectsSettings(Settings):
@@ -179,7 +186,9 @@ class ObjectsSettings(Settings):
     frames_per_second: float = Field(1.0, gt=0)
     image_px: int = Field(640, ge=32)
     min_score: float = Field(0.35, ge=0, le=1)
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(32, ge=1)
+    tracker: Literal["none", "bytetrack", "botsort"] = "none"
+    """Gives each thing a number that it keeps from frame to frame."""
 
 
 class Base(Settings):
@@ -189,7 +198,10 @@ class Base(Settings):
     title: str
     stages: tuple[str, ...] = ("scenes", "speech", "sounds", "objects")
     """Analyzers to run: files in `kairos_lib/stages/`. What they need is added."""
+    device_memory_mib: int = Field(8000, ge=1)
+    """What stages that run at once may hold of a GPU's memory, going by what each declares."""
     scenes: ScenesSettings = ScenesSettings()
+    audio: AudioSettings = AudioSettings()
     vad: VadSettings = VadSettings()
     speech: SpeechSettings = SpeechSettings()
     sounds: SoundsSettings = SoundsSettings()

@@ -8,6 +8,8 @@ watches.
 from __future__ import annotations
 
 import json
+import math
+import statistics
 import subprocess
 import sys
 import time
@@ -46,11 +48,18 @@ class Sampler:
         return summarise(self.path)
 
 
-def summarise(path: Path) -> Resources:
-    """Peaks and means of a log; all zeros where nothing was sampled."""
+def summarise(path: Path, began: float = -math.inf, ended: float = math.inf) -> Resources:
+    """Peaks and means of a log; all zeros where nothing was sampled.
+
+    Args:
+        path: The log.
+        began: Only samples from this moment of the monotonic clock on.
+        ended: Only samples up to this one.
+    """
     samples = 0
     peak_ram_mib = 0.0
     peak_vram_mib: float | None = None
+    gpu_percents: list[float] = []
     first: dict[str, Any] | None = None
     last: dict[str, Any] = {}
     if path.exists():
@@ -58,14 +67,25 @@ def summarise(path: Path) -> Resources:
             for line in file:
                 if not line.endswith("\n"):
                     break
-                last = json.loads(line)
+                taken = json.loads(line)
+                if not began <= taken["time_s"] <= ended:
+                    continue
+                last = taken
                 first = first or last
                 samples += 1
                 peak_ram_mib = max(peak_ram_mib, last["ram_mib"])
                 if last["vram_mib"] is not None:
                     peak_vram_mib = max(peak_vram_mib or 0.0, last["vram_mib"])
+                if last["gpu_percent"] is not None:
+                    gpu_percents.append(last["gpu_percent"])
+    mean_gpu_percent = statistics.fmean(gpu_percents) if gpu_percents else None
     if first is None or last["time_s"] <= first["time_s"]:
-        return Resources(samples=samples, peak_ram_mib=peak_ram_mib, peak_vram_mib=peak_vram_mib)
+        return Resources(
+            samples=samples,
+            peak_ram_mib=peak_ram_mib,
+            peak_vram_mib=peak_vram_mib,
+            mean_gpu_percent=mean_gpu_percent,
+        )
     span_s = last["time_s"] - first["time_s"]
     own = (last["cpu_s"] - first["cpu_s"]) / span_s
     total = (last["system_cpu_s"] - first["system_cpu_s"]) / span_s
@@ -73,6 +93,7 @@ def summarise(path: Path) -> Resources:
         samples=samples,
         peak_ram_mib=peak_ram_mib,
         peak_vram_mib=peak_vram_mib,
+        mean_gpu_percent=mean_gpu_percent,
         mean_cpu_cores=own,
         foreign_cpu_cores=max(0.0, total - own),
     )
@@ -83,7 +104,7 @@ def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
 
     Returns:
         `ram_mib` resident, `cpu_s` used so far, `system_cpu_s` used by all processes so far,
-        `vram_mib` or none.
+        `vram_mib` and `gpu_percent` or none.
     """
     own = psutil.Process().pid
     tree = [process, *(child for child in process.children(recursive=True) if child.pid != own)]
@@ -108,6 +129,7 @@ def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
         - own_times.user
         - own_times.system,
         "vram_mib": _vram_mib({member.pid for member in tree}, nvml),
+        "gpu_percent": _gpu_percent(nvml),
     }
 
 
@@ -121,6 +143,20 @@ def _vram_mib(pids: set[int], nvml: Any) -> float | None:
             if user.pid in pids:
                 used_bytes += user.usedGpuMemory or 0
     return used_bytes / 2**20
+
+
+def _gpu_percent(nvml: Any) -> float | None:
+    """Of the busiest GPU; a slice of a partitioned one has no such figure."""
+    if nvml is None:
+        return None
+    busy = []
+    for index in range(nvml.nvmlDeviceGetCount()):
+        try:
+            handle = nvml.nvmlDeviceGetHandleByIndex(index)
+            busy.append(float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu))
+        except nvml.NVMLError:
+            continue
+    return max(busy, default=None)
 
 
 def watch(pid: int, path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from kairos_lib.findings import BaseFindings
 from kairos_lib.nano.captioner import Captioner, scene_frames
 from kairos_lib.nano.captions import ATTRIBUTES, AttributeScores, caption_of, score
 from kairos_lib.nano.clip import make_clip
@@ -28,7 +29,7 @@ from kairos_lib.nano.script import PLAYED_SOUNDS, Script, random_script
 from kairos_lib.nano.truth import SceneTruth
 from kairos_lib.nano.unseen import Processed
 from kairos_lib.settings import Prompt
-from kairos_lib.vlm.context import BaseFindings
+from kairos_lib.vlm.context import prompt_of
 from kairos_lib.vlm.prompts import SceneContext, scene_prompt
 
 log = logging.getLogger("kairos.nano")
@@ -78,8 +79,9 @@ def lines(clips: Sequence[Processed]) -> list[Line]:
     for clip in clips:
         findings = BaseFindings(clip.folder)
         prompts = [
-            findings.prompt(
-                findings.scenes[clip.scene_at(scene)], Prompt(instruction=DEFAULT_INSTRUCTION)
+            prompt_of(
+                findings.of(findings.scenes[clip.scene_at(scene)]),
+                Prompt(instruction=DEFAULT_INSTRUCTION),
             )
             for scene in clip.truth.scenes
         ]

@@ -30,7 +30,7 @@ from kairos_lib.nano.word_errors import WordErrors, word_errors
 from kairos_lib.records import Scene, Segment, StageReport
 from kairos_lib.runs import Journal, write_record
 from kairos_lib.settings import Base, SpeechSettings
-from kairos_lib.stages.graph import Graph
+from kairos_lib.stages.graph import Graph, require
 from kairos_lib.weights import Found
 
 log = logging.getLogger("kairos.nano")
@@ -118,7 +118,7 @@ def transcribe(video: Path, folder: Path, weights: Path, beam_size: int) -> list
         weights={"speech": Found("score", weights)},
         progress=lambda stage, done, total: None,
     )
-    graph.run()
+    require(graph.run())
     return list(Journal(folder / "speech.jsonl", Segment))
 
 

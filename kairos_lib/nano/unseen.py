@@ -15,7 +15,7 @@ from kairos_lib.project import Project
 from kairos_lib.records import Record, Scene
 from kairos_lib.runs import Journal
 from kairos_lib.settings import Base
-from kairos_lib.stages.graph import Graph
+from kairos_lib.stages.graph import Graph, require
 from kairos_lib.stages.session import base_weights
 from kairos_lib.stages.stage import scene_of
 
@@ -66,7 +66,7 @@ def process(clip: Path, truth: ClipTruth, profile: Base, folder: Path) -> Proces
     Raises:
         KairosError: A stage failed.
     """
-    Graph(
+    graph = Graph(
         video=clip,
         facts=probe(clip, sha256=""),
         profile=profile,
@@ -74,5 +74,6 @@ def process(clip: Path, truth: ClipTruth, profile: Base, folder: Path) -> Proces
         # A project of its own: the user's runs are no place for hashes of what is thrown away.
         weights=base_weights(Project(folder), profile),
         progress=lambda stage, done, total: None,
-    ).run()
+    )
+    require(graph.run())
     return Processed(clip, truth, folder)

@@ -65,8 +65,6 @@ class ApiEngine(Engine):
         self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]
     ) -> Iterator[Segment]:
         """Give the answers in order of time, as soon as those before them are there."""
-        if not spans:
-            return
         chunks = cut(spans, audio.duration_s(wav))
         with ThreadPoolExecutor(self.settings.concurrency, "speech") as workers:
             futures = [workers.submit(self._transcribe, wav, chunk) for chunk in chunks]
@@ -138,6 +136,10 @@ class ApiEngine(Engine):
             self._limits.pause(wait_s)
         else:
             self._limits.wait(wait_s)
+
+    def prepare(self) -> None:
+        """Import the package, which takes a second."""
+        import openai  # noqa: F401
 
     def _service(self) -> Service:
         """Connect when there is something to send: what is kept can be had without a key."""

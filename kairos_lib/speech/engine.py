@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Literal
 
 from kairos_lib.records import Segment, Span
 from kairos_lib.settings import SpeechSettings
@@ -37,11 +38,9 @@ class Setup:
 
 
 class Engine(ABC):
-    """Turns speech into text."""
+    """Turns speech into text; made anew for each recording."""
 
-    def __init__(self, setup: Setup) -> None:
-        self.setup = setup
-        self.settings = setup.settings
+    # Required
 
     @abstractmethod
     def transcribe(
@@ -51,12 +50,28 @@ class Engine(ABC):
 
         Args:
             wav: The whole audio, 16 kHz, mono, 16 bits.
-            spans: Where there is a voice in it, in order.
+            spans: Where there is a voice in it, in order; at least one.
             progress: Told how many of how many parts are done.
 
         Raises:
             KairosError: It cannot be done; one line says why and what to do.
         """
+
+    # Optional
+
+    device: ClassVar[Literal["gpu", "io"]] = "io"
+    """What it keeps busy: the device, or no more than the line to elsewhere."""
+    memory_mib: ClassVar[int] = 0
+    """Device memory to reserve for it."""
+    batch_size: int | None = None
+    """Largest batch that has fitted, of an engine that works in batches."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.settings = setup.settings
+
+    def prepare(self) -> None:
+        """Load libraries and weights; called once, before `transcribe`."""
 
 
 def find(name: str) -> type[Engine]:

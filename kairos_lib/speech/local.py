@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from kairos_lib.errors import KairosError
 from kairos_lib.media import audio
 from kairos_lib.records import Segment, Span
-from kairos_lib.speech.engine import UNASSIGNED, Engine, Setup
+from kairos_lib.speech.engine import UNASSIGNED, Engine
+from kairos_lib.stages.batches import Batches
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -50,7 +50,7 @@ class _Window:
 class _Heard:
     """What the model made of a window. Times are from the window's start."""
 
-    pieces: tuple[tuple[float, float, str], ...]
+    lines: tuple[tuple[float, float, str], ...]
     rest_s: float | None
     """Where a sentence begins that the window cuts off; none where all of it was told."""
     mean_log_probability: float
@@ -71,23 +71,33 @@ class _Heard:
 
 
 class FasterWhisper(Engine):
-    """Whisper in CTranslate2, on the GPU where there is one."""
+    """Whisper in CTranslate2."""
 
-    def __init__(self, setup: Setup) -> None:
-        super().__init__(setup)
-        self.batch_size = self.settings.batch_size
-        """Windows at once; halved whenever the device has no room for them."""
+    device: ClassVar[Literal["gpu", "io"]] = "gpu"
+    memory_mib: ClassVar[int] = 1500
+
+    def prepare(self) -> None:
+        """Load Whisper, onto the GPU where there is one."""
+        import ctranslate2
+        from faster_whisper import WhisperModel
+
+        gpu = ctranslate2.get_cuda_device_count() > 0
+        self._model = WhisperModel(
+            str(self.setup.weights),
+            device="cuda" if gpu else "cpu",
+            compute_type="float16" if gpu else "int8",
+        )
+        self._listener = _listener(self._model)
 
     def transcribe(
         self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]
     ) -> Iterator[Segment]:
         """Transcribe in batches; a span is given once it and all before it are done."""
-        if not spans:
-            return
-        model = self._load()
-        language = self._language(model, wav, spans)
-        listener = _listener(model)
-        longest_s = float(model.feature_extractor.chunk_length)
+        language = self._language(wav, spans)
+        longest_s = float(self._model.feature_extractor.chunk_length)
+        batches = Batches[np.ndarray, _Heard](
+            lambda batch: self._hear(batch, language), self.settings.batch_size
+        )
 
         def window(span: int, start_s: float) -> _Window:
             return _Window(span, start_s, min(spans[span].end_s, start_s + longest_s))
@@ -96,23 +106,20 @@ class FasterWhisper(Engine):
         segments: list[list[Segment]] = [[] for _ in spans]
         told = 0
         while waiting:
-            batch = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
-            samples = [audio.read(wav, w.start_s, w.end_s) for w in batch]
-            try:
-                heard = self._hear(listener, samples, language)
-            except RuntimeError as error:
-                self._halve(len(batch), error)
-                waiting.extendleft(reversed(batch))
-                continue
-            for w, piece, found in reversed(list(zip(batch, samples, heard, strict=True))):
+            batch = [waiting.popleft() for _ in range(min(batches.size, len(waiting)))]
+            pieces = [audio.read(wav, w.start_s, w.end_s) for w in batch]
+            heard = [found for _, found in batches.results(pieces)]
+            self.batch_size = batches.size
+            # From the last to the first, so that what is left of them waits in order of time.
+            for w, piece, found in reversed(list(zip(batch, pieces, heard, strict=True))):
                 next_s = w.end_s
+                lines = found.lines
                 if found.doubtful:
-                    pieces = self._hear_patiently(model, piece, language)
+                    lines = self._hear_patiently(piece, language)
                 elif found.silent:
-                    pieces = ()
-                else:
-                    pieces = found.pieces
-                    next_s = w.start_s + found.rest_s if found.rest_s else w.end_s
+                    lines = ()
+                elif found.rest_s:
+                    next_s = w.start_s + found.rest_s
                 segments[w.span] += [
                     Segment(
                         scene=UNASSIGNED,
@@ -120,7 +127,7 @@ class FasterWhisper(Engine):
                         end_s=min(w.start_s + end_s, w.end_s),
                         text=text.strip(),
                     )
-                    for start_s, end_s, text in pieces
+                    for start_s, end_s, text in lines
                     if text.strip() and end_s > start_s
                 ]
                 if spans[w.span].end_s - next_s > SHORTEST_S:
@@ -132,20 +139,9 @@ class FasterWhisper(Engine):
             told = max(told, until)
             progress(told, len(spans))
 
-    def _load(self) -> WhisperModel:
-        import ctranslate2
-        from faster_whisper import WhisperModel
-
-        gpu = ctranslate2.get_cuda_device_count() > 0
-        return WhisperModel(
-            str(self.setup.weights),
-            device="cuda" if gpu else "cpu",
-            compute_type="float16" if gpu else "int8",
-        )
-
-    def _language(self, model: WhisperModel, wav: Path, spans: list[Span]) -> str | None:
+    def _language(self, wav: Path, spans: list[Span]) -> str | None:
         """The language asked for, or else that of the first speech; the same for all batches."""
-        if self.settings.language or not model.model.is_multilingual:
+        if self.settings.language or not self._model.model.is_multilingual:
             return self.settings.language
         speech: list[np.ndarray] = []
         left_s = DETECTION_S
@@ -154,15 +150,13 @@ class FasterWhisper(Engine):
                 break
             speech.append(audio.read(wav, span.start_s, min(span.end_s, span.start_s + left_s)))
             left_s -= span.end_s - span.start_s
-        language: str = model.detect_language(np.concatenate(speech))[0]
+        language: str = self._model.detect_language(np.concatenate(speech))[0]
         return language
 
-    def _hear(
-        self, listener: Any, samples: list[np.ndarray], language: str | None
-    ) -> tuple[_Heard, ...]:
+    def _hear(self, samples: Sequence[np.ndarray], language: str | None) -> tuple[_Heard, ...]:
         """Decode windows at once."""
         edges = np.cumsum([0, *(len(piece) for piece in samples)]) / audio.SAMPLE_RATE_HZ
-        told, _ = listener.transcribe(
+        told, _ = self._listener.transcribe(
             np.concatenate(samples),
             language=language,
             beam_size=self.settings.beam_size,
@@ -173,31 +167,20 @@ class FasterWhisper(Engine):
             batch_size=len(samples),
         )
         list(told)  # Decoding happens as they are drawn; the listener keeps them by window.
-        heard: tuple[_Heard, ...] = listener.heard
+        heard: tuple[_Heard, ...] = self._listener.heard
         return heard
 
     def _hear_patiently(
-        self, model: WhisperModel, samples: np.ndarray, language: str | None
+        self, samples: np.ndarray, language: str | None
     ) -> tuple[tuple[float, float, str], ...]:
         """Decode one window as Whisper does when in doubt: again at higher temperatures."""
-        told, _ = model.transcribe(
+        told, _ = self._model.transcribe(
             samples,
             language=language,
             beam_size=self.settings.beam_size,
             condition_on_previous_text=False,
         )
         return tuple((segment.start, segment.end, segment.text) for segment in told)
-
-    def _halve(self, size: int, error: RuntimeError) -> None:
-        """Make room on the device, if that is what was missing."""
-        if "out of memory" not in str(error).lower():
-            raise error
-        if size == 1:
-            raise KairosError(
-                "the device has no room for speech to text: lower speech.beam_size, or choose "
-                "smaller weights"
-            ) from error
-        self.batch_size = size // 2
 
 
 def _listener(model: WhisperModel) -> Any:
@@ -220,7 +203,7 @@ def _listener(model: WhisperModel) -> Any:
             found = super().forward(features, tokenizer, windows, options)
             self.heard = tuple(
                 _Heard(
-                    pieces=tuple(
+                    lines=tuple(
                         (p["start"] - window["offset"], p["end"] - window["offset"], p["text"])
                         for p in pieces
                     ),

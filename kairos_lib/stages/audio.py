@@ -1,4 +1,4 @@
-"""Audio: the whole of it once as 16 kHz mono, and each scene's share as a file of its own."""
+"""Audio: the whole of it, once, as 16 kHz mono."""
 
 from __future__ import annotations
 
@@ -9,39 +9,32 @@ from kairos_lib.media import audio
 from kairos_lib.records import Record
 from kairos_lib.stages.stage import Stage
 
+WAV = "audio.wav"
 
-class AudioSlice(Record):
-    """One scene's sound."""
 
-    scene: int
+class AudioTrack(Record):
+    """The sound of a video."""
+
     file: str
     """Relative to the run's folder."""
     duration_s: float
 
 
 class Analyzer(Stage):
-    """Cuts audio once, for all that listen."""
+    """Decodes audio once, for all that listen."""
 
     name: ClassVar[str] = "audio"
-    version: ClassVar[int] = 1
-    record: ClassVar[type[AudioSlice]] = AudioSlice
-    needs: ClassVar[tuple[str, ...]] = ("scenes",)
+    version: ClassVar[int] = 2
+    record: ClassVar[type[AudioTrack]] = AudioTrack
+    files: ClassVar[tuple[str, ...]] = (WAV,)
+    packages: ClassVar[tuple[str, ...]] = ("av",)
 
     def skip(self) -> str:
         """A silent film is a normal film."""
         return "" if self.context.facts.audio_streams else "the video has no audio stream"
 
-    def run(self) -> Iterator[AudioSlice]:
-        """Extract the whole, then cut it at the scenes."""
-        folder = self.context.folder
-        wav = folder / "audio.wav"
-        if not audio.extract(self.context.video, wav):
-            return
-        for scene in self.context.scenes():
-            piece = folder / "audio" / f"scene_{scene.index:04d}.wav"
-            audio.cut(wav, scene.start_s, scene.end_s, piece)
-            yield AudioSlice(
-                scene=scene.index,
-                file=str(piece.relative_to(folder)),
-                duration_s=audio.duration_s(piece),
-            )
+    def run(self) -> Iterator[AudioTrack]:
+        """Give the track, if there is any sound in it."""
+        wav = self.context.folder / WAV
+        if audio.extract(self.context.video, wav):
+            yield AudioTrack(file=WAV, duration_s=audio.duration_s(wav))

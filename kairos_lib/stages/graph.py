@@ -1,48 +1,58 @@
-"""Runs the stages of a profile: one pass over the frames, then each in the order of its needs.
+"""Runs the stages of a profile: each as soon as what it needs is there, many at once.
 
-A stage that is done is not run again; one that fails does not lose the others' work.
+The video is decoded once, for all stages that look at it, while those that only listen are at work
+already. A stage that is done is not run again; one that fails does not lose the others' work.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
-import math
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from kairos_lib.errors import KairosError
-from kairos_lib.measure.clock import Stopwatch
-from kairos_lib.media.video import VideoFile
-from kairos_lib.records import StageReport, VideoFacts
+from kairos_lib.measure.provenance import gpus
+from kairos_lib.measure.resources import Sampler, summarise
+from kairos_lib.media.passes import FrameFeed, FramePass
+from kairos_lib.records import Record, StageReport, VideoFacts
 from kairos_lib.runs import Journal, read_record, write_record
 from kairos_lib.settings import Base
-from kairos_lib.stages.stage import Context, Stage, find
+from kairos_lib.stages.budget import MemoryBudget
+from kairos_lib.stages.cache import stage_keys, take_over
+from kairos_lib.stages.progress import Board
+from kairos_lib.stages.stage import Context, Stage, order, scene_of
 from kairos_lib.weights import Found
 
 FRAMES = "frames"
 """The shared pass, as it is reported beside the stages."""
+RESOURCES = "resources.jsonl"
 log = logging.getLogger(__name__)
+R = TypeVar("R", bound=Record)
+Source = Literal["", "hub", "url", "path", "nano"]
+State = Literal["running", "done", "skipped", "failed"]
 
 
-def order(wanted: tuple[str, ...]) -> list[type[Stage]]:
-    """The stages asked for and all they need, each after what it needs."""
-    ordered: dict[str, type[Stage]] = {}
+class _InterruptedError(Exception):
+    """Somebody interrupted the graph: a stage's thread ends at its next record."""
 
-    def add(name: str) -> None:
-        if name in ordered:
-            return
-        stage = find(name)
-        for need in stage.needs:
-            add(need)
-        ordered[name] = stage
 
-    add("scenes")  # Everything is told by scenes.
-    for name in wanted:
-        add(name)
-    return list(ordered.values())
+@dataclass
+class _Work:
+    """One stage that is to be run, and where it stands."""
+
+    stage: Stage
+    feed: FrameFeed | None
+    settled: threading.Event = field(default_factory=threading.Event)
+    began_s: float = 0.0
+    ended_s: float = 0.0
+    time_s: float = 0.0
+    load_s: float = 0.0
+    records: int = 0
 
 
 class Graph:
@@ -56,12 +66,16 @@ class Graph:
         folder: Path,
         weights: dict[str, Found],
         progress: Callable[[str, int, int], None],
+        transcripts: Path | None = None,
     ) -> None:
         self._video = video
         self._facts = facts
+        self._profile = profile
         self._folder = folder
-        self._progress = progress
+        self._weights = weights
         self.stages = order(profile.stages)
+        self._keys = stage_keys(profile, facts.sha256, weights)
+        self._board = Board([stage.name for stage in self.stages], progress)
         self._contexts = {
             stage.name: Context(
                 video=video,
@@ -69,10 +83,16 @@ class Graph:
                 profile=profile,
                 folder=folder,
                 weights=weights.get(stage.name, Found("none")),
-                progress=functools.partial(progress, stage.name),
+                transcripts=transcripts or folder / "transcripts",
+                progress=self._board.teller(stage.name),
             )
             for stage in self.stages
         }
+        self._budget = MemoryBudget(profile.device_memory_mib)
+        self._preparing = threading.Lock()
+        self._cut_short = threading.Event()
+        self._works: dict[str, _Work] = {}
+        self._lost: list[Exception] = []
 
     def report(self, name: str) -> StageReport | None:
         """How a stage went, where it has been run."""
@@ -81,112 +101,215 @@ class Graph:
     def run(self) -> list[StageReport]:
         """Do what is not done yet.
 
-        Raises:
-            KairosError: A stage failed; those that do not need it have been run all the same.
+        Returns:
+            How each stage went, in the order of their needs; some can have failed.
         """
-        waiting = [
-            stage(self._contexts[stage.name]) for stage in self.stages if not self._settled(stage)
+        self._began = time.perf_counter()
+        began = time.monotonic()
+        frames = FramePass(self._video)
+        for kind in self.stages:
+            key = self._keys[kind.name]
+            if self._settled(kind) or take_over(self._folder, kind, key):
+                self._board.end(kind.name)
+            else:
+                self._works[kind.name] = self._work(kind, frames)
+        sampler = Sampler(self._folder / RESOURCES)
+        if self._works:
+            sampler.start()
+        threads = [
+            threading.Thread(target=self._carry_out, args=(work,), daemon=True)
+            for work in self._works.values()
         ]
-        clock = Stopwatch()
-        self._errors: dict[str, str] = {}
-        ready = [stage for stage in waiting if not self._skip_reason(stage)]
-        lookers = [stage for stage in ready if stage.frames_per_second() is not None]
-        if lookers:
-            self._look(lookers, clock)
-        for stage in waiting:
-            self._finish(stage, clock)
-        reports = [r for stage in self.stages if (r := self.report(stage.name))]
-        failed = [report for report in reports if report.state == "failed"]
-        if failed:
-            raise KairosError(
-                f"{failed[0].name} failed: {failed[0].reason} (the other stages' results are kept; "
-                "the same command tries this one again)"
-            )
-        return reports
-
-    def _failed_need(self, stage: Stage) -> str:
-        for need in stage.needs:
-            report = self.report(need)
-            if report is not None and report.state == "failed":
-                return f"it needs {need}, which failed"
-        return ""
+        try:
+            for thread in threads:
+                thread.start()
+            if any(work.feed for work in self._works.values()):
+                self._decode(frames)
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            self._cut_short.set()
+            frames.close()
+            raise
+        finally:
+            sampler.stop()
+        if self._lost:
+            raise self._lost[0]
+        self._add_resources(began)
+        return [report for stage in self.stages if (report := self.report(stage.name))]
 
     def _settled(self, stage: type[Stage]) -> bool:
         report = self.report(stage.name)
-        return report is not None and report.state != "failed"
+        return report is not None and report.state in ("done", "skipped")
+
+    def _work(self, kind: type[Stage], frames: FramePass) -> _Work:
+        stage = kind(self._contexts[kind.name])
+        rate = None if self._skip_reason(stage) else stage.frames_per_second()
+        feed = None if rate is None else frames.feed(rate)
+        if feed is not None:
+            stage.frames = feed
+        return _Work(stage, feed)
 
     def _skip_reason(self, stage: Stage) -> str:
-        own = stage.skip()
-        if own:
+        if own := stage.skip():
             return own
         weights = self._contexts[stage.name].weights
-        return weights.missing if stage.needs_weights else ""
+        return weights.missing if stage.uses_weights(self._profile) else ""
 
-    def _look(self, lookers: list[Stage], clock: Stopwatch) -> None:
-        """Decode the video once and hand each frame to whoever wants it."""
-        due_s = {stage.name: 0.0 for stage in lookers}
+    def _decode(self, frames: FramePass) -> None:
+        """Run the one pass; what goes wrong is told by the stages that look."""
         started = time.perf_counter()
-        for frame in VideoFile(self._video).frames():
-            for stage in lookers:
-                rate = stage.frames_per_second() or 0.0
-                if not math.isinf(rate):
-                    if frame.time_s < due_s[stage.name]:
-                        continue
-                    due_s[stage.name] = (math.floor(frame.time_s * rate) + 1) / rate
-                if stage.name in self._errors:
-                    continue
-                try:
-                    with clock.part(stage.name):
-                        stage.look(frame)
-                except Exception as error:
-                    self._errors[stage.name] = _one_line(stage, error)
-            if frame.index % 250 == 0:
-                total_s = max(self._facts.duration_s, frame.time_s)
-                self._progress(FRAMES, round(frame.time_s), round(total_s))
-        looked_s = sum(clock[stage.name] for stage in lookers)
-        before = self.report(FRAMES)
+        frames.run()
         write_record(
             self._folder / f"{FRAMES}.json",
             StageReport(
                 name=FRAMES,
                 state="done",
-                # A pass that was repeated after a failure cost its time twice.
-                time_s=time.perf_counter() - started - looked_s + (before.time_s if before else 0),
+                time_s=time.perf_counter() - started,
+                began_s=started - self._began,
+                ended_s=time.perf_counter() - self._began,
             ),
         )
 
-    def _finish(self, stage: Stage, clock: Stopwatch) -> None:
-        state: Literal["done", "skipped", "failed"] = "done"
-        count = 0
-        reason = self._skip_reason(stage)
-        if reason:
-            state = "skipped"
-        elif problem := self._errors.get(stage.name) or self._failed_need(stage):
-            state, reason = "failed", problem
-        else:
-            self._progress(stage.name, 0, 1)
-            try:
-                with clock.part(stage.name):
-                    journal = Journal(self._folder / f"{stage.name}.jsonl", stage.record)
-                    count = journal.write_all(stage.run())
-            except Exception as error:
-                state, reason = "failed", _one_line(stage, error)
-        write_record(
-            self._folder / f"{stage.name}.json",
-            StageReport(
-                name=stage.name,
-                state=state,
-                reason=reason,
-                time_s=clock[stage.name],
-                records=count,
-                weights=self._contexts[stage.name].weights.identity if stage.needs_weights else "",
-            ),
+    def _carry_out(self, work: _Work) -> None:
+        """One stage from its needs to its report, in its own thread."""
+        stage = work.stage
+        try:
+            state, reason = self._attempt(work)
+            work.ended_s = time.perf_counter() - self._began
+            self._tell(work, state, reason)
+        except Exception as error:  # The report itself cannot be written: the disk is full.
+            self._lost.append(error)
+        finally:
+            if work.feed is not None:
+                work.feed.close()
+            self._board.end(stage.name)
+            work.settled.set()
+
+    def _attempt(self, work: _Work) -> tuple[State, str]:
+        stage = work.stage
+        try:
+            if reason := self._skip_reason(stage):
+                return "skipped", reason
+            if reason := self._failed(stage.needs):
+                return "failed", reason
+            self._work_on(work)
+        except _InterruptedError:
+            return "running", ""
+        except Exception as error:
+            return "failed", _one_line(stage, error)
+        return "done", ""
+
+    def _failed(self, needs: tuple[str, ...]) -> str:
+        """Wait for other stages; why one of them cannot be built on, if so."""
+        for need in needs:
+            if need in self._works:
+                self._works[need].settled.wait()
+            report = self.report(need)
+            if report is not None and report.state == "failed":
+                return f"it needs {need}, which failed"
+        return ""
+
+    def _work_on(self, work: _Work) -> None:
+        stage = work.stage
+        results = self._folder / f"{stage.name}.jsonl"
+        # Records that wait for their scenes stand in a file, not in memory.
+        raw = results.with_suffix(".unplaced") if stage.placed else results
+        claim = self._budget.held(self._claim_mib(stage)) if stage.device == "gpu" else None
+        with claim or nullcontext():
+            work.began_s = time.perf_counter() - self._began
+            self._tell(work, "running")
+            with self._preparing:
+                started = time.perf_counter()
+                stage.prepare()
+                work.load_s = time.perf_counter() - started
+            self._board.begin(stage.name)
+            started = time.perf_counter()
+            work.records = Journal(raw, stage.record).write_all(self._until_cut_short(stage.run()))
+            waited_s = work.feed.waited_s if work.feed else 0.0
+            work.time_s = time.perf_counter() - started - waited_s
+        if stage.placed:
+            if reason := self._failed(("scenes",)):
+                raise KairosError(reason)
+            started = time.perf_counter()
+            Journal(results, stage.record).write_all(self._placed(Journal(raw, stage.record)))
+            raw.unlink()
+            work.time_s += time.perf_counter() - started
+
+    def _claim_mib(self, stage: Stage) -> int:
+        # Without a GPU its models all want the same few cores: they take turns.
+        return stage.memory_mib if gpus() else self._budget.total_mib
+
+    def _until_cut_short(self, records: Iterator[R]) -> Iterator[R]:
+        for record in records:
+            if self._cut_short.is_set():
+                raise _InterruptedError
+            yield record
+
+    def _placed(self, records: Journal[Record]) -> Iterator[Record]:
+        """Give each record the scene that it lies in."""
+        scenes = self._contexts["scenes"].scenes()
+        for record in records:
+            moment = getattr(record, "time_s", None)
+            start_s = getattr(record, "start_s", moment)
+            end_s = getattr(record, "end_s", moment)
+            assert start_s is not None
+            yield record.model_copy(update={"scene": scene_of(scenes, start_s, end_s)})
+
+    def _tell(self, work: _Work, state: State, reason: str = "") -> None:
+        name = work.stage.name
+        source = self._source(work.stage)
+        report = StageReport(
+            name=name,
+            state=state,
+            reason=reason,
+            key=self._keys[name],
+            time_s=work.time_s,
+            load_s=work.load_s,
+            began_s=work.began_s,
+            ended_s=work.ended_s,
+            records=work.records,
+            weights=self._contexts[name].weights.identity if source else "",
+            weights_source=source,
+            batch_size=work.stage.batch_size,
         )
+        write_record(self._folder / f"{name}.json", report)
+
+    def _source(self, stage: Stage) -> Source:
+        if not stage.uses_weights(self._profile):
+            return ""
+        weights = stage.weights(self._profile)
+        return weights.source if weights else ""
+
+    def _add_resources(self, began: float) -> None:
+        """Say of each stage what the kernel took meanwhile, from the one log of this sitting."""
+        for name, work in self._works.items():
+            report = self.report(name)
+            if report is not None and work.ended_s > work.began_s > 0:
+                span = (began + work.began_s, began + work.ended_s)
+                used = summarise(self._folder / RESOURCES, *span)
+                write_record(
+                    self._folder / f"{name}.json", report.model_copy(update={"resources": used})
+                )
+
+
+def require(reports: Iterable[StageReport]) -> None:
+    """See that no stage failed.
+
+    Raises:
+        KairosError: One did.
+    """
+    for report in reports:
+        if report.state == "failed":
+            raise KairosError(
+                f"{report.name} failed: {report.reason} (the other stages' results are kept; the "
+                "same command tries this one again)"
+            )
 
 
 def _one_line(stage: Stage, error: Exception) -> str:
     """What went wrong, for the report; the whole of it goes to the notebook's output."""
     if isinstance(error, KairosError):
         return str(error)
-    log.exception("stage %s failed", stage.name)
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    log.error("stage %s failed", stage.name, exc_info=error)
+    return next(iter(f"{type(error).__name__}: {error}".splitlines()))

@@ -3,87 +3,117 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from kairos_lib.media.video import Frame
 from kairos_lib.records import Detection
 from kairos_lib.settings import Base, Weights
-from kairos_lib.stages.stage import Context, Stage, scene_of
+from kairos_lib.stages.batches import Batches
+from kairos_lib.stages.stage import Context, Device, Stage
 from kairos_lib.weights import downloads
 
 
+class Sight(NamedTuple):
+    """One frame as the model is shown it."""
+
+    time_s: float
+    image: np.ndarray
+    """BGR, shape (height, width, 3), uint8."""
+
+
 class Analyzer(Stage):
-    """Detects in batches while the frames go by; scenes are assigned once they are known."""
+    """Detects in batches while the frames go by."""
 
     name: ClassVar[str] = "objects"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     record: ClassVar[type[Detection]] = Detection
-    needs: ClassVar[tuple[str, ...]] = ("scenes",)
-    device: ClassVar[Literal["cpu", "gpu", "io"]] = "gpu"
-    memory_mib: ClassVar[int] = 1000
-    needs_weights: ClassVar[bool] = True
+    placed: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("torch", "ultralytics", "av")
+    device: Device = "gpu"
+    memory_mib: int = 1000
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._settings = context.profile.objects
-        self._model: Any = None
-        self._batch: list[tuple[float, np.ndarray]] = []
-        self._found: list[Detection] = []
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
         """A `.pt` file, loaded without running what is in it."""
         return profile.objects.weights
 
+    @classmethod
+    def uses_weights(cls, profile: Base) -> bool:
+        """Always."""
+        return True
+
     def frames_per_second(self) -> float:
         """As the profile says."""
         return self._settings.frames_per_second
 
-    def look(self, frame: Frame) -> None:
-        """Collect a batch, then detect in it."""
-        # ultralytics scales to its own input size; a frame longer than that is scaled here first,
-        # once for all that look at it.
-        image = frame.image(longest_px=self._settings.image_px, colour="bgr24")
-        self._batch.append((frame.time_s, image))
-        if len(self._batch) == self._settings.batch_size:
-            self._detect()
+    def prepare(self) -> None:
+        """Load the model, and the tracker where one is asked for."""
+        self._model = load(str(self.context.weights.path))
+        self._batches = Batches[Sight, Any](self._detect, self._settings.batch_size)
+        self._tracker = _tracker(self._settings.tracker)
 
     def run(self) -> Iterator[Detection]:
-        """Give all detections, each with its scene."""
-        self._detect()
-        scenes = self.context.scenes()
-        for found in self._found:
-            yield found.model_copy(update={"scene": scene_of(scenes, found.time_s)})
+        """Give what is seen in each frame; scenes come later."""
+        for sight, result in self._batches.results(self._sights()):
+            yield from self._detections(sight, result)
+            self.context.progress(round(sight.time_s), round(self.context.facts.duration_s))
+        self.batch_size = self._batches.size
 
-    def _detect(self) -> None:
-        if not self._batch:
-            return
-        if self._model is None:
-            self._model = load(str(self.context.weights.path))
-        results = self._model.predict(
-            [image for _, image in self._batch],
+    def _sights(self) -> Iterator[Sight]:
+        for frame in self.frames:
+            # ultralytics scales to its own input size; a frame longer than that is scaled here
+            # first, in this thread, while the next frames are decoded.
+            image = frame.image(longest_px=self._settings.image_px, colour="bgr24")
+            yield Sight(frame.time_s, image)
+
+    def _detect(self, batch: Sequence[Sight]) -> list[Any]:
+        found: list[Any] = self._model.predict(
+            [sight.image for sight in batch],
             imgsz=self._settings.image_px,
             conf=self._settings.min_score,
             verbose=False,
         )
-        for (time_s, _), result in zip(self._batch, results, strict=True):
-            boxes = result.boxes
-            for box, score, label in zip(
-                boxes.xyxyn.tolist(), boxes.conf.tolist(), boxes.cls.tolist(), strict=True
-            ):
-                self._found.append(
-                    Detection(
-                        scene=-1,
-                        time_s=time_s,
-                        label=result.names[int(label)],
-                        score=score,
-                        box=tuple(box),
-                    )
-                )
-        self._batch = []
+        return found
+
+    def _detections(self, sight: Sight, result: Any) -> Iterator[Detection]:
+        boxes = result.boxes
+        tracks: dict[int, int] = {}
+        if self._tracker is not None:
+            # A row of the tracker's ends in the number of the detection that it is about. One that
+            # it is not sure of yet has no row: the detection stays, without a track.
+            rows = self._tracker.update(boxes.cpu().numpy(), sight.image)
+            tracks = {int(row[-1]): int(row[4]) for row in rows}
+        for number, (box, score, label) in enumerate(
+            zip(boxes.xyxyn.tolist(), boxes.conf.tolist(), boxes.cls.tolist(), strict=True)
+        ):
+            yield Detection(
+                scene=-1,
+                time_s=sight.time_s,
+                label=result.names[int(label)],
+                score=score,
+                box=tuple(box),
+                track_id=tracks.get(number),
+            )
+
+
+def _tracker(name: str) -> Any:
+    """One of ultralytics' trackers with its own settings; none where none is asked for."""
+    if name == "none":
+        return None
+    from ultralytics.trackers.track import TRACKER_MAP
+    from ultralytics.utils import YAML, IterableSimpleNamespace
+    from ultralytics.utils.checks import check_yaml
+
+    files: Any = YAML
+    find: Any = check_yaml
+    settings = IterableSimpleNamespace(**files.load(find(f"{name}.yaml")))
+    return TRACKER_MAP[name](args=settings)
 
 
 def set_up_ultralytics() -> None:

@@ -10,85 +10,87 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kairos_lib.errors import KairosError
-from kairos_lib.media.thumbnails import Candidate, ThumbnailPicker
+from kairos_lib.media.thumbnails import ThumbnailPicker
 from kairos_lib.media.video import Frame
 from kairos_lib.records import Scene
+from kairos_lib.settings import ScenesSettings
 from kairos_lib.stages.stage import Context, Stage
 
 JPEG_QUALITY = 85
 # The adaptive detector looks two frames ahead, the merging filter waits for a scene's least
 # length; half a second more covers both at any frame rate worth the name.
 LATE_CUT_S = 0.5
+PROGRESS_FRAMES = 250
 
 
 class Analyzer(Stage):
-    """Finds cuts frame by frame, so that any number of others can look at the same frames."""
+    """Finds cuts frame by frame while the video is decoded."""
 
     name: ClassVar[str] = "scenes"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     record: ClassVar[type[Scene]] = Scene
+    files: ClassVar[tuple[str, ...]] = ("thumbnails", "frames.json")
+    packages: ClassVar[tuple[str, ...]] = ("scenedetect", "av")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._settings = context.profile.scenes
-        self._detector = _detector(
-            self._settings.detector, self._settings.parameters, self._settings.min_scene_s
+        self._picker = ThumbnailPicker(
+            self._settings.min_scene_s + LATE_CUT_S, self._settings.thumbnail_px
         )
-        self._picker = ThumbnailPicker(self._settings.min_scene_s + LATE_CUT_S)
-        self._scenes: list[Scene] = []
         self._start_s = 0.0
-        self._last: Frame | None = None
-        self._last_code: Any = None
-        self._frame_s = 1 / context.facts.frames_per_second
+        self._index = 0
 
     def frames_per_second(self) -> float:
         """All of them: a cut is between two frames."""
         return math.inf
 
-    def look(self, frame: Frame) -> None:
-        """Compare with the frame before."""
-        if self._last is not None:
-            self._frame_s = frame.time_s - self._last.time_s
-        image = frame.image(width_px=self._settings.analysis_px, colour="bgr24")
-        code = self._timecode(frame)
-        self._picker.add(
-            Candidate(frame.index, frame.time_s, frame.image(self._settings.thumbnail_px))
-        )
-        for cut in self._detector.process_frame(code, image):
-            self._close(cut.seconds)
-        self._last, self._last_code = frame, code
+    def prepare(self) -> None:
+        """Refuse a detector's parameters before the video is decoded."""
+        settings = self._settings
+        self._detector = _detector(settings.detector, settings.parameters, settings.min_scene_s)
 
     def run(self) -> Iterator[Scene]:
-        """Give the scenes; a video without a cut is one scene."""
-        if self._last is None:
+        """Give each scene as it ends; a video without a cut is one scene."""
+        from scenedetect.common import FrameTimecode, Timecode
+
+        rate = self.context.facts.frames_per_second
+        frame_s = 1 / rate
+        last: tuple[float, Any] | None = None
+        for frame in self.frames:
+            code = FrameTimecode(Timecode(pts=frame.pts, time_base=frame.time_base), fps=rate)
+            self._picker.add(frame)
+            for cut in self._detector.process_frame(code, analysis_image(frame, self._settings)):
+                yield from self._close(cut.seconds)
+            if last is not None:
+                frame_s = frame.time_s - last[0]
+            last = frame.time_s, code
+            if frame.index % PROGRESS_FRAMES == 0:
+                self.context.progress(round(frame.time_s), round(self.context.facts.duration_s))
+        if last is None:
             raise KairosError(
                 f"{str(self.context.video)!r} has no frame that can be decoded: copy it again"
             )
-        for cut in self._detector.post_process(self._last_code):
-            self._close(cut.seconds)
-        self._close(self._last.time_s + self._frame_s)
-        yield from self._scenes
+        for cut in self._detector.post_process(last[1]):
+            yield from self._close(cut.seconds)
+        yield from self._close(last[0] + frame_s)
 
-    def _timecode(self, frame: Frame) -> Any:
-        from scenedetect.common import FrameTimecode, Timecode
-
-        base = frame.time_base
-        code = Timecode(pts=round(frame.time_s / base), time_base=base)
-        return FrameTimecode(code, fps=self.context.facts.frames_per_second)
-
-    def _close(self, end_s: float) -> None:
+    def _close(self, end_s: float) -> Iterator[Scene]:
         """End the scene that is going on."""
         if end_s <= self._start_s:
             return
-        index = len(self._scenes)
         names = []
         for role, candidate in zip(("start", "middle"), self._picker.close(end_s), strict=True):
-            names.append(f"{index:04d}-{role}.jpg")
-            _save(candidate.image, self.context.folder / "thumbnails" / names[-1])
-        self._scenes.append(
-            Scene(index=index, start_s=self._start_s, end_s=end_s, thumbnails=tuple(names))
-        )
+            names.append(f"{self._index:04d}-{role}.jpg")
+            _save(candidate.image(), self.context.folder / "thumbnails" / names[-1])
+        yield Scene(index=self._index, start_s=self._start_s, end_s=end_s, thumbnails=tuple(names))
         self._start_s = end_s
+        self._index += 1
+
+
+def analysis_image(frame: Frame, settings: ScenesSettings) -> np.ndarray:
+    """What the detector is shown of a frame: BGR, shape (height, width, 3), uint8."""
+    return frame.image(width_px=settings.analysis_px, colour="bgr24", interpolation="AREA")
 
 
 def _detector(name: str, parameters: dict[str, float], min_scene_s: float) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kairos_lib.errors import KairosError
-from kairos_lib.measure.provenance import key_versions, provenance
+from kairos_lib.measure.provenance import provenance
 from kairos_lib.media.video import check_file, probe
 from kairos_lib.project import Project
 from kairos_lib.records import BaseResult, Scene, VideoFacts
@@ -21,13 +21,18 @@ from kairos_lib.runs import (
 )
 from kairos_lib.settings import Base, Video, load
 from kairos_lib.settings import video as find_video
-from kairos_lib.stages.graph import FRAMES, Graph, order
+from kairos_lib.stages.base_data import write_base_data
+from kairos_lib.stages.cache import stage_keys
+from kairos_lib.stages.graph import FRAMES, Graph, require
+from kairos_lib.stages.stage import order
 from kairos_lib.weights import Found, find
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NOTEBOOK = "base.ipynb"
+# What a profile's results do not depend on.
+NOT_IN_KEY = {"name", "title", "timeout_s", "device_memory_mib"}
 
 
 def base_weights(project: Project, profile: Base) -> dict[str, Found]:
@@ -35,7 +40,7 @@ def base_weights(project: Project, profile: Base) -> dict[str, Found]:
     return {
         stage.name: find(project, stage.weights(profile))
         for stage in order(profile.stages)
-        if stage.needs_weights
+        if stage.uses_weights(profile)
     }
 
 
@@ -46,14 +51,15 @@ def base_run(project: Project, video: Video, profile: Base) -> Run:
         KairosError: The video is not there or is not a file with something in it.
     """
     check_file(video.path, repr(project.relative(video.path)))
-    facts = ("name", "title", "timeout_s")
+    sha256 = FileHashes(project.runs).sha256(video.path)
+    weights = base_weights(project, profile)
     ingredients = {
-        "video_sha256": FileHashes(project.runs).sha256(video.path),
-        "parameters": profile.model_dump(mode="json", exclude=set(facts)),
-        "stages": {stage.name: stage.version for stage in order(profile.stages)},
-        "weights": {name: w.identity for name, w in base_weights(project, profile).items()},
+        "video_sha256": sha256,
+        "parameters": profile.model_dump(mode="json", exclude=NOT_IN_KEY),
+        "weights": {name: found.identity for name, found in weights.items()},
+        # These hold each stage's version and those of the packages that it rests on.
+        "stages": stage_keys(profile, sha256, weights),
         "notebook": notebook_hash(project.notebooks / NOTEBOOK),
-        "versions": key_versions(),
     }
     run = Run(Path(), ingredients)
     return Run(project.runs / "base" / video.name / run.key, ingredients)
@@ -85,6 +91,7 @@ class BaseSession:
             profile=profile,
             folder=self.run.folder,
             weights=base_weights(project, profile),
+            transcripts=project.runs / "transcripts",
             progress=self.run.progress,
         )
 
@@ -112,32 +119,48 @@ class BaseSession:
         return pd.DataFrame({"": rows})
 
     def process(self) -> pd.DataFrame:
-        """Run the stages that are not done, and write the result."""
+        """Run the stages that are not done, and write the result.
+
+        Raises:
+            KairosError: A stage failed. The others' results are kept and the result says what is
+                missing; the same command tries that one again.
+        """
         with self.run.writing():
-            resumed = any(self._graph.report(stage.name) for stage in self._graph.stages)
             known = self.run.result(BaseResult)
-            reports = self._graph.run()
-            scenes = list(Journal(self.run.file("scenes.jsonl"), Scene))
-            frames = self._graph.report(FRAMES)
-            if frames is None:
-                raise KairosError(f"{self.run.folder} lost its frames.json: run again with FRESH=1")
-            if known is None:
-                known = BaseResult(
-                    key=self.run.key,
-                    video=self.video.name,
-                    title=self.video.title,
-                    # The container's word on the length can be off; the last frame's cannot.
-                    facts=self.facts.model_copy(update={"duration_s": scenes[-1].end_s}),
-                    profile=self.profile.name,
-                    scenes=len(scenes),
-                    stages=tuple(reports),
-                    decode_s=frames.time_s,
-                    total_s=frames.time_s + sum(report.time_s for report in reports),
-                    resumed=resumed,
-                )
-                write_json(self.run.file("provenance.json"), provenance(self.project))
-                write_record(self.run.file("result.json"), known)
+            if known is None or known.missing:
+                known = self._process()
+        require(known.stages)
         return self.stages()
+
+    def _process(self) -> BaseResult:
+        resumed = any(self._graph.report(stage.name) for stage in self._graph.stages)
+        started = time.perf_counter()
+        reports = self._graph.run()
+        total_s = time.perf_counter() - started
+        frames = self._graph.report(FRAMES)
+        facts = self.facts
+        last: Scene | None = None
+        for scene in Journal(self.run.file("scenes.jsonl"), Scene):
+            last = scene
+        if last is not None:
+            # The container's word on the length can be off; the last frame's cannot.
+            facts = facts.model_copy(update={"duration_s": last.end_s})
+        result = BaseResult(
+            key=self.run.key,
+            video=self.video.name,
+            title=self.video.title,
+            facts=facts,
+            profile=self.profile.name,
+            scenes=last.index + 1 if last else 0,
+            stages=tuple(reports),
+            decode_s=frames.time_s if frames else 0.0,
+            total_s=total_s,
+            resumed=resumed or any(report.reused for report in reports),
+        )
+        write_json(self.run.file("provenance.json"), provenance(self.project))
+        write_base_data(self.run.folder, result)
+        write_record(self.run.file("result.json"), result)
+        return result
 
     def stages(self) -> pd.DataFrame:
         """How each stage went."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from kairos_lib.media import audio
 from kairos_lib.records import SoundEvent, Span
 from kairos_lib.runs import Journal
 from kairos_lib.settings import Base, Weights
-from kairos_lib.stages.audio import AudioSlice
-from kairos_lib.stages.stage import Stage
+from kairos_lib.stages.batches import Batches
+from kairos_lib.stages.slices import AudioSlice
+from kairos_lib.stages.stage import Device, Stage
 
 WINDOW_S = 10.24
 """1,024 spectrogram frames of 10 ms: all that AST sees at once (Gong et al., 2021)."""
@@ -21,84 +22,127 @@ SHORTEST_S = 0.5
 
 
 class Window(NamedTuple):
-    """A stretch of one scene, speech cut out."""
+    """A stretch of one scene, speech cut out; without samples, a scene that is all speech."""
 
     scene: int
     samples: np.ndarray
+    speech_share: float
+    """Of the whole scene."""
 
 
 class Analyzer(Stage):
     """Scores windows in batches; a scene's scores are the mean of its windows'."""
 
     name: ClassVar[str] = "sounds"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     record: ClassVar[type[SoundEvent]] = SoundEvent
-    needs: ClassVar[tuple[str, ...]] = ("scenes", "audio", "vad")
-    device: ClassVar[Literal["cpu", "gpu", "io"]] = "gpu"
-    memory_mib: ClassVar[int] = 1500
-    needs_weights: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("scenes", "vad", "slices")
+    packages: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+    device: Device = "gpu"
+    memory_mib: int = 1500
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
         """A transformers folder with its feature extractor."""
         return profile.sounds.weights
 
+    @classmethod
+    def uses_weights(cls, profile: Base) -> bool:
+        """Always."""
+        return True
+
     def skip(self) -> str:
         """Nothing to hear."""
         return "" if self.context.facts.audio_streams else "the video has no audio stream"
 
+    def prepare(self) -> None:
+        """Load the model."""
+        self._model = Classifier(str(self.context.weights.path))
+        self._batches = Batches[Window, np.ndarray](
+            self._model.scores, self.context.profile.sounds.batch_size
+        )
+
     def run(self) -> Iterator[SoundEvent]:
         """Give each scene's likeliest sounds, most certain first."""
+        held: Window | None = None
+        rows: list[np.ndarray] = []
+        for window, row in self._batches.results(self._windows()):
+            if held is not None and window.scene != held.scene:
+                yield from self._events(held, rows)
+                rows = []
+            held = window
+            rows.append(row)
+        if held is not None:
+            yield from self._events(held, rows)
+        self.batch_size = self._batches.size
+
+    def _events(self, window: Window, rows: list[np.ndarray]) -> Iterator[SoundEvent]:
+        """What was heard in one scene, by the scores of all its windows."""
+        if not len(window.samples):
+            if window.speech_share:
+                yield SoundEvent(scene=window.scene, label="speech", score=window.speech_share)
+            return
         settings = self.context.profile.sounds
-        scores: dict[int, list[np.ndarray]] = {}
-        all_speech: dict[int, float] = {}
-        batch: list[Window] = []
-        model = _Model(str(self.context.weights.path))
-        slices = list(Journal(self.context.folder / "audio.jsonl", AudioSlice))
-        for number, piece in enumerate(slices, start=1):
-            windows, speech_share = self._windows(piece)
-            if not windows:
-                all_speech[piece.scene] = speech_share
-            for window in windows:
-                batch.append(window)
-                if len(batch) == settings.batch_size:
-                    model.score_into(scores, batch)
-                    batch = []
-            self.context.progress(number, len(slices))
-        if batch:
-            model.score_into(scores, batch)
-        for piece in slices:
-            if piece.scene in all_speech:
-                if all_speech[piece.scene] > 0:
-                    share = all_speech[piece.scene]
-                    yield SoundEvent(scene=piece.scene, label="speech", score=share)
-                continue
-            mean = np.mean(scores[piece.scene], axis=0)
-            for index in np.argsort(-mean)[: settings.top_k]:
-                if mean[index] >= settings.min_score:
-                    yield SoundEvent(
-                        scene=piece.scene, label=model.labels[int(index)], score=float(mean[index])
-                    )
+        mean = np.mean(rows, axis=0)
+        for index in np.argsort(-mean)[: settings.top_k]:
+            if mean[index] >= settings.min_score:
+                label = self._model.labels[int(index)]
+                yield SoundEvent(scene=window.scene, label=label, score=float(mean[index]))
 
-    def _windows(self, piece: AudioSlice) -> tuple[list[Window], float]:
-        """A scene's windows without its speech, and the share of it that was speech."""
-        scene = self.context.scenes()[piece.scene]
-        samples = audio.read(self.context.folder / piece.file)
-        keep = np.ones(len(samples), dtype=bool)
-        for span in Journal(self.context.folder / "vad.jsonl", Span):
-            first = round((span.start_s - scene.start_s) * audio.SAMPLE_RATE_HZ)
-            last = round((span.end_s - scene.start_s) * audio.SAMPLE_RATE_HZ)
-            keep[max(0, first) : max(0, last)] = False
-        rest = samples[keep]
-        share = 1 - len(rest) / len(samples) if len(samples) else 0.0
-        size = int(WINDOW_S * audio.SAMPLE_RATE_HZ)
-        shortest = SHORTEST_S * audio.SAMPLE_RATE_HZ
-        pieces = [rest[start : start + size] for start in range(0, len(rest), size)]
-        # A short remainder of a long scene would weigh as much as a whole window.
-        return [Window(piece.scene, p) for p in pieces if len(p) >= shortest], share
+    def _windows(self) -> Iterator[Window]:
+        """All windows of all scenes in order, without their speech.
+
+        Scenes and speech are both in order of time: they are walked side by side.
+        """
+        folder = self.context.folder
+        scenes = self.context.scenes()
+        speech = iter(Journal(folder / "vad.jsonl", Span))
+        spans: list[Span] = []
+        upcoming = next(speech, None)
+        for piece in Journal(folder / "slices.jsonl", AudioSlice):
+            scene = scenes[piece.scene]
+            while upcoming is not None and upcoming.start_s < scene.end_s:
+                spans.append(upcoming)
+                upcoming = next(speech, None)
+            spans = [span for span in spans if span.end_s > scene.start_s]
+            samples = audio.read(folder / piece.file)
+            yield from windows(piece.scene, samples, scene.start_s, spans)
+            self.context.progress(piece.scene + 1, len(scenes))
 
 
-class _Model:
+def windows(
+    scene: int, samples: np.ndarray, start_s: float, spans: Sequence[Span]
+) -> Iterator[Window]:
+    """One scene's sound without its speech, in windows; at least one, which can be empty.
+
+    Args:
+        scene: Its number.
+        samples: Its sound at 16 kHz, shape (samples,).
+        start_s: Where it begins.
+        spans: The speech in it.
+    """
+    keep = np.ones(len(samples), dtype=bool)
+    for span in spans:
+        first = round((span.start_s - start_s) * audio.SAMPLE_RATE_HZ)
+        last = round((span.end_s - start_s) * audio.SAMPLE_RATE_HZ)
+        keep[max(0, first) : max(0, last)] = False
+    rest = samples[keep]
+    share = 1 - len(rest) / len(samples) if len(samples) else 0.0
+    size = int(WINDOW_S * audio.SAMPLE_RATE_HZ)
+    pieces = [rest[at : at + size] for at in range(0, len(rest), size)]
+    # A short remainder of a long scene would weigh as much as a whole window.
+    pieces = [piece for piece in pieces if len(piece) >= SHORTEST_S * audio.SAMPLE_RATE_HZ]
+    for piece in pieces or [rest[:0]]:
+        yield Window(scene, piece, share)
+
+
+class Classifier:
+    """An audio spectrogram transformer with its feature extractor.
+
+    Args:
+        path: A transformers folder.
+    """
+
     def __init__(self, path: str) -> None:
         import torch
         import transformers
@@ -112,18 +156,24 @@ class _Model:
         self._model = model.to(self._device).eval()
         self.labels: dict[int, str] = self._model.config.id2label
 
-    def score_into(self, scores: dict[int, list[np.ndarray]], batch: list[Window]) -> None:
-        """Add each window's scores, of shape (labels,), to its scene's.
+    def scores(self, batch: Sequence[Window]) -> list[np.ndarray]:
+        """Each window's scores, of shape (labels,).
 
-        AudioSet has several labels at once, so each is a sigmoid of its own.
+        AudioSet has several labels at once, so each is a sigmoid of its own. An empty window has
+        no score and costs nothing.
         """
+        heard = [window for window in batch if len(window.samples)]
+        rows = iter(self._rows(heard) if heard else ())
+        silent = np.zeros(len(self.labels), dtype=np.float32)
+        return [next(rows) if len(window.samples) else silent for window in batch]
+
+    def _rows(self, heard: list[Window]) -> np.ndarray:
         features = self._extractor(
-            [window.samples for window in batch],
+            [window.samples for window in heard],
             sampling_rate=audio.SAMPLE_RATE_HZ,
             return_tensors="pt",
         )
         with self._torch.inference_mode():
             logits = self._model(features["input_values"].to(self._device)).logits
-            rows = self._torch.sigmoid(logits).float().cpu().numpy()
-        for window, row in zip(batch, rows, strict=True):
-            scores.setdefault(window.scene, []).append(row)
+            rows: np.ndarray = self._torch.sigmoid(logits).float().cpu().numpy()
+        return rows

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from kairos_lib.records import Segment, Span
 from kairos_lib.runs import Journal
 from kairos_lib.settings import Base, Weights
-from kairos_lib.speech.engine import Setup, find
-from kairos_lib.stages.stage import Context, Stage, scene_of
+from kairos_lib.speech.engine import Engine, Setup, find
+from kairos_lib.stages.stage import Context, Stage
 
 
 class Analyzer(Stage):
@@ -18,36 +18,45 @@ class Analyzer(Stage):
     name: ClassVar[str] = "speech"
     version: ClassVar[int] = 2
     record: ClassVar[type[Segment]] = Segment
-    needs: ClassVar[tuple[str, ...]] = ("scenes", "vad")
-    device: ClassVar[Literal["cpu", "gpu", "io"]] = "gpu"
-    memory_mib: ClassVar[int] = 1500
-    needs_weights: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("audio", "vad")
+    placed: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("faster-whisper", "ctranslate2")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        local = context.profile.speech.engine == "faster-whisper"
-        self.needs_weights = local  # type: ignore[misc]
+        settings = context.profile.speech
+        self._engine: Engine | None = None
+        if settings.engine != "none":
+            setup = Setup(settings, context.weights.path, context.transcripts)
+            self._engine = find(settings.engine)(setup)
+            self.device = self._engine.device
+            self.memory_mib = self._engine.memory_mib
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
         """A CTranslate2 folder."""
         return profile.speech.weights
 
+    @classmethod
+    def uses_weights(cls, profile: Base) -> bool:
+        """The local engine does."""
+        return profile.speech.engine == "faster-whisper"
+
     def skip(self) -> str:
         """Not asked for, or nothing to hear."""
-        if self.context.profile.speech.engine == "none":
+        if self._engine is None:
             return "the base profile says speech.engine: none"
         return "" if self.context.facts.audio_streams else "the video has no audio stream"
 
+    def prepare(self) -> None:
+        """Have the engine load what it needs."""
+        if self._engine:
+            self._engine.prepare()
+
     def run(self) -> Iterator[Segment]:
-        """Give what the engine hears, with its scene."""
-        context = self.context
-        settings = context.profile.speech
-        transcripts = context.folder.parents[2] / "transcripts"
-        engine = find(settings.engine)(Setup(settings, context.weights.path, transcripts))
-        scenes = context.scenes()
-        spans = list(Journal(context.folder / "vad.jsonl", Span))
-        wav = context.folder / "audio.wav"
-        for segment in engine.transcribe(wav, spans, context.progress):
-            scene = scene_of(scenes, segment.start_s, segment.end_s)
-            yield segment.model_copy(update={"scene": scene})
+        """Give what the engine hears."""
+        spans = list(Journal(self.context.folder / "vad.jsonl", Span))
+        if self._engine and spans:
+            wav = self.context.folder / "audio.wav"
+            yield from self._engine.transcribe(wav, spans, self.context.progress)
+            self.batch_size = self._engine.batch_size

@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -21,7 +22,7 @@ from kairos_lib.runs import Journal
 from kairos_lib.settings import Base, Weights
 from kairos_lib.weights import Found
 
-NOT_STAGES = {"stage", "graph", "session"}
+Device = Literal["cpu", "gpu", "io"]
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,9 @@ class Context:
     folder: Path
     """Where the stage may write files of its own."""
     weights: Found
+    transcripts: Path
+    """Where answers that were paid for are kept, whatever becomes of the run."""
     progress: Callable[[int, int], None] = field(default=lambda done, total: None)
-
-    def results(self, stage: str, kind: type[Record]) -> Journal[Record]:
-        """What a stage that this one needs has found."""
-        return Journal(self.folder / f"{stage}.jsonl", kind)
 
     def scenes(self) -> list[Scene]:
         """The scenes; an hour of video has some six hundred."""
@@ -46,13 +45,16 @@ class Context:
 
 
 class Stage(ABC):
-    """One analyzer, made anew for each run."""
+    """One analyzer, made anew for each run.
+
+    Stages run at once as far as their needs allow, each in a thread of its own.
+    """
 
     # Required
 
     name: ClassVar[str]
     version: ClassVar[int]
-    """Raised whenever the same input would give other results: it is part of a run's key."""
+    """Raised whenever the same input would give other results: it is part of the stage's key."""
     record: ClassVar[type[Record]]
     """What it yields, one line each in `<name>.jsonl`."""
 
@@ -63,41 +65,61 @@ class Stage(ABC):
     # Optional
 
     needs: ClassVar[tuple[str, ...]] = ()
-    """Stages that must be done before `run`."""
-    device: ClassVar[Literal["cpu", "gpu", "io"]] = "cpu"
-    """What it keeps busy: stages of different kinds can run side by side."""
-    memory_mib: ClassVar[int] = 0
+    """Stages that must be done before `prepare` and `run`."""
+    placed: ClassVar[bool] = False
+    """Whether its records (with `scene`, and `time_s` or `start_s` and `end_s`) are given their
+    scene afterwards. Such a stage need not wait for the scenes."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """Files and folders that it writes beside its records."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Packages whose version its results depend on: part of its key."""
+    device: Device = "cpu"
+    """What it keeps busy. Stages on the GPU share its memory."""
+    memory_mib: int = 0
     """Device memory to reserve for it."""
+    batch_size: int | None = None
+    """Largest batch that has fitted, of a stage that works in batches."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.frames: Iterable[Frame] = ()
+        """The frames asked for by `frames_per_second`, while `run` is going on."""
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
-        """The weights it uses; asked only of a stage with `needs_weights`."""
+        """The weights that a profile names for it; asked only of a stage that uses any."""
         return None
 
-    needs_weights: ClassVar[bool] = False
+    @classmethod
+    def uses_weights(cls, profile: Base) -> bool:
+        """Whether it cannot run without weights, going by a profile."""
+        return False
 
     def skip(self) -> str:
         """Why this video gives the stage nothing to do; empty where it does."""
         return ""
 
     def frames_per_second(self) -> float | None:
-        """How many frames it wants to `look` at; none for a stage that looks at none.
+        """How many frames it wants; none for a stage that looks at none.
 
-        Infinity stands for all of them.
+        Infinity stands for all of them. A stage with frames has no `needs`: it runs while the
+        video is decoded for the first and only time.
         """
         return None
 
-    def look(self, frame: Frame) -> None:
-        """Take the next frame of the one pass over the video; comes before `run`."""
+    def prepare(self) -> None:
+        """Load libraries and weights. Stages are prepared one after another, never at once."""
 
 
 def names() -> list[str]:
-    """The stages that exist."""
-    here = str(Path(__file__).parent)
-    return sorted(m.name for m in pkgutil.iter_modules([here]) if m.name not in NOT_STAGES)
+    """The stages that exist: the modules here that hold an `Analyzer`."""
+    here = Path(__file__).parent
+    found = (module.name for module in pkgutil.iter_modules([str(here)]))
+    return sorted(
+        name
+        for name in found
+        if "class Analyzer(" in (here / f"{name}.py").read_text(encoding="utf-8")
+    )
 
 
 def find(name: str) -> type[Stage]:
@@ -106,20 +128,42 @@ def find(name: str) -> type[Stage]:
     Raises:
         KairosError: There is none.
     """
-    if name not in names():
-        raise KairosError(f"unknown stage '{name}': {closest(name, names())}")
+    if name not in (known := names()):
+        raise KairosError(f"unknown stage '{name}': {closest(name, known)}")
     module = importlib.import_module(f"kairos_lib.stages.{name}")
     analyzer: type[Stage] = module.Analyzer
     return analyzer
 
 
-def scene_of(scenes: list[Scene], start_s: float, end_s: float | None = None) -> int:
-    """The scene that holds a moment, or that a range overlaps most."""
+def order(wanted: tuple[str, ...]) -> list[type[Stage]]:
+    """The stages asked for and all they need, each after what it needs."""
+    ordered: dict[str, type[Stage]] = {}
+
+    def add(name: str) -> None:
+        if name in ordered:
+            return
+        stage = find(name)
+        for need in stage.needs:
+            add(need)
+        ordered[name] = stage
+
+    add("scenes")  # Everything is told by scenes.
+    for name in wanted:
+        add(name)
+    return list(ordered.values())
+
+
+def scene_of(scenes: Sequence[Scene], start_s: float, end_s: float | None = None) -> int:
+    """The scene that holds a moment, or that a range overlaps most.
+
+    What lies before the first scene or after the last belongs to the nearest.
+    """
     end_s = start_s if end_s is None else end_s
+    # Scenes cover the video without gaps, so their ends are in order as their starts are.
+    first = max(0, bisect_right(scenes, start_s, key=lambda scene: scene.start_s) - 1)
+    last = max(first + 1, bisect_left(scenes, end_s, key=lambda scene: scene.start_s))
 
-    def overlap(scene: Scene) -> tuple[float, float]:
-        shared = min(end_s, scene.end_s) - max(start_s, scene.start_s)
-        # A moment overlaps nothing for any length of time: the half-open range decides.
-        return shared, float(scene.start_s <= start_s < scene.end_s)
+    def overlap_s(scene: Scene) -> float:
+        return min(end_s, scene.end_s) - max(start_s, scene.start_s)
 
-    return max(scenes, key=overlap).index
+    return max(scenes[first:last], key=overlap_s).index

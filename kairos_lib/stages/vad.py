@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from kairos_lib.media import audio
 from kairos_lib.records import Span
+from kairos_lib.stages.audio import WAV
 from kairos_lib.stages.stage import Stage
 
 # Ten minutes are 38 MB of samples. Spans that touch at a seam are joined.
@@ -20,10 +21,15 @@ class Analyzer(Stage):
     version: ClassVar[int] = 1
     record: ClassVar[type[Span]] = Span
     needs: ClassVar[tuple[str, ...]] = ("audio",)
+    packages: ClassVar[tuple[str, ...]] = ("faster-whisper",)
 
     def skip(self) -> str:
         """Nothing to hear, nothing to find."""
         return "" if self.context.facts.audio_streams else "the video has no audio stream"
+
+    def prepare(self) -> None:
+        """Importing the library takes longer than using it."""
+        import faster_whisper.vad  # noqa: F401
 
     def run(self) -> Iterator[Span]:
         """Give the spans in order."""
@@ -47,7 +53,7 @@ class Analyzer(Stage):
             min_silence_duration_ms=round(settings.min_silence_s * 1000),
             speech_pad_ms=round(settings.pad_s * 1000),
         )
-        wav = self.context.folder / "audio.wav"
+        wav = self.context.folder / WAV
         if not wav.exists():
             return  # An audio stream without a single sample.
         length_s = audio.duration_s(wav)
@@ -61,3 +67,4 @@ class Analyzer(Stage):
                     end_s=min(end_s, start_s + found["end"] / audio.SAMPLE_RATE_HZ),
                 )
             start_s = end_s
+            self.context.progress(round(end_s), round(length_s))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kairos_lib.errors import KairosError
+from kairos_lib.findings import BaseFindings
 from kairos_lib.kernels import python_of
 from kairos_lib.measure.provenance import device_name, key_versions, provenance
 from kairos_lib.measure.resources import Sampler
@@ -27,7 +28,7 @@ from kairos_lib.settings import video as find_video
 from kairos_lib.stages.session import base_run
 from kairos_lib.vlm import engine
 from kairos_lib.vlm.adapter import Adapter, find_family
-from kairos_lib.vlm.context import BaseFindings
+from kairos_lib.vlm.context import fuse, prompt_of
 from kairos_lib.vlm.summary import summarise
 from kairos_lib.weights import Found, find
 
@@ -73,6 +74,11 @@ class VlmSession:
             raise KairosError(
                 f"base processing of {video.name} is not done: run base.ipynb first, with "
                 f"video = {video.name!r} and base = {profile.name!r}"
+            )
+        if result.missing:
+            raise KairosError(
+                f"base processing of {video.name} lacks {result.missing[0].name} "
+                f"({result.missing[0].reason}): run it again first"
             )
         self.base = result
         self.run = vlm_run(project, base, video, model, repeat)
@@ -146,7 +152,7 @@ class VlmSession:
             adapter,
             self.model,
             self.video.path,
-            lambda scene: self.findings.prompt(scene, self.model.prompt),
+            lambda scene: prompt_of(self.findings.of(scene), self.model.prompt),
             part=uuid.uuid4().hex[:8],
         )
         self._engine.warm_up(self.findings.scenes)
@@ -266,10 +272,9 @@ class VlmSession:
     def _fused(self) -> Iterator[FusedScene]:
         alone = {caption.scene: caption for caption in self.alone}
         captions = {caption.scene: caption for caption in self.captions}
-        for scene in self.findings.scenes:
-            yield self.findings.fused(
-                scene, self.model.prompt, captions[scene.index], alone.get(scene.index)
-            )
+        for found in self.findings:
+            index = found.scene.index
+            yield fuse(found, self.model.prompt, captions[index], alone.get(index))
 
     def _loaded(self) -> engine.Engine:
         if self._engine is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from kairos_lib.errors import KairosError
+from kairos_lib.measure.memory import is_out_of_memory
 from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import Adapter, Generated, OutOfMemoryError, Prepared, Request
 
@@ -184,9 +185,3 @@ class _FirstScores:
             self._synchronise()
             self.at = time.perf_counter()
         return scores
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that the device, or the machine, ran out of memory."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate" in text

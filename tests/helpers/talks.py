@@ -62,6 +62,7 @@ class Talk:
                 if value is not None:
                     patch.setenv(name, value)
             engine = find(chosen.engine)(Setup(chosen, None, self.transcripts))
+            engine.prepare()
             return list(engine.transcribe(self.wav, self.spans, lambda done, total: None))
 
     def check(self, segments: list[Segment]) -> None:

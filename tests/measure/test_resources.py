@@ -11,7 +11,7 @@ from kairos_lib.measure.resources import Sampler, summarise
 
 def line(time_s: float, ram_mib: float, cpu_s: float, system_cpu_s: float) -> str:
     sample = {"time_s": time_s, "ram_mib": ram_mib, "cpu_s": cpu_s, "system_cpu_s": system_cpu_s}
-    return json.dumps({**sample, "vram_mib": None}) + "\n"
+    return json.dumps({**sample, "vram_mib": None, "gpu_percent": None}) + "\n"
 
 
 def test_memory_that_was_held_for_a_moment_is_in_the_peak(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def engine(batch_size: int = 4) -> FasterWhisper:
     settings = SpeechSettings(language="en", batch_size=batch_size)
     made = find("faster-whisper")(Setup(settings, WEIGHTS, Path("none")))
     assert isinstance(made, FasterWhisper)
+    made.prepare()
     return made
 
 
@@ -104,7 +105,7 @@ def test_no_room_for_even_one_is_one_clear_line(wav: Path, spans, monkeypatch):
         raise RuntimeError("CUDA failed with error out of memory")
 
     monkeypatch.setattr(WhisperModel, "encode", none)
-    with pytest.raises(KairosError, match="no room for speech to text: lower"):
+    with pytest.raises(KairosError, match="out of memory with a single item"):
         transcribe(wav, spans, engine())
 
 

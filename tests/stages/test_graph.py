@@ -81,6 +81,7 @@ def test_a_silent_film_skips_what_listens(everything: Project, tmp_path: Path) -
         "audio": "skipped",
         "vad": "skipped",
         "speech": "skipped",
+        "slices": "skipped",
         "sounds": "skipped",
         "objects": "done",
     }
@@ -127,7 +128,9 @@ def test_a_failing_stage_does_not_lose_the_others_work_and_is_tried_again(
     session = BaseSession.open(str(clip), "all")
     with pytest.raises(KairosError, match=r"objects failed: .*other stages' results are kept"):
         session.process()
-    assert session.run.result(BaseResult) is None
+    result = session.run.result(BaseResult)
+    assert result is not None
+    assert [stage.name for stage in result.missing] == ["objects"]
     report = StageReport.model_validate_json(session.run.file("scenes.json").read_bytes())
     assert (report.state, report.records) == ("done", 12)
     before = session.run.file("scenes.jsonl").stat().st_mtime_ns
@@ -153,7 +156,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(project: Project, tmp_path:
 
 def test_what_a_stage_needs_runs_before_it() -> None:
     names = [s.name for s in order(("sounds",))]
-    assert names == ["scenes", "audio", "vad", "sounds"]
+    assert names == ["scenes", "audio", "vad", "slices", "sounds"]
 
 
 def test_an_unknown_stage_is_answered_with_the_nearest() -> None:

@@ -99,6 +99,8 @@ class Service(ABC):
         except openai.APIConnectionError as error:
             cause = f" ({error.__cause__})" if error.__cause__ and str(error.__cause__) else ""
             refused = RefusedError(self._clean(f"{error.message}{cause}"), passing=True)
+        except openai.OpenAIError as error:
+            refused = RefusedError(self._clean(str(error)), passing=False)
         except _GarbageError as error:
             refused = RefusedError(self._clean(str(error)), passing=True)
         # Raised here, where no exception of the package's can ride along as its context.

@@ -11,16 +11,13 @@ occurrence.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import mmap
 import random
 import re
 import socket
 import threading
 import time
-import wave
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,11 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple
 
-import av
-import numpy as np
+from helpers.whole_audio import RATE_HZ, WholeAudio, decode
 
-RATE_HZ = 16_000
-PROBE_SAMPLES = 64
 POLL_S = 0.01
 
 Fault = Literal[
@@ -133,7 +127,7 @@ class SpeechServer:
         self.concurrency_violations = 0
         self.most_at_once = 0
         self._faults = iter(faults)
-        self._whole = _Whole(whole)
+        self._whole = WholeAudio(whole)
         self._lock = threading.Lock()
         self._active: dict[int, socket.socket] = {}
         self._stopping = threading.Event()
@@ -211,7 +205,7 @@ class SpeechServer:
 
     def locate(self, request: Request, upload: bytes) -> bool:
         """Find an upload in the whole audio."""
-        found = self._whole.find(_decode(upload))
+        found = self._whole.find(decode(upload))
         if found is not None:
             request.start_s, request.end_s = found[0] / RATE_HZ, found[1] / RATE_HZ
         return found is not None
@@ -266,41 +260,6 @@ class SpeechServer:
 
     def _arrivals(self, times: list[float], now: float) -> int:
         return sum(now - self.minute_s < at <= now for at in times)
-
-
-class _Whole:
-    """The whole audio, on disk."""
-
-    def __init__(self, path: Path) -> None:
-        with wave.open(str(path), "rb") as file:
-            shape = (file.getframerate(), file.getnchannels(), file.getsampwidth())
-            assert shape == (RATE_HZ, 1, 2), shape
-            size = file.getnframes() * 2
-        with path.open("rb") as raw:
-            self._map = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ)
-        self._start = len(self._map) - size  # The samples are what a WAV of ours ends with.
-
-    def find(self, samples: np.ndarray) -> tuple[int, int] | None:
-        """First and last sample (past the end) of the first place that holds just these."""
-        if not len(samples):
-            return None
-        # What surrounds the loudest sample is the least likely to occur elsewhere.
-        loudest = int(np.abs(samples.astype(np.int32)).argmax())
-        first = max(0, min(loudest - PROBE_SAMPLES // 2, len(samples) - PROBE_SAMPLES))
-        probe = samples[first : first + PROBE_SAMPLES].tobytes()
-        wanted = samples.tobytes()
-        at = self._map.find(probe, self._start)
-        while at >= 0:
-            begin = at - first * 2
-            aligned = begin >= self._start and (begin - self._start) % 2 == 0
-            if aligned and self._map[begin : begin + len(wanted)] == wanted:
-                sample = (begin - self._start) // 2
-                return sample, sample + len(samples)
-            at = self._map.find(probe, at + 1)
-        return None
-
-    def close(self) -> None:
-        self._map.close()
 
 
 class _Http(ThreadingHTTPServer):
@@ -472,18 +431,3 @@ def _multipart(body: bytes, content_type: str) -> tuple[bytes, dict[str, str]]:
         elif name:
             fields[name[1].decode()] = content.decode()
     return upload, fields
-
-
-def _decode(upload: bytes) -> np.ndarray:
-    """The samples of an audio file; nothing where it is none of 16 kHz and one channel."""
-    pieces = list(_pieces(upload))
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
-
-
-def _pieces(upload: bytes) -> Iterator[np.ndarray]:
-    with contextlib.suppress(av.error.FFmpegError), av.open(io.BytesIO(upload)) as container:
-        stream = container.streams.audio[0]
-        if stream.rate != RATE_HZ or stream.channels != 1:
-            return
-        for frame in container.decode(stream):
-            yield frame.to_ndarray().reshape(-1).astype(np.int16)

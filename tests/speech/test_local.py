@@ -53,8 +53,12 @@ def text(segments: list[Segment]) -> str:
     return " ".join(segment.text for segment in segments)
 
 
-def test_a_batch_hears_what_one_at_a_time_hears(wav: Path, spans: list[Span]):
-    alone = transcribe(wav, spans, engine(batch_size=1))
+@pytest.fixture(scope="module")
+def alone(wav: Path, spans: list[Span]) -> list[Segment]:
+    return transcribe(wav, spans, engine(batch_size=1))
+
+
+def test_a_batch_hears_what_one_at_a_time_hears(wav: Path, spans: list[Span], alone):
     together = transcribe(wav, spans, engine(batch_size=4))
     assert text(alone) == text(together)
     assert word_errors(SAID, text(together)).rate <= 0.05
@@ -62,10 +66,9 @@ def test_a_batch_hears_what_one_at_a_time_hears(wav: Path, spans: list[Span]):
         assert (one.start_s, one.end_s) == pytest.approx((other.start_s, other.end_s), abs=0.05)
 
 
-def test_times_are_in_order_and_within_the_spans(wav: Path, spans: list[Span]):
-    segments = transcribe(wav, spans, engine())
-    assert [s.start_s for s in segments] == sorted(s.start_s for s in segments)
-    for segment in segments:
+def test_times_are_in_order_and_within_the_spans(spans: list[Span], alone: list[Segment]):
+    assert [s.start_s for s in alone] == sorted(s.start_s for s in alone)
+    for segment in alone:
         assert any(s.start_s <= segment.start_s < segment.end_s <= s.end_s for s in spans)
 
 
@@ -78,7 +81,7 @@ def test_a_span_longer_than_whisper_hears_at_once_is_heard_to_its_end(wav: Path)
     assert len(segments) == len(talk)
 
 
-def test_running_out_of_memory_halves_the_batch_and_goes_on(wav: Path, spans, monkeypatch):
+def test_running_out_of_memory_halves_the_batch_and_goes_on(wav: Path, spans, alone, monkeypatch):
     from faster_whisper import WhisperModel
 
     sizes: list[int] = []
@@ -90,10 +93,9 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(wav: Path, spans, mo
             raise RuntimeError("CUDA failed with error out of memory")
         return encode(self, features)
 
-    right = transcribe(wav, spans, engine(batch_size=1))
     monkeypatch.setattr(WhisperModel, "encode", small)
     made = engine(batch_size=6)
-    assert text(transcribe(wav, spans, made)) == text(right)
+    assert text(transcribe(wav, spans, made)) == text(alone)
     assert made.batch_size == 1
     assert sizes[:3] == [6, 3, 1]
 
@@ -121,7 +123,7 @@ def test_another_failure_is_not_taken_for_a_lack_of_memory(wav: Path, spans, mon
 
 
 def test_a_text_that_goes_round_in_circles_is_decoded_again_with_patience(
-    wav: Path, spans: list[Span], monkeypatch
+    wav: Path, spans: list[Span], alone: list[Segment], monkeypatch
 ):
     from faster_whisper import BatchedInferencePipeline
 
@@ -132,9 +134,8 @@ def test_a_text_that_goes_round_in_circles_is_decoded_again_with_patience(
         outputs[0]["tokens"] = outputs[0]["tokens"][:3] * 30
         return encoded, outputs
 
-    right = transcribe(wav, spans, engine())
     monkeypatch.setattr(BatchedInferencePipeline, "generate_segment_batched", looping)
-    assert text(transcribe(wav, spans, engine())) == text(right)
+    assert text(transcribe(wav, spans, engine())) == text(alone)
 
 
 def test_a_guess_at_what_is_no_speech_is_dropped(wav: Path, spans: list[Span], monkeypatch):

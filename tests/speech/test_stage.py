@@ -79,14 +79,14 @@ def test_a_permanent_refusal_is_one_line_and_loses_no_other_stage(
     assert found.stdout == b""
 
 
-def test_no_engine_is_skipped_with_a_reason(project: Project):
+def test_no_engine_is_skipped_with_a_reason(project: Project, clip: Path):
     write_parameters(
         project,
         "base",
         "mute",
         {"title": "Mute", "stages": ["speech"], "speech": {"engine": "none"}},
     )
-    run = BaseSession.open(str(CLIP), "mute")
+    run = BaseSession.open(str(clip), "mute")
     run.process()
     report = read_record(run.run.file("speech.json"), StageReport)
     assert (report.state, report.reason) == ("skipped", "the base profile says speech.engine: none")

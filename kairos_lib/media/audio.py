@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kairos_lib.media.video import open_container
+from kairos_lib.media.container import open_container
 
 SAMPLE_RATE_HZ = 16_000
 """What Silero, Whisper and AST all expect."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from kairos_lib.errors import KairosError
 from kairos_lib.measure.provenance import key_versions, provenance
-from kairos_lib.media.video import check_file, probe
+from kairos_lib.media.container import check_file
+from kairos_lib.media.video import probe
 from kairos_lib.project import Project
 from kairos_lib.records import BaseResult, Scene, VideoFacts
 from kairos_lib.runs import (

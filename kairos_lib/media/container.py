@@ -24,6 +24,8 @@ CONTAINERS = (
     "apng,ivf,obu,h264,hevc,m4v,mjpeg,yuv4mpegpipe,wtv,"
     "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,wav,mp3,aac,flac"
 )
+# Formats of broadcast streams, in which stamps may count anew at any time.
+SPLICED = ("mpegts", "mpeg")
 MAX_FRAME_PIXELS = 8192 * 8192
 """Twice 8K. A dozen frames are in memory at a time; at this size they are gigabytes."""
 # Rates that somebody films at, from time lapse to high speed.

@@ -16,6 +16,7 @@ import numpy as np
 from kairos_lib.errors import KairosError
 from kairos_lib.media import picture
 from kairos_lib.media.container import (
+    SPLICED,
     frames_per_second,
     open_container,
     packets,
@@ -27,8 +28,6 @@ from kairos_lib.records import VideoFacts
 if TYPE_CHECKING:
     import av
 
-# Formats of broadcast streams, in which stamps may count anew at any time.
-SPLICED = ("mpegts", "mpeg")
 # Formats whose index leads to the very frame that a pass from the start finds at that time.
 # The others are read forward: slower, never wrong.
 SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
@@ -59,7 +58,7 @@ def probe(path: Path, sha256: str) -> VideoFacts:
             width=first.picture.width,
             height=first.picture.height,
             frames_per_second=rate,
-            codec=stream.codec_context.name,
+            codec=stream.codec_context.codec.canonical_name,
             rotation_deg=picture.rotation_deg(first.picture),
             sample_aspect_ratio=float(picture.sane_aspect(stream.sample_aspect_ratio)),
             audio_streams=sum(s.codec_context is not None for s in container.streams.audio),

@@ -161,6 +161,15 @@ class StageReport(Record):
     """Taken from another base run of the same video, times included."""
 
 
+class PassReport(StageReport):
+    """How the one pass over the frames went, and what was wrong with the file."""
+
+    broken: int = 0
+    """Packets that could not be decoded, or not wholly."""
+    jumps: int = 0
+    """How often time stamps began anew or made no sense."""
+
+
 class VideoFacts(Record):
     """What a video file is, read from its container."""
 
@@ -169,10 +178,23 @@ class VideoFacts(Record):
     duration_s: float
     width: int
     height: int
+    """Of a frame as stored, before it is turned and its pixels are made square."""
     frames_per_second: float
     codec: str
     rotation_deg: int = 0
+    """Counter-clockwise, to be upright."""
+    sample_aspect_ratio: float = 1.0
+    """Width of a pixel over its height."""
     audio_streams: int = 0
+    """Those that can be decoded."""
+    problems: tuple[str, ...] = ()
+    """What was found wrong with the file while it was decoded, a line each."""
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        """Width and height as shown: upright, with square pixels."""
+        width, height = max(1, round(self.width * self.sample_aspect_ratio)), self.height
+        return (height, width) if self.rotation_deg % 180 else (width, height)
 
 
 class BaseResult(Record):

@@ -102,7 +102,7 @@ class FramePass:
     """A video decoded from its first frame to its last, once, for any number of viewers."""
 
     def __init__(self, video: Path) -> None:
-        self._video = VideoFile(video)
+        self.video = VideoFile(video)
         self._feeds: list[FrameFeed] = []
         self.reached_s = 0.0
         """Presentation time of the newest frame decoded."""
@@ -122,7 +122,7 @@ class FramePass:
         """Decode; what goes wrong reaches every viewer as the exception it is."""
         error: BaseException | None = None
         try:
-            for frame in self._video.frames():
+            for frame in self.video.frames():
                 for feed in self._feeds:
                     feed.offer(frame)
                 self.reached_s = frame.time_s

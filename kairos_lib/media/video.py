@@ -5,11 +5,10 @@ Knows nothing of scenes or models. Time zero is the first frame's presentation t
 
 from __future__ import annotations
 
-import stat
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,18 +17,24 @@ import numpy as np
 
 from kairos_lib.errors import KairosError
 from kairos_lib.media import picture
+from kairos_lib.media.container import (
+    MAX_SIDE_PX,
+    SPLICED,
+    frames_per_second,
+    open_container,
+    packets,
+    video_stream,
+)
+from kairos_lib.media.timeline import Timeline
 from kairos_lib.records import VideoFacts
 
 if TYPE_CHECKING:
     import av
 
-# Containers of pictures and sound only. Play lists and scripts (HLS, concat) are left out: they
-# open other files, and a video must be the one file that was hashed.
-CONTAINERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,dv,nut,rm,gif,"
-    "apng,ivf,obu,h264,hevc,m4v,mjpeg,yuv4mpegpipe,wtv,"
-    "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,wav,mp3,aac,flac"
-)
+# Formats whose index leads to the very frame that a pass from the start finds at that time.
+# The others are read forward: slower, never wrong.
+MATROSKA = "matroska,webm"
+SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", MATROSKA)
 # A frame shown at t has a presentation time of t or just before. Times pass through floats, so
 # "of t" means within a microsecond: far below any frame's duration.
 TIME_SLACK_S = 1e-6
@@ -37,90 +42,63 @@ TIME_SLACK_S = 1e-6
 SEEK_COST_FRAMES = 24
 
 
-def check_file(path: Path, shown: str = "") -> None:
-    """See that a path is a file with something in it.
-
-    Raises:
-        KairosError: It is not; the line says where to put the video.
-    """
-    shown = shown or repr(str(path))
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise KairosError(f"the name {str(path)!r} is not valid UTF-8: rename the file") from None
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise KairosError(f"there is no video at {shown}: put the file there") from None
-    except (OSError, ValueError) as error:
-        raise KairosError(f"{shown} cannot be read: {error}") from error
-    if stat.S_ISDIR(mode):
-        raise KairosError(f"{shown} is a folder: name one video file")
-    if not stat.S_ISREG(mode):
-        raise KairosError(f"{shown} is not a regular file: save the video to disk first")
-    if path.stat().st_size == 0:
-        raise KairosError(f"{shown} is empty: copy the video again")
-
-
-@contextmanager
-def open_container(path: Path) -> Iterator[av.container.InputContainer]:
-    """Open a media file for reading, confined to that one file.
-
-    Raises:
-        KairosError: It is not there, or not a media file.
-    """
-    import av
-
-    check_file(path)
-    try:
-        container = av.open(
-            # The prefix keeps a name such as `concat:a` from being read as a protocol.
-            f"file:{path.absolute()}",
-            options={"protocol_whitelist": "file", "format_whitelist": CONTAINERS},
-        )
-    except (av.error.FFmpegError, UnicodeError) as error:
-        raise KairosError(
-            f"{str(path)!r} is not a video that can be read: convert it to MP4, or copy it again"
-        ) from error
-    with container:
-        yield container
-
-
 def probe(path: Path, sha256: str) -> VideoFacts:
-    """Read what a container says of its video, without decoding it.
+    """Read what a container says of its video, and its first frame.
 
     Raises:
         KairosError: There is no video in it.
     """
     with open_container(path) as container:
-        stream = _video_stream(container, path)
-        frames = next(_Decoder(path, container, stream).frames(), None)
-        if frames is None:
-            raise KairosError(f"{str(path)!r} has no frame that can be decoded: copy it again")
-        if stream.duration is not None and stream.time_base is not None:
-            duration_s = float(stream.duration * stream.time_base)
-        else:
-            duration_s = (container.duration or 0) / 1e6
-        return VideoFacts(
+        stream = video_stream(path, container)
+        rate = frames_per_second(stream)
+        decoder = _Decoder(path, container, stream)
+        first = next(decoder.frames(), None)
+        if first is None:
+            # libavcodec forgets a size that is over the limit it was given.
+            unknown = "" if stream.codec_context.width else (
+                f", or scale it down: a frame may have {MAX_SIDE_PX}×{MAX_SIDE_PX} pixels at most"
+            )  # fmt: skip
+            raise KairosError(
+                f"{str(path)!r} has no frame that can be decoded: copy it again{unknown}"
+            )
+        facts = VideoFacts(
             sha256=sha256,
             size_bytes=path.stat().st_size,
-            duration_s=duration_s,
-            width=stream.width,
-            height=stream.height,
-            frames_per_second=float(stream.average_rate or stream.guessed_rate or 25),
-            codec=stream.codec_context.name,
-            rotation_deg=frames.picture.rotation,
-            audio_streams=len(container.streams.audio),
+            duration_s=_declared_s(container, stream, decoder.zero_s()),
+            width=first.picture.width,
+            height=first.picture.height,
+            frames_per_second=rate,
+            codec=stream.codec_context.codec.canonical_name,
+            rotation_deg=picture.rotation_deg(first.picture),
+            sample_aspect_ratio=float(picture.sane_aspect(stream.sample_aspect_ratio)),
+            audio_streams=sum(s.codec_context is not None for s in container.streams.audio),
         )
+    if not facts.duration_s:
+        facts = facts.model_copy(update={"duration_s": _counted_s(path, rate)})
+    return facts
 
 
-def _video_stream(container: av.container.InputContainer, path: Path) -> Any:
-    streams = container.streams.video
-    if not streams:
-        raise KairosError(f"{str(path)!r} has no video stream: name a file with pictures in it")
-    stream = streams[0]
-    stream.thread_type = "AUTO"
-    return stream
+def _declared_s(container: av.container.InputContainer, stream: Any, zero_s: float) -> float:
+    """The container's word on the length of its video; 0 where it has none."""
+    if stream.duration is not None:
+        return max(0.0, float(stream.duration * stream.time_base))
+    # These two count from 0, wherever their first frame is.
+    before_s = zero_s if container.format.name in (MATROSKA, "flv") else 0.0
+    return max(0.0, (container.duration or 0) / 1e6 - before_s)
+
+
+def _counted_s(path: Path, rate: float) -> float:
+    """Length by the number of packets, without decoding them."""
+    with open_container(path) as container:
+        stream = video_stream(path, container)
+        return sum(packet.size > 0 for packet in packets(path, container, stream)) / rate
+
+
+def first_frame_s(path: Path) -> float:
+    """Presentation time of the first frame on the container's own clock, which is our time zero."""
+    with open_container(path) as container:
+        decoder = _Decoder(path, container, video_stream(path, container))
+        return decoder.zero_s() if next(decoder.frames(), None) else 0.0
 
 
 class Frame:
@@ -133,10 +111,11 @@ class Frame:
         time_s: float,
         index: int,
         time_base: Fraction,
-        pixel_aspect: Fraction | None = None,
+        size: tuple[int, int],
     ) -> None:
         self.picture = decoded
-        self.pixel_aspect = pixel_aspect
+        self.size = size
+        """Width and height of the video as it is to be shown: that of its first frame."""
         self.pts = pts
         """Presentation time in units of `time_base`, from the first frame's."""
         self.time_base = time_base
@@ -166,7 +145,7 @@ class Frame:
             interpolation: libswscale's name of a method. `AREA`, the mean of the pixels that fall
                 together, costs a third of `BICUBIC` and is as good for looking for cuts.
         """
-        width, height = picture.display_size(self.picture, self.pixel_aspect)
+        width, height = self.size
         limit = longest_px / max(width, height) if longest_px else 1.0
         if width_px:
             limit = min(limit, width_px / width)
@@ -187,45 +166,66 @@ class _Decoder:
         self._container = container
         self._stream = stream
         self._base: Fraction = stream.time_base
-        self._zero_pts: int | None = None
+        self._timeline = Timeline(
+            stream.time_base,
+            frame_s=1 / frames_per_second(stream),
+            spliced=container.format.name in SPLICED,
+            by_decoding=container.format.name == "avi",
+        )
+        self._size: tuple[int, int] | None = None
+        self.broken = 0
+        """Packets that could not be decoded, or not wholly."""
 
     def frames(self) -> Iterator[Frame]:
         """Frames from wherever the container stands; broken packets are passed over."""
+        ticks, per = self._base.numerator, self._base.denominator
+        timed = self._timeline.timed(self._pictures())
+        for index, (decoded, time) in enumerate(timed):
+            if self._size is None:
+                aspect = self._stream.sample_aspect_ratio
+                self._size = picture.display_size(decoded, aspect)
+            yield Frame(decoded, time, time * ticks / per, index, self._base, self._size)
+
+    @property
+    def jumps(self) -> int:
+        """How often stamps began anew or made no sense, so far."""
+        return self._timeline.jumps
+
+    def zero_s(self) -> float:
+        """The first frame's own stamp, once it has been decoded."""
+        return float((self._timeline.zero or 0) * self._base)
+
+    def _pictures(self) -> Iterator[av.VideoFrame]:
         import av
 
-        index = 0
-        previous = -1
-        ticks, per = self._base.numerator, self._base.denominator
-        for packet in self._container.demux(self._stream):
+        for packet in packets(self._path, self._container, self._stream):
             try:
                 pictures = packet.decode()
-            except av.error.InvalidDataError:
+            except av.error.FFmpegError:
+                self.broken += 1
                 continue  # As every player does: one broken packet is not the end of a film.
             for decoded in pictures:
-                if decoded.pts is None:
-                    continue
-                if self._zero_pts is None:
-                    self._zero_pts = decoded.pts
-                pts = decoded.pts - self._zero_pts
-                if pts <= previous and index:
-                    continue  # Time never goes back within a pass.
-                previous = pts
-                aspect = self._stream.sample_aspect_ratio
-                yield Frame(decoded, pts, pts * ticks / per, index, self._base, aspect)
-                index += 1
+                self.broken += decoded.is_corrupt
+                yield decoded
 
     def at(self, times_s: Sequence[float]) -> Iterator[tuple[float, Frame]]:
         """For each time, in ascending order, the frame that is on screen then.
 
         A time before the first frame gives the first, one after the last gives the last.
         """
+        import av
+
+        if self._container.format.name == MATROSKA:
+            # Its index, often at the file's end, is read by the first seek and not before.
+            with suppress(av.error.FFmpegError):
+                self._container.seek(0)
         stream = self.frames()
         shown = next(stream, None)
         if shown is None:
             raise KairosError(f"{str(self._path)!r} has no frame that can be decoded")
         following = next(stream, None)
         keyframes_s = self._keyframes_s()
-        rate = float(self._stream.average_rate or 25)
+        rate = frames_per_second(self._stream)
         for wanted_s in times_s:
             limit_s = wanted_s + TIME_SLACK_S
             ready_s = keyframes_s[: bisect_right(keyframes_s, limit_s)]
@@ -241,8 +241,10 @@ class _Decoder:
             yield wanted_s, shown
 
     def _keyframes_s(self) -> list[float]:
-        """Times of the keyframes, where the container has an index of them."""
-        zero = self._zero_pts or 0
+        """Times of the keyframes, where the container has an index to rely on."""
+        if self._container.format.name not in SEEKABLE:
+            return []
+        zero = self._timeline.zero or 0
         return sorted(
             float((entry.timestamp - zero) * self._base)
             for entry in self._stream.index_entries
@@ -255,7 +257,7 @@ class _Decoder:
         An index may hold decoding times, which run ahead of presentation times, so the keyframe
         found can still be too late; then the one before it is taken.
         """
-        zero = self._zero_pts or 0
+        zero = self._timeline.zero or 0
         for key_s in reversed([0.0, *keyframes_s]):
             self._container.seek(zero + round(key_s / self._base), stream=self._stream)
             stream = self.frames()
@@ -270,15 +272,21 @@ class VideoFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.broken = 0
+        """Of the last whole pass: packets that could not be decoded, or not wholly."""
+        self.jumps = 0
+        """Of the last whole pass: how often time stamps began anew or made no sense."""
 
     def frames(self) -> Iterator[Frame]:
         """All frames, in presentation order."""
         with open_container(self.path) as container:
-            yield from _Decoder(self.path, container, _video_stream(container, self.path)).frames()
+            decoder = _Decoder(self.path, container, video_stream(self.path, container))
+            yield from decoder.frames()
+            self.broken, self.jumps = decoder.broken, decoder.jumps
 
     def at(self, times_s: Sequence[float]) -> Iterator[tuple[float, Frame]]:
         """The frames on screen at ascending times, seeking only where that is cheaper."""
         with open_container(self.path) as container:
-            yield from _Decoder(self.path, container, _video_stream(container, self.path)).at(
+            yield from _Decoder(self.path, container, video_stream(self.path, container)).at(
                 times_s
             )

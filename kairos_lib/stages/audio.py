@@ -36,5 +36,7 @@ class Analyzer(Stage):
     def run(self) -> Iterator[AudioTrack]:
         """Give the track, if there is any sound in it."""
         wav = self.context.folder / WAV
-        if audio.extract(self.context.video, wav):
+        stream = self.context.profile.audio.stream
+        until_s = self.context.facts.duration_s
+        if audio.extract(self.context.video, wav, stream, until_s):
             yield AudioTrack(file=WAV, duration_s=audio.duration_s(wav))

@@ -19,7 +19,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.measure.provenance import gpus
 from kairos_lib.measure.resources import Sampler, summarise
 from kairos_lib.media.passes import FrameFeed, FramePass
-from kairos_lib.records import Record, StageReport, VideoFacts
+from kairos_lib.records import PassReport, Record, StageReport, VideoFacts
 from kairos_lib.runs import Journal, read_record, write_record
 from kairos_lib.settings import Base
 from kairos_lib.stages.budget import MemoryBudget
@@ -162,9 +162,11 @@ class Graph:
         frames.run()
         write_record(
             self._folder / f"{FRAMES}.json",
-            StageReport(
+            PassReport(
                 name=FRAMES,
                 state="done",
+                broken=frames.video.broken,
+                jumps=frames.video.jumps,
                 time_s=time.perf_counter() - started,
                 began_s=started - self._began,
                 ended_s=time.perf_counter() - self._began,
@@ -254,6 +256,8 @@ class Graph:
             start_s = getattr(record, "start_s", moment)
             end_s = getattr(record, "end_s", moment)
             assert start_s is not None
+            if start_s >= scenes[-1].end_s:
+                continue  # Sound can go on after the last picture; no scene has it.
             yield record.model_copy(update={"scene": scene_of(scenes, start_s, end_s)})
 
     def _tell(self, work: _Work, state: State, reason: str = "") -> None:

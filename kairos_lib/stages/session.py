@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kairos_lib.measure.provenance import provenance
-from kairos_lib.media.video import check_file, probe
+from kairos_lib.media.container import check_file
+from kairos_lib.media.problems import problems
+from kairos_lib.media.video import probe
 from kairos_lib.project import Project
-from kairos_lib.records import BaseResult, Scene, VideoFacts
+from kairos_lib.records import BaseResult, PassReport, Scene, VideoFacts
 from kairos_lib.runs import (
     FileHashes,
     Journal,
@@ -137,14 +139,17 @@ class BaseSession:
         started = time.perf_counter()
         reports = self._graph.run()
         total_s = time.perf_counter() - started
-        frames = self._graph.report(FRAMES)
+        frames = read_record(self.run.file(f"{FRAMES}.json"), PassReport) or PassReport(
+            name=FRAMES, state="failed"
+        )
         facts = self.facts
         last: Scene | None = None
         for scene in Journal(self.run.file("scenes.jsonl"), Scene):
             last = scene
         if last is not None:
             # The container's word on the length can be off; the last frame's cannot.
-            facts = facts.model_copy(update={"duration_s": last.end_s})
+            wrong = problems(facts, last.end_s, frames.broken, frames.jumps)
+            facts = facts.model_copy(update={"duration_s": last.end_s, "problems": wrong})
         result = BaseResult(
             key=self.run.key,
             video=self.video.name,
@@ -153,7 +158,7 @@ class BaseSession:
             profile=self.profile.name,
             scenes=last.index + 1 if last else 0,
             stages=tuple(reports),
-            decode_s=frames.time_s if frames else 0.0,
+            decode_s=frames.time_s,
             total_s=total_s,
             resumed=resumed or any(report.reused for report in reports),
             synthetic_video=self.video.truth is not None,

@@ -1,0 +1,70 @@
+"""Works through a folder of odd media files, and writes what came of each as a line of JSON.
+
+A process of its own: a hang or a crash in a decoder is then the failure of a test, not of all.
+Run as `python odd_runner.py FOLDER PROFILE`, with `KAIROS_ROOT` set.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from kairos_lib.errors import KairosError
+from kairos_lib.media import audio
+from kairos_lib.media.video import VideoFile
+from kairos_lib.records import BaseResult, Scene
+from kairos_lib.runs import Journal
+from kairos_lib.stages.session import BaseSession
+
+
+def outcome(path: Path, profile: str) -> dict[str, object]:
+    """Process one file as the notebook does."""
+    try:
+        session = BaseSession.open(str(path), profile)
+        session.process()
+    except KairosError as error:
+        return {"refused": str(error)}
+    except Exception:
+        return {"crash": traceback.format_exc()}
+    result = session.run.result(BaseResult)
+    scenes = list(Journal(session.run.file("scenes.jsonl"), Scene))
+    wav = session.run.file("audio.wav")
+    frames = list(VideoFile(path).frames())
+    return {
+        "done": result is not None,
+        "frames": len(frames),
+        "first": frames[0].image()[-2, -2].tolist(),
+        "size": frames[0].size,
+        "scenes": [(scene.start_s, scene.end_s) for scene in scenes],
+        "seconds": result.facts.duration_s if result else None,
+        "sound_s": audio.duration_s(wav) if wav.exists() else None,
+        "hertz": audio_hertz(wav) if wav.exists() else None,
+    }
+
+
+def audio_hertz(wav: Path) -> float:
+    """The loudest pitch of the whole."""
+    import numpy as np
+
+    samples = audio.read(wav)
+    return float(np.argmax(np.abs(np.fft.rfft(samples))) * audio.SAMPLE_RATE_HZ / len(samples))
+
+
+def main() -> None:
+    folder, profile = Path(sys.argv[1]), sys.argv[2]
+    for path in sorted(folder.iterdir()):
+        print(json.dumps({"file": path.name, "starts": True}), flush=True)
+        started = time.perf_counter()
+        found = outcome(path, profile)
+        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        took_s = time.perf_counter() - started
+        line = {"file": path.name, "took_s": took_s, "peak_mib": peak_mib, **found}
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

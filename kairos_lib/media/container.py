@@ -26,6 +26,8 @@ CONTAINERS = (
 )
 # Formats of broadcast streams, in which stamps may count anew at any time.
 SPLICED = ("mpegts", "mpeg")
+STILL_BRANDS = ("avif", "heic", "heix", "mif1")
+"""What pictures call themselves that are stored as MP4 files are."""
 MAX_FRAME_PIXELS = 8192 * 8192
 """Twice 8K. A dozen frames are in memory at a time; at this size they are gigabytes."""
 # Rates that somebody films at, from time lapse to high speed.
@@ -128,16 +130,18 @@ def video_stream(path: Path, container: av.container.InputContainer) -> Any:
     name = repr(str(path))
     stills = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
     streams = [s for s in container.streams.video if not s.disposition & stills]
-    if container.format.name.endswith("_pipe") or any(
-        s.disposition & Disposition.still_image for s in container.streams.video
-    ):
+    brand = container.metadata.get("major_brand", "").strip()
+    if container.format.name.endswith("_pipe") or brand in STILL_BRANDS:
         raise KairosError(f"{name} is a picture, not a video: name a file with moving pictures")
     if not streams:
         cover = " (but a cover picture)" if container.streams.video else ""
         raise KairosError(f"{name} has no video stream{cover}: name a file with pictures in it")
     stream: Any = min(streams, key=lambda s: not s.disposition & Disposition.default)
     if stream.codec_context is None:
-        raise KairosError(f"{name} is in a video codec that is not known here: convert it to H.264")
+        raise KairosError(
+            f"{name} is in a video codec that is not known here, or its head is damaged: "
+            "convert it to H.264, or copy it again"
+        )
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > MAX_FRAME_PIXELS:
         raise KairosError(

@@ -35,9 +35,10 @@ class Analyzer(Stage):
         """Extract the whole, then cut it at the scenes."""
         folder = self.context.folder
         wav = folder / "audio.wav"
-        if not audio.extract(self.context.video, wav):
+        scenes = self.context.scenes()
+        if not audio.extract(self.context.video, wav, until_s=scenes[-1].end_s):
             return
-        for scene in self.context.scenes():
+        for scene in scenes:
             piece = folder / "audio" / f"scene_{scene.index:04d}.wav"
             audio.cut(wav, scene.start_s, scene.end_s, piece)
             yield AudioSlice(

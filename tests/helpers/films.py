@@ -77,18 +77,23 @@ class Film:
             f"file:{path}", "w", format=self.container,
             container_options={**options, **self.container_options},
         ) as container:  # fmt: skip
-            stream = self._stream(container)
+            stream = self.stream(container)
             tracks = [_track(container, sound) for sound in self.sounds]
             for sound, track in zip(self.sounds, tracks, strict=True):
                 for frame in tone(sound):
                     container.mux(track.encode(frame))
                 container.mux(track.encode(None))
-            for number in range(self.frames):
-                container.mux(stream.encode(self._frame(number)))
-            container.mux(stream.encode(None))
+            self.encode(container, stream)
         return path
 
-    def _stream(self, container):
+    def encode(self, container, stream) -> None:
+        """All frames, into a stream of `stream`."""
+        for number in range(self.frames):
+            container.mux(stream.encode(self._frame(number)))
+        container.mux(stream.encode(None))
+
+    def stream(self, container):
+        """A stream for the frames."""
         options = {**QUIET.get(self.codec, {}), **self.options}
         stream = container.add_stream(self.codec, rate=self.fps, options=options)
         stream.width, stream.height = self.size

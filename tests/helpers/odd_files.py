@@ -28,7 +28,9 @@ from helpers.odd_media import (
 
 BACK = {"movflags": "0"}
 """The index at the end of the file, as cameras write it."""
+LONG = b"\x7f\xff\xff\xff"
 PIECES = {"movflags": "frag_keyframe+empty_moov"}
+DISC = Film(codec="mpeg2video", fps=25, frames=50)
 B_FRAMES = {"bf": "3", "g": "10", "preset": "veryfast"}
 
 
@@ -50,16 +52,14 @@ def with_second_film(path: Path) -> None:
 
 
 def _two_streams(container, first, default: bool = False) -> None:
-    stream = SILENT._stream(container)
+    stream = SILENT.stream(container)
     if default:
         stream.disposition = av.stream.Disposition.default
     small = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
     small.pts, small.time_base = 0, Fraction(1, 10)
     container.mux(first.encode(small))
     container.mux(first.encode(None))
-    for number in range(20):
-        container.mux(stream.encode(SILENT._frame(number)))
-    container.mux(stream.encode(None))
+    SILENT.encode(container, stream)
 
 
 def only_sound(path: Path) -> None:
@@ -76,43 +76,40 @@ def only_sound(path: Path) -> None:
 def with_silent_track(path: Path) -> None:
     """A sound stream without a single packet."""
     with av.open(str(path), "w") as container:
-        stream = SILENT._stream(container)
+        stream = SILENT.stream(container)
         track = container.add_stream("pcm_s16le", rate=16_000)
         track.layout = "mono"
-        for number in range(20):
-            container.mux(stream.encode(SILENT._frame(number)))
-        container.mux(stream.encode(None))
+        SILENT.encode(container, stream)
 
 
 def with_subtitles(path: Path) -> None:
-    """Subtitles, which are neither seen nor heard."""
-    with av.open(str(path), "w") as container:
-        words = container.add_stream("srt")
-        stream = SILENT._stream(container)
-        for number in range(20):
-            container.mux(stream.encode(SILENT._frame(number)))
-        container.mux(stream.encode(None))
-        packet = av.Packet(b"hello")
-        packet.stream, packet.pts, packet.dts = words, 0, 0
-        packet.duration, packet.time_base = 500, Fraction(1, 1000)
-        container.mux(packet)
+    """Subtitles as the first stream, which are neither seen nor heard."""
+    text = path.parent.parent / "good" / "words.srt"
+    text.parent.mkdir(exist_ok=True)
+    text.write_text("1\n00:00:00,000 --> 00:00:01,500\nhello\n")
+    with av.open(str(text)) as given, av.open(str(path), "w") as container:
+        words = container.add_stream_from_template(given.streams.subtitles[0])
+        stream = SILENT.stream(container)
+        for packet in given.demux():
+            if packet.size:
+                packet.stream = words
+                container.mux(packet)
+        SILENT.encode(container, stream)
 
 
 def with_attachment(path: Path) -> None:
     """A font, as subtitled films carry them."""
     with av.open(str(path), "w") as container:
-        stream = SILENT._stream(container)
+        stream = SILENT.stream(container)
         container.add_attachment("font.ttf", "application/x-truetype-font", b"font" * 100)
-        for number in range(20):
-            container.mux(stream.encode(SILENT._frame(number)))
-        container.mux(stream.encode(None))
+        SILENT.encode(container, stream)
 
 
 def huge_raw(path: Path) -> None:
-    """A header that promises frames of four billion pixels."""
+    """A header that promises frames of a hundred million pixels."""
     data = data_of(path, Film(frames=2, codec="rawvideo", options={}), ".avi")
     format_at = data.index(b"strf") + 8
-    huge = (60_000).to_bytes(4, "little")
+    huge = (12_000).to_bytes(4, "little")
     path.write_bytes(data[: format_at + 4] + huge + huge + data[format_at + 12 :])
 
 
@@ -143,13 +140,13 @@ def in_pairs(packet: av.Packet, number: int) -> av.Packet:
 UNREAD = "not a video that can be read"
 NO_FRAME = "has no frame that can be decoded"
 CUT_OFF = [
-    Odd("cut-2-percent.mp4", cut(0.02), refused=UNREAD),
-    Odd("cut-half.mp4", cut(0.5), frames=(2, 17), seconds=None, scenes=None, sound_s=1.0),
+    Odd("cut-2-percent.mp4", cut(0.02), refused="or its head is damaged"),
+    Odd("cut-half.mp4", cut(0.5), frames=(2, 17), seconds=None, scenes=None, sound_s=0.75),
     Odd("cut-last-bytes.mp4", cut(0.97), frames=(16, 20), seconds=None, sound_s=2.0),
     Odd("cut-index-lost.mp4", cut(0.9, Film(container_options=BACK)), refused=UNREAD),
     Odd("cut-half.mkv", cut(0.5, SILENT, ".mkv"), frames=(4, 17), seconds=None, scenes=None),
     Odd("cut-half.ts", cut(0.5, SILENT, ".ts"), frames=(4, 17), seconds=None, scenes=None),
-    Odd("cut-half.avi", cut(0.5, SILENT, ".avi"), frames=(4, 17), seconds=None, scenes=None),
+    Odd("cut-short.avi", cut(0.8, SILENT, ".avi"), frames=(4, 17), seconds=None, scenes=None),
     Odd("cut-half.webm", cut(0.5, Film(codec="libvpx-vp9"), ".webm"),
         frames=(4, 17), seconds=None, scenes=None),
     Odd("cut-half.h264", cut(0.5, SILENT, ".h264"), frames=(4, 17), seconds=None, scenes=None),
@@ -169,12 +166,12 @@ DAMAGED = [
     Odd("no-first-key.mkv", packets(first_dropped), frames=(10, 19), seconds=None, scenes=None),
     Odd("unknown-codec.mp4", edited((b"avc1", 0, b"zzzz"), (b"avcC", 0, b"free")),
         refused="is in a video codec that is not known here"),
-    Odd("wrong-codec.mp4", edited((b"avc1", 0, b"mp4v")), sound_s=2.0),
+    Odd("wrong-codec.mp4", edited((b"avc1", 0, b"mp4v")), refused=NO_FRAME),
     Odd("no-length.mp4", edited((b"mvhd", 16, bytes(4)), (b"mdhd", 20, bytes(4))), sound_s=2.0),
-    Odd("endless.mp4", edited((b"mvhd", 20, b"\x7f\xff\xff\xff"), (b"mdhd", 20, b"\x7f\xff\xff\xff")),
+    Odd("endless.mp4", edited((b"mvhd", 20, LONG), (b"mdhd", 20, LONG)),
         sound_s=2.0),
-    Odd("huge-by-index.mp4", edited((b"avc1", 28, b"\xff\xff\xff\xff")), sound_s=2.0),
-    Odd("huge.avi", huge_raw, refused="says its frames are 60000×60000 pixels"),
+    Odd("huge-by-index.mp4", edited((b"avc1" + bytes(7), 28, b"\xff" * 4)), sound_s=2.0),
+    Odd("huge.avi", huge_raw, refused="says its frames are 12000×12000 pixels"),
     Odd("garbage-after.mp4", wrapped(after=b"\x9a\x01" * 5000), sound_s=2.0),
     Odd("garbage-before.ts", wrapped(b"\x12\x34" * 700, made=SILENT, suffix=".ts")),
     Odd("film-after-film.mp4", wrapped(after=b"\0\0\0\x08free" * 9), sound_s=2.0),
@@ -188,9 +185,9 @@ STAMPS = [
     Odd("all-at-once.mkv", packets(all_at_once), frames=(1, 1), seconds=0.1, scenes=1),
     Odd("late-start.mkv", moved(0, 7_000_000)),
     Odd("two-recordings.ts", joined(PLAIN, PLAIN), frames=(40, 40), seconds=4.0, scenes=4,
-        sound_s=4.0),
-    Odd("two-recordings.mpg", joined(Film(codec="mpeg2video", fps=25), Film(codec="mpeg2video",
-        fps=25), suffix=".mpg"), frames=(38, 40), seconds=1.6, scenes=None),
+        sound_s=4.16),
+    Odd("two-recordings.mpg", joined(DISC, DISC, suffix=".mpg"), frames=(98, 100), seconds=4.0,
+        scenes=None),
     Odd("uneven.mkv", film(ticks=[n * n * 5 for n in range(20)]), frames=(20, 20), seconds=1.995,
         scenes=None),
 ]  # fmt: skip
@@ -198,9 +195,10 @@ KINDS = [
     Odd("raw.h264", film(options=B_FRAMES)),
     Odd("raw.hevc", film(codec="libx265")),
     Odd("raw.ivf", film(codec="libvpx-vp9")),
-    Odd("raw.m2v", film(codec="mpeg2video", fps=25, container="mpeg2video"), seconds=0.8, scenes=None),
+    Odd("raw.m2v", film(codec="mpeg2video", fps=25, container="mpeg2video"), seconds=0.8,
+        scenes=None),
     Odd("b-frames.avi", film(options=B_FRAMES)),
-    Odd("old.avi", film(codec="mpeg4", sounds=[Sound(codec="mp3")]), sound_s=2.0),
+    Odd("old.avi", film(codec="mpeg4", sounds=[Sound(codec="mp3")]), seconds=2.1, sound_s=2.1),
     Odd("flash.flv", film(sounds=[Sound(rate_hz=44_100)]), sound_s=2.0),
     Odd("broadcast.ts", film(options=B_FRAMES, sounds=[Sound(codec="mp2")]), sound_s=2.0),
     Odd("web.webm", film(codec="libvpx-vp9", sounds=[Sound(codec="libopus", rate_hz=48_000)]),
@@ -209,7 +207,7 @@ KINDS = [
     Odd("moves.gif", film(codec="gif", pixels="bgr8", options={})),
     Odd("moves.png", film(codec="apng", pixels="rgb24", container="apng", options={})),
     Odd("index-at-end.mp4", film(container_options=BACK, sounds=[Sound()]), sound_s=2.0),
-    Odd("in-pieces.mp4", film(container_options=PIECES, sounds=[Sound()]), sound_s=2.0),
+    Odd("in-pieces.mp4", film(container_options=PIECES, sounds=[Sound()]), seconds=2.064, sound_s=2.1),
     Odd("one-frame.mp4", film(frames=1), frames=(1, 1), seconds=0.1, scenes=1),
     Odd("one-frame.ts", film(frames=1), frames=(1, 1), seconds=0.04, scenes=1),
     Odd("one-frame.gif", film(frames=1, codec="gif", pixels="bgr8", options={}), frames=(1, 1),
@@ -254,7 +252,7 @@ PICTURES = [
     }.items()
 ]
 NAMES = [
-    Odd(name, film())
+    Odd(name, film(container="mp4"))
     for name in (
         "no-suffix",
         "wrong-suffix.txt",

@@ -117,7 +117,8 @@ def moved(first: int, by_ticks: int, last: int = 10_000) -> Callable[[Path], obj
     def change(packet: av.Packet, number: int) -> av.Packet:
         if first <= number <= last:
             packet.pts += by_ticks
-            packet.dts += by_ticks
+        # Matroska stores no decoding stamps, but the muxer wants them to rise.
+        packet.dts = number - 100_000
         return packet
 
     return packets(change)

@@ -57,13 +57,18 @@ def audio_hertz(wav: Path) -> float:
 def main() -> None:
     folder, profile = Path(sys.argv[1]), sys.argv[2]
     for path in sorted(folder.iterdir()):
-        print(json.dumps({"file": path.name, "starts": True}), flush=True)
+        tell({"file": path.name, "starts": True})
         started = time.perf_counter()
         found = outcome(path, profile)
         peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         took_s = time.perf_counter() - started
-        line = {"file": path.name, "took_s": took_s, "peak_mib": peak_mib, **found}
-        print(json.dumps(line), flush=True)
+        tell({"file": path.name, "took_s": took_s, "peak_mib": peak_mib, **found})
+
+
+def tell(line: dict[str, object]) -> None:
+    """Write at once, so that what hangs is known."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ CONTAINERS = (
 SPLICED = ("mpegts", "mpeg")
 STILL_BRANDS = ("avif", "heic", "heix", "mif1")
 """What pictures call themselves that are stored as MP4 files are."""
-MAX_FRAME_PIXELS = 8192 * 8192
+MAX_SIDE_PX = 8192
+MAX_FRAME_PIXELS = MAX_SIDE_PX**2
 """Twice 8K. A dozen frames are in memory at a time; at this size they are gigabytes."""
 # Rates that somebody films at, from time lapse to high speed.
 MIN_RATE, MAX_RATE = Fraction(1, 3600), 2000
@@ -141,12 +142,6 @@ def video_stream(path: Path, container: av.container.InputContainer) -> Any:
         raise KairosError(
             f"{name} is in a video codec that is not known here, or its head is damaged: "
             "convert it to H.264, or copy it again"
-        )
-    width, height = stream.codec_context.width, stream.codec_context.height
-    if width * height > MAX_FRAME_PIXELS:
-        raise KairosError(
-            f"{name} says its frames are {width}×{height} pixels, more than can be decoded here: "
-            "scale it down, or copy it again if that is not so"
         )
     stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
     stream.thread_type = "AUTO"

@@ -16,6 +16,7 @@ import numpy as np
 from kairos_lib.errors import KairosError
 from kairos_lib.media import picture
 from kairos_lib.media.container import (
+    MAX_SIDE_PX,
     SPLICED,
     frames_per_second,
     open_container,
@@ -50,7 +51,13 @@ def probe(path: Path, sha256: str) -> VideoFacts:
         decoder = _Decoder(path, container, stream)
         first = next(decoder.frames(), None)
         if first is None:
-            raise KairosError(f"{str(path)!r} has no frame that can be decoded: copy it again")
+            # libavcodec forgets a size that is over the limit it was given.
+            unknown = "" if stream.codec_context.width else (
+                f", or scale it down: a frame may have {MAX_SIDE_PX}×{MAX_SIDE_PX} pixels at most"
+            )  # fmt: skip
+            raise KairosError(
+                f"{str(path)!r} has no frame that can be decoded: copy it again{unknown}"
+            )
         facts = VideoFacts(
             sha256=sha256,
             size_bytes=path.stat().st_size,

@@ -55,7 +55,10 @@ class Film:
     rotation_deg: int = 0
     mirrored: bool = False
     matrix: int | None = None
+    """Of ISO/IEC 23091-2: 1 is BT.709, 5 and 6 are BT.601."""
     full_range: bool = False
+    tagged: bool = True
+    """Whether matrix and range are told, where they are not the usual ones."""
     plain: tuple[int, int, int] | None = None
     """All frames of this one colour, without a bar."""
 
@@ -104,7 +107,7 @@ class Film:
             stream.codec_context.sample_aspect_ratio = self.pixel_aspect
         if self.rotation_deg or self.mirrored:
             stream.set_display_rotation(self.rotation_deg, hflip=self.mirrored)
-        if self.matrix:
+        if self.matrix and self.tagged:
             stream.codec_context.colorspace = self.matrix
         if self.full_range:
             stream.codec_context.color_range = 2
@@ -119,7 +122,7 @@ class Film:
                 dst_color_range=2 if self.full_range else 1,
                 src_color_range=2,
             )
-            frame.colorspace = self.matrix or 2
+            frame.colorspace = (self.matrix if self.tagged else None) or 2
             frame.color_range = 2 if self.full_range else 0
         frame.pts = self.ticks[number] if self.ticks else number
         frame.time_base = Fraction(1, 1000 if self.ticks else self.fps)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 # Formats whose index leads to the very frame that a pass from the start finds at that time.
 # The others are read forward: slower, never wrong.
-SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+MATROSKA = "matroska,webm"
+SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", MATROSKA)
 # A frame shown at t has a presentation time of t or just before. Times pass through floats, so
 # "of t" means within a microsecond: far below any frame's duration.
 TIME_SLACK_S = 1e-6
@@ -191,6 +193,12 @@ class _Decoder:
 
         A time before the first frame gives the first, one after the last gives the last.
         """
+        import av
+
+        if self._container.format.name == MATROSKA:
+            # Its index, often at the file's end, is read by the first seek and not before.
+            with suppress(av.error.FFmpegError):
+                self._container.seek(0)
         stream = self.frames()
         shown = next(stream, None)
         if shown is None:

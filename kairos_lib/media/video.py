@@ -63,7 +63,7 @@ def probe(path: Path, sha256: str) -> VideoFacts:
         facts = VideoFacts(
             sha256=sha256,
             size_bytes=path.stat().st_size,
-            duration_s=_declared_s(container, stream),
+            duration_s=_declared_s(container, stream, decoder.zero_s()),
             width=first.picture.width,
             height=first.picture.height,
             frames_per_second=rate,
@@ -77,11 +77,13 @@ def probe(path: Path, sha256: str) -> VideoFacts:
     return facts
 
 
-def _declared_s(container: av.container.InputContainer, stream: Any) -> float:
+def _declared_s(container: av.container.InputContainer, stream: Any, zero_s: float) -> float:
     """The container's word on the length of its video; 0 where it has none."""
     if stream.duration is not None:
         return max(0.0, float(stream.duration * stream.time_base))
-    return max(0, container.duration or 0) / 1e6
+    # These two count from 0, wherever their first frame is.
+    before_s = zero_s if container.format.name in (MATROSKA, "flv") else 0.0
+    return max(0.0, (container.duration or 0) / 1e6 - before_s)
 
 
 def _counted_s(path: Path, rate: float) -> float:
@@ -171,6 +173,11 @@ class _Decoder:
                 self._size = picture.display_size(decoded, aspect)
             yield Frame(decoded, time * ticks / per, index, self._base, self._size)
 
+    @property
+    def jumps(self) -> int:
+        """How often stamps began anew or made no sense, so far."""
+        return self._timeline.jumps
+
     def zero_s(self) -> float:
         """The first frame's own stamp, once it has been decoded."""
         return float((self._timeline.zero or 0) * self._base)
@@ -252,11 +259,17 @@ class VideoFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.broken = 0
+        """Of the last whole pass: packets that could not be decoded, or not wholly."""
+        self.jumps = 0
+        """Of the last whole pass: how often time stamps began anew or made no sense."""
 
     def frames(self) -> Iterator[Frame]:
         """All frames, in presentation order."""
         with open_container(self.path) as container:
-            yield from _Decoder(self.path, container, video_stream(self.path, container)).frames()
+            decoder = _Decoder(self.path, container, video_stream(self.path, container))
+            yield from decoder.frames()
+            self.broken, self.jumps = decoder.broken, decoder.jumps
 
     def at(self, times_s: Sequence[float]) -> Iterator[tuple[float, Frame]]:
         """The frames on screen at ascending times, seeking only where that is cheaper."""

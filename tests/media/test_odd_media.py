@@ -12,6 +12,8 @@ import pytest
 from helpers.odd_files import ALL, Odd
 from helpers.projects import PLAIN_BASE, make_project, write_parameters
 
+from kairos_lib.project import Project
+
 TIME_LIMIT_S = 120
 """For all of them together; a quiet machine takes a tenth of it."""
 RUNNER = Path(__file__).parents[1] / "helpers" / "odd_runner.py"
@@ -81,3 +83,35 @@ def test_no_odd_file_takes_long_or_fills_the_memory(
     for name, found in outcomes.items():
         assert found["took_s"] < 10, name
         assert found["peak_mib"] < 1500, name
+
+
+REFUSED_BY_COMMAND = (
+    "cut-index-lost.mp4",
+    "only-head.mp4",
+    "only-sound.mp3",
+    "still.png",
+    "unknown-codec.mp4",
+    "not a\nvideo 🎬 %s.mp4",
+)
+
+
+@pytest.mark.parametrize("name", REFUSED_BY_COMMAND, ids=ascii)
+def test_the_command_refuses_a_bad_file_in_one_line_and_runs_nothing(
+    small: Project, tmp_path: Path, name: str
+) -> None:
+    (odd,) = [odd for odd in ALL if odd.name == name]
+    path = tmp_path / "files" / name
+    path.parent.mkdir()
+    odd.make(path)
+    answer = subprocess.run(
+        [sys.executable, "-m", "kairos_lib.cli", "bench", "--model", "tiny", "--video", str(path)],
+        cwd=small.root,
+        capture_output=True,
+        text=True,
+        timeout=TIME_LIMIT_S,
+    )
+    assert answer.returncode == 2, answer.stdout
+    (line,) = answer.stderr.splitlines()
+    assert odd.refused in line
+    assert not list(small.runs.glob("**/result.json"))
+    assert not list(small.runs.glob("**/status.json"))

@@ -62,6 +62,23 @@ def _two_streams(container, first, default: bool = False) -> None:
     SILENT.encode(container, stream)
 
 
+def song_with_cover(path: Path) -> None:
+    """The only picture is the cover."""
+    with av.open(str(path), "w") as container:
+        track = container.add_stream("mp3", rate=44_100)
+        track.layout = "mono"
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        small = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+        small.pts, small.time_base = 0, Fraction(1, 1)
+        container.mux(cover.encode(small))
+        container.mux(cover.encode(None))
+        for frame in tone(Sound(rate_hz=44_100)):
+            container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+
+
 def only_sound(path: Path) -> None:
     """No picture at all."""
     codec = {".mp3": "mp3", ".wav": "pcm_s16le"}.get(path.suffix, "aac")
@@ -227,6 +244,7 @@ TRACKS = [
     Odd("only-sound.mp4", only_sound, refused="has no video stream: name a file"),
     Odd("only-sound.mp3", only_sound, refused="has no video stream: name a file"),
     Odd("only-sound.wav", only_sound, refused="has no video stream: name a file"),
+    Odd("cover.mp3", song_with_cover, refused="has no video stream (but a cover picture)"),
     Odd("silent-track.mkv", with_silent_track),
     Odd("cover-first.mp4", with_cover),
     Odd("two-films.mkv", with_second_film),

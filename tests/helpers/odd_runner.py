@@ -16,6 +16,7 @@ from pathlib import Path
 from kairos_lib.errors import KairosError
 from kairos_lib.media import audio
 from kairos_lib.media.video import VideoFile
+from kairos_lib.project import Project
 from kairos_lib.records import BaseResult, Scene
 from kairos_lib.runs import Journal
 from kairos_lib.stages.session import BaseSession
@@ -23,11 +24,13 @@ from kairos_lib.stages.session import BaseSession
 
 def outcome(path: Path, profile: str) -> dict[str, object]:
     """Process one file as the notebook does."""
+    runs = Project.find().runs
+    before = set(runs.glob("base/**/result.json"))
     try:
         session = BaseSession.open(str(path), profile)
         session.process()
     except KairosError as error:
-        return {"refused": str(error)}
+        return {"refused": str(error), "done": set(runs.glob("base/**/result.json")) != before}
     except Exception:
         return {"crash": traceback.format_exc()}
     result = session.run.result(BaseResult)

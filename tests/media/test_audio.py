@@ -129,10 +129,10 @@ def test_sound_that_comes_twice_is_heard_once(tmp_path: Path) -> None:
     assert audio.duration_s(tmp_path / "a.wav") == pytest.approx(1.5, abs=0.11)
 
 
-def test_stamps_that_begin_anew_lose_no_sound(tmp_path: Path) -> None:
-    video = stamped(tmp_path / "a.mkv", {0: 20.0, 30: 10.0})
+def test_stamps_that_begin_anew_lose_no_sound_and_no_later_gap(tmp_path: Path) -> None:
+    video = stamped(tmp_path / "a.mkv", {0: 20.0, 30: 10.0, 35: 10.5})
     audio.extract(video, tmp_path / "a.wav", until_s=60)
-    assert audio.duration_s(tmp_path / "a.wav") == pytest.approx(22.0, abs=0.01)
+    assert audio.duration_s(tmp_path / "a.wav") == pytest.approx(22.5, abs=0.01)
 
 
 def test_a_stamp_of_hours_writes_no_hours_of_silence(tmp_path: Path) -> None:

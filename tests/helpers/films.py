@@ -15,7 +15,11 @@ from helpers.clips import COLOURS
 FPS = 10
 SIZE = (96, 64)
 QUIET = {
-    "libx265": {"preset": "ultrafast", "x265-params": "log-level=none:pools=none:frame-threads=1"},
+    # Without B-frames: with them, x265 now and then gives a lone frame a stamp no muxer takes.
+    "libx265": {
+        "preset": "ultrafast",
+        "x265-params": "log-level=none:pools=none:frame-threads=1:bframes=0",
+    },
     "libsvtav1": {"preset": "12", "svtav1-params": "lp=1"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
     "libx264": {"preset": "ultrafast"},

@@ -191,6 +191,7 @@ class BaseResult(Record):
     """Wall time of the sitting that finished; stages overlap, so it is less than their sum."""
     resumed: bool = False
     """Some of it was there before that sitting began."""
+    synthetic_video: bool = False
 
     @property
     def missing(self) -> tuple[StageReport, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -68,7 +69,7 @@ def process(clip: Path, truth: ClipTruth, profile: Base, folder: Path) -> Proces
     """
     graph = Graph(
         video=clip,
-        facts=probe(clip, sha256=""),
+        facts=probe(clip, hashlib.sha256(clip.read_bytes()).hexdigest()),
         profile=profile,
         folder=folder,
         # A project of its own: the user's runs are no place for hashes of what is thrown away.

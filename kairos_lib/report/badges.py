@@ -36,6 +36,12 @@ OUTSIDE = Badge(
     "models of real size.",
     "bad",
 )
+OUTSIDE_BASE = Badge(
+    "nano models outside their world: findings mean nothing",
+    "Speech, sounds and objects were looked for by nano models, which know only the synthetic "
+    "clips that ship with Kairos. On any other video what they find is meaningless.",
+    "bad",
+)
 DUMMY = Badge(
     "dummy weights: captions are noise",
     "The model has its full size but random weights. Its speed and memory are real; its captions "
@@ -81,8 +87,8 @@ BY_HAND = Badge(
     "note",
 )
 ORDER = (
-    FAILED, NOT_RUN, UNFINISHED, PARTIAL, RESUMED, OUTSIDE, NANO, DUMMY, SYNTHETIC, SHARED,
-    OTHER_MACHINE, BY_HAND,
+    FAILED, NOT_RUN, UNFINISHED, PARTIAL, RESUMED, OUTSIDE, OUTSIDE_BASE, NANO, DUMMY, SYNTHETIC,
+    SHARED, OTHER_MACHINE, BY_HAND,
 )  # fmt: skip
 BROKEN = {"failed": FAILED, "not run": NOT_RUN, "unfinished": UNFINISHED}
 
@@ -123,6 +129,8 @@ def of_base(base: BaseRun, suite: SuiteData) -> set[Badge]:
     found = {BROKEN[base.outcome.state]} if base.outcome.state in BROKEN else set()
     if base.result is not None and base.result.resumed:
         found.add(RESUMED)
+    if any(stage.weights_source == "nano" for stage in base.stages):
+        found.add(NANO if base.result is None or base.result.synthetic_video else OUTSIDE_BASE)
     return found | _machine(base, suite)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from kairos_lib.records import BaseResult
 from kairos_lib.report import formats, svg
 from kairos_lib.report.badges import Badge, of_base, ordered
 from kairos_lib.report.html import Html
-from kairos_lib.report.stages import frames_s, stage_names, stage_title
+from kairos_lib.report.stages import FRAMES, stage_names, stage_title
 from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.report.tables import (
@@ -30,6 +31,8 @@ FRAME_IN = 0.6
 BAR_BELOW = 0.2
 """Bars stand this much below their row's middle, as a share of the row; labels go above them."""
 BAR_HEIGHT = 0.38
+LANE_IN = 0.11
+"""Height of one stage's lane in the chart of base processing."""
 ROOM = 1.12
 """Length of the axis by that of the longest bar, whose number is written behind it."""
 
@@ -93,24 +96,51 @@ def single_stream(suite: SuiteData) -> Html | None:
 
 
 def stages(suite: SuiteData) -> Html | None:
-    """Where the time of base processing goes."""
-    names = stage_names(suite)
-    labels = []
-    parts = []
-    for base in suite.bases:
-        if base.stages:
-            by_name = {stage.name: stage.time_s for stage in base.stages}
-            title = formats.shortened(base.planned.title, LABEL_CHARACTERS)
-            labels.append((title, _listed(of_base(base, suite))))
-            parts.append([frames_s(base) or 0.0, *(by_name.get(name, 0.0) for name in names)])
-    return _stacked(
-        labels,
-        parts,
-        ("Frames", *map(stage_title, names)),
-        name="stages",
-        axis="Seconds",
-        title="Where the time of base processing goes, for each video",
-    )
+    """When each stage of base processing was at work: those that ran at once lie side by side."""
+    shown = [base for base in suite.bases if base.result is not None]
+    names = [FRAMES, *stage_names(suite)]
+    lanes = len(names) * LANE_IN
+    if not shown:
+        return None
+    told = []
+    with svg.canvas(WIDTH_IN, (ROW_IN + lanes) * len(shown) + FRAME_IN + 0.3) as (figure, axes):
+        height = lanes / (ROW_IN + lanes) / len(names)
+        longest_s = 0.0
+        for row, base in enumerate(shown):
+            assert base.result is not None
+            for lane, (name, began_s, ended_s) in enumerate(_spans(base.result, names)):
+                colour = svg.GREY if name == FRAMES else svg.SERIES[(lane - 1) % len(svg.SERIES)]
+                axes.barh(
+                    row - 0.2 + (lane + 0.5) * height, ended_s - began_s, left=began_s,
+                    height=0.8 * height, color=colour,
+                    label=stage_title(name) if row == 0 else None,
+                )  # fmt: skip
+                longest_s = max(longest_s, ended_s)
+                told.append(f"{base.planned.title}, {name}: {began_s:.1f} to {ended_s:.1f} s")
+        labels = [
+            (
+                formats.shortened(base.planned.title, LABEL_CHARACTERS),
+                _listed(of_base(base, suite)),
+            )
+            for base in shown
+        ]
+        _rows(axes, labels, top=-0.6, above=0.2 + 0.5 * ROW_IN / (ROW_IN + lanes))
+        axes.set_xlim(0, max(longest_s, 1e-9) * 1.02)
+        axes.set_xlabel("Seconds since base processing began")
+        _legend(axes, len(names))
+        return svg.inline(
+            figure,
+            name="stages",
+            title="When each stage of base processing was at work, for each video",
+            description="; ".join(told) + ".",
+        )
+
+
+def _spans(result: BaseResult, names: Sequence[str]) -> list[tuple[str, float, float]]:
+    """A lane for each stage, empty where it was not at work."""
+    by_name = {stage.name: (stage.began_s, stage.ended_s) for stage in result.stages}
+    by_name[FRAMES] = (0.0, result.decode_s)
+    return [(name, *by_name.get(name, (0.0, 0.0))) for name in names]
 
 
 def _stacked(
@@ -137,11 +167,7 @@ def _stacked(
         _rows(axes, labels, top=-0.6)
         axes.set_xlim(0, max(*starts, 1e-9) * ROOM)
         axes.set_xlabel(axis)
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(len(names), 8), frameon=False,
-            handlelength=0.9, handleheight=0.9, columnspacing=1.4, borderaxespad=0.2,
-            borderpad=0, labelcolor=svg.INK,
-        )  # fmt: skip
+        _legend(axes, len(names))
         told = "; ".join(
             f"{label}: "
             + ", ".join(
@@ -174,13 +200,22 @@ def _number(axes: Axes, text: str, end: float, row: int) -> None:
     )  # fmt: skip
 
 
-def _rows(axes: Axes, labels: Sequence[tuple[str, str]], top: float) -> None:
+def _legend(axes: Axes, parts: int) -> None:
+    """What the colours stand for, in one line above the bars."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(parts, 8), frameon=False,
+        handlelength=0.9, handleheight=0.9, columnspacing=1.4, borderaxespad=0.2,
+        borderpad=0, labelcolor=svg.INK,
+    )  # fmt: skip
+
+
+def _rows(axes: Axes, labels: Sequence[tuple[str, str]], top: float, above: float = 0.2) -> None:
     """Labels with their notes above the bars, the first on top; bars get the whole width."""
     axes.set_yticks([])
     axes.set_ylim(len(labels) - 0.4, top)
     across = axes.get_yaxis_transform()
     for row, (label, note) in enumerate(labels):
-        written = axes.text(0, row - 0.2, label, transform=across, va="center", color=svg.INK)
+        written = axes.text(0, row - above, label, transform=across, va="center", color=svg.INK)
         axes.annotate(
             note, (1, 0.5), xycoords=written, xytext=(8, 0), textcoords="offset points",
             va="center", color=svg.INK, alpha=0.68, fontsize=7.5,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kairos_lib.records import StageReport
+from kairos_lib.records import Resources, StageReport
 from kairos_lib.report import formats
 from kairos_lib.report.badges import of_base, pills
 from kairos_lib.report.formats import MISSING
@@ -39,9 +39,9 @@ def stages(suite: SuiteData) -> Html | None:
         VIDEO,
         LENGTH,
         SCENES,
-        Column("Frames", explanation="Decoding and scaling, shared by all that look at frames"),
+        Column("Frames", explanation="The one pass over the video, shared by all that look at it"),
         *(Column(stage_title(name)) for name in names),
-        Column("Total"),
+        Column("Total", explanation="Wall time: stages overlap, so it is less than their sum"),
         STATUS,
     )
 
@@ -62,13 +62,50 @@ def stages(suite: SuiteData) -> Html | None:
         )
 
     listed = table("Time of each stage", columns, map(row, suite.bases))
-    return joined(listed, _missing_stages(suite)) if listed else None
+    return joined(listed, _took(suite), _missing_stages(suite)) if listed else None
 
 
 def _stage(report: StageReport | None) -> str:
     if report is None:
         return MISSING
     return formats.work(report.time_s) if report.state == "done" else report.state
+
+
+def _took(suite: SuiteData) -> Html | None:
+    """What the kernel took while each stage was at work."""
+    columns = (
+        VIDEO, Column("Stage", number=False), Column("Loading"), Column("Work"),
+        Column("Peak RAM", explanation="Of the whole kernel: stages at work at once share it"),
+        Column("Peak VRAM"), Column("CPU cores"), Column("GPU busy"), Column("Batch"),
+        Column("Records"),
+    )  # fmt: skip
+
+    def row(base: BaseRun, stage: StageReport) -> tuple[Cell, ...]:
+        used = stage.resources or Resources()
+        vram_mib, gpu = used.peak_vram_mib, used.mean_gpu_percent
+        return (
+            base.planned.title,
+            stage_title(stage.name) + (" (taken over)" if stage.reused else ""),
+            formats.work(stage.load_s),
+            formats.work(stage.time_s),
+            formats.memory(used.peak_ram_mib) if used.samples else MISSING,
+            MISSING if vram_mib is None else formats.memory(vram_mib),
+            f"{used.mean_cpu_cores:.1f}" if used.samples > 1 else MISSING,
+            MISSING if gpu is None else f"{gpu:.0f} %",
+            f"{stage.batch_size}" if stage.batch_size else MISSING,
+            f"{stage.records:,}",
+        )
+
+    return table(
+        "What each stage took",
+        columns,
+        (
+            row(base, stage)
+            for base in suite.bases
+            for stage in base.stages
+            if stage.state == "done"
+        ),
+    )
 
 
 def _missing_stages(suite: SuiteData) -> Html | None:

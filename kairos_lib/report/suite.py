@@ -195,7 +195,8 @@ def _base(project: Project, planned: PlannedBase) -> BaseRun:
         status = read_record(folder / "status.json", Status)
         result = read_record(folder / "result.json", BaseResult)
         stages = result.stages if result else _stages(folder)
-        outcome = _outcome(project, status, result is not None, (folder / "key.json").exists())
+        whole = result is not None and not result.missing
+        outcome = _outcome(project, status, whole, (folder / "key.json").exists())
         provenance = read_record(folder / "provenance.json", Provenance)
         return BaseRun(planned, folder, outcome, status, result, stages, provenance)
 

@@ -156,6 +156,7 @@ class BaseSession:
             decode_s=frames.time_s if frames else 0.0,
             total_s=total_s,
             resumed=resumed or any(report.reused for report in reports),
+            synthetic_video=self.video.truth is not None,
         )
         write_json(self.run.file("provenance.json"), provenance(self.project))
         write_base_data(self.run.folder, result)

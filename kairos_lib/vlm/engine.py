@@ -113,10 +113,8 @@ class Engine:
     def _requests(self, scenes: list[Scene]) -> Iterator[tuple[Request, float]]:
         """The scenes as requests, each with the seconds that its frames took."""
         before = time.perf_counter()
-        for drawn in sample(self._video, scenes, self._settings.frames):
-            request = Request(
-                drawn.scene.index, drawn.images, drawn.times_s, self._prompts(drawn.scene)
-            )
+        for scene, drawn in sample(self._video, scenes, self._settings.frames):
+            request = Request(scene.index, drawn.images, drawn.times_s, self._prompts(scene))
             yield request, time.perf_counter() - before
             before = time.perf_counter()
 

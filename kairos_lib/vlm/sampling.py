@@ -1,8 +1,9 @@
-"""Which frames of a scene a model sees, drawn in one forward pass."""
+"""Which frames a model sees, drawn in one forward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +14,9 @@ from kairos_lib.records import Scene
 from kairos_lib.settings import Frames
 
 
-class SceneFrames(NamedTuple):
-    """The frames of one scene."""
+class Drawn(NamedTuple):
+    """The frames of one scene or window."""
 
-    scene: Scene
     images: tuple[np.ndarray, ...]
     """RGB, shape (height, width, 3), uint8."""
     times_s: tuple[float, ...]
@@ -35,14 +35,55 @@ def frame_times_s(scene: Scene, frames: Frames) -> list[float]:
     return [scene.start_s + (i + 0.5) / frames.count * length_s for i in range(frames.count)]
 
 
-def sample(video: Path, scenes: list[Scene], frames: Frames) -> Iterator[SceneFrames]:
+def window_times_s(
+    duration_s: float, window_s: float, stride_s: float, frames_per_second: float
+) -> Iterator[list[float]]:
+    """The moments of windows that slide over a video.
+
+    Args:
+        duration_s: Length of the video.
+        window_s: Length of a window; the last ones end with the video.
+        stride_s: From one window's start to the next one's. Less than a window lets them overlap.
+        frames_per_second: Of the moments, counted from each window's start.
+    """
+    for number in range(max(1, -int(-duration_s // stride_s))):
+        start_s = number * stride_s
+        end_s = min(start_s + window_s, duration_s)
+        count = max(1, -int(-(end_s - start_s) * frames_per_second // 1))
+        yield [start_s + i / frames_per_second for i in range(count)]
+
+
+def draw(video: Path, wanted: Sequence[Sequence[float]], longest_px: int) -> Iterator[Drawn]:
+    """Draw groups of frames from one decoder.
+
+    Args:
+        video: The file.
+        wanted: For each group its moments, ascending; groups in the order of their first moment.
+            They may overlap: a frame of several groups is decoded and scaled once.
+        longest_px: Length of the longer side; smaller frames are not enlarged.
+    """
+    _check(wanted)
+    moments = sorted(set(chain.from_iterable(wanted)))
+    frames = VideoFile(video).at(moments)
+    held: dict[float, tuple[np.ndarray, float]] = {}
+    for number, group in enumerate(wanted):
+        while group and group[-1] not in held:
+            moment, frame = next(frames)
+            held[moment] = frame.image(longest_px=longest_px), frame.time_s
+        shown = [held[moment] for moment in group]
+        yield Drawn(tuple(image for image, _ in shown), tuple(time_s for _, time_s in shown))
+        following = wanted[number + 1][0] if number + 1 < len(wanted) else float("inf")
+        held = {moment: image for moment, image in held.items() if moment >= following}
+
+
+def _check(wanted: Sequence[Sequence[float]]) -> None:
+    if any(not group or list(group) != sorted(group) for group in wanted):
+        raise ValueError("each group needs moments, in ascending order")
+    if any(first[0] > second[0] or first[-1] > second[-1] for first, second in pairwise(wanted)):
+        raise ValueError("groups must begin and end in order of time")
+
+
+def sample(video: Path, scenes: list[Scene], frames: Frames) -> Iterator[tuple[Scene, Drawn]]:
     """Draw the frames of scenes that are in order of time, from one decoder."""
     wanted = [frame_times_s(scene, frames) for scene in scenes]
-    pass_ = VideoFile(video).at([t for times in wanted for t in times])
-    for scene, times in zip(scenes, wanted, strict=True):
-        shown = [next(pass_)[1] for _ in times]
-        yield SceneFrames(
-            scene,
-            tuple(frame.image(longest_px=frames.longest_px) for frame in shown),
-            tuple(frame.time_s for frame in shown),
-        )
+    return zip(scenes, draw(video, wanted, frames.longest_px), strict=True)

@@ -8,12 +8,17 @@ from helpers.clips import COLOURS, write_clip
 from helpers.projects import write_parameters
 
 from kairos_lib.errors import KairosError
+from kairos_lib.findings import BaseFindings
 from kairos_lib.project import Project
 from kairos_lib.records import BaseResult, Detection, Record, Segment, SoundEvent, Span, StageReport
 from kairos_lib.runs import Journal
+from kairos_lib.settings import read_yaml
 from kairos_lib.stages import stage
-from kairos_lib.stages.graph import order
+from kairos_lib.stages.cache import start_afresh
 from kairos_lib.stages.session import BaseSession
+from kairos_lib.stages.stage import order
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -162,3 +167,56 @@ def test_what_a_stage_needs_runs_before_it() -> None:
 def test_an_unknown_stage_is_answered_with_the_nearest() -> None:
     with pytest.raises(KairosError, match="did you mean 'objects'"):
         stage.find("object")
+
+
+def reused(session: BaseSession) -> dict[str, bool]:
+    result = session.run.result(BaseResult)
+    assert result is not None
+    return {report.name: report.reused for report in result.stages}
+
+
+def test_a_change_of_one_stage_leaves_the_others_as_they_are(
+    everything: Project, clip: Path
+) -> None:
+    before = process(clip)
+    profile = read_yaml(everything.parameters / "base" / "all.yaml", "all.yaml")
+    profile["sounds"]["top_k"] = 1
+    write_parameters(everything, "base", "all", profile)
+    after = process(clip)
+    assert after.run.key != before.run.key
+    assert reused(after) == {
+        "scenes": True,
+        "audio": True,
+        "vad": True,
+        "speech": True,
+        "slices": True,
+        "sounds": False,
+        "objects": True,
+    }
+    assert len(read(after, "sounds", SoundEvent)) == 12
+    for name in ("scenes.jsonl", "objects.jsonl", "audio/scene_0003.wav"):
+        assert after.run.file(name).read_bytes() == before.run.file(name).read_bytes()
+    assert len(list(after.run.file("thumbnails").iterdir())) == 24
+
+
+def test_a_run_that_starts_afresh_takes_nothing_over(everything: Project, clip: Path) -> None:
+    process(clip)
+    profile = read_yaml(everything.parameters / "base" / "all.yaml", "all.yaml")
+    profile["sounds"]["top_k"] = 1
+    write_parameters(everything, "base", "all", profile)
+    session = BaseSession.open(str(clip), "all")
+    start_afresh(session.run.folder)
+    session.process()
+    assert not any(reused(session).values())
+
+
+def test_a_tracker_follows_things_through_their_scene(project: Project) -> None:
+    """The nano model in its own world: as many numbers are given as there are things at once."""
+    profile = read_yaml(ROOT / "parameters" / "base" / "nano.yaml", "nano.yaml")
+    profile["stages"] = ["objects"]
+    profile["objects"] |= {"tracker": "bytetrack", "frames_per_second": 6}
+    write_parameters(project, "base", "all", profile)
+    session = process(ROOT / "kairos_lib/nano/clips/demo-match.mp4")
+    kinds = [seen for found in BaseFindings(session.run.folder) for seen in found.objects]
+    assert len(kinds) >= 6
+    assert [seen.tracks for seen in kinds] == [seen.count for seen in kinds]

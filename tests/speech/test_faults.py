@@ -30,7 +30,7 @@ def test_every_chunk_is_transcribed_once_whatever_befalls_the_requests(tmp_path:
         latency_s=2, slow_s=0.1,
     ) as server:  # fmt: skip
         segments = talk.transcribe(
-            server, requests_per_minute=5, concurrency=3, attempts=30, timeout_s=0.8
+            server, requests_per_minute=5, concurrency=3, attempts=30, timeout_s=1.2
         )
     talk.check(segments)
     talk.check_paid_once(server)
@@ -54,7 +54,7 @@ def test_azure_gets_three_requests_a_minute_and_no_more(tmp_path: Path):
 
 def test_the_limit_on_requests_at_once_is_used_and_kept(tmp_path: Path):
     talk = Talk.make(tmp_path, chunks=6)
-    with talk.server(concurrency=3, latency_s=0.15) as server:
+    with talk.server(concurrency=3, latency_s=0.6) as server:
         talk.check(talk.transcribe(server, concurrency=3))
     assert server.most_at_once == 3
     assert server.concurrency_violations == 0

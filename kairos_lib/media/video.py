@@ -191,11 +191,6 @@ class _Decoder:
         """How often stamps began anew or made no sense, so far."""
         return self._timeline.jumps
 
-    @property
-    def jumps(self) -> int:
-        """How often stamps began anew or made no sense, so far."""
-        return self._timeline.jumps
-
     def zero_s(self) -> float:
         """The first frame's own stamp, once it has been decoded."""
         return float((self._timeline.zero or 0) * self._base)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from kairos_lib.batches import Batches
 from kairos_lib.media import audio
 from kairos_lib.records import Segment, Span
 from kairos_lib.speech.engine import UNASSIGNED, Engine
-from kairos_lib.stages.batches import Batches
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel

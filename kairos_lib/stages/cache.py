@@ -35,7 +35,11 @@ def stage_keys(profile: Base, video_sha256: str, weights: dict[str, Found]) -> d
                 "video_sha256": video_sha256,
                 "stage": stage.name,
                 "version": stage.version,
-                "parameters": section.model_dump(mode="json") if section else None,
+                "parameters": (
+                    section.model_dump(mode="json", exclude=set(stage.not_in_key))
+                    if section
+                    else None
+                ),
                 "weights": weights[stage.name].identity if stage.name in weights else None,
                 "needs": {need: keys[need] for need in needs},
                 "packages": {

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from kairos_lib.batches import Batches
 from kairos_lib.records import Detection
 from kairos_lib.settings import Base, Weights
-from kairos_lib.stages.batches import Batches
 from kairos_lib.stages.stage import Context, Device, Stage
 from kairos_lib.weights import downloads
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kairos_lib.measure.provenance import provenance
 from kairos_lib.media.container import check_file
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOTEBOOK = "base.ipynb"
-# What a profile's results do not depend on.
 NOT_IN_KEY = {"name", "title", "timeout_s", "device_memory_mib"}
 
 
@@ -57,7 +56,7 @@ def base_run(project: Project, video: Video, profile: Base) -> Run:
     weights = base_weights(project, profile)
     ingredients = {
         "video_sha256": sha256,
-        "parameters": profile.model_dump(mode="json", exclude=NOT_IN_KEY),
+        "parameters": profile.model_dump(mode="json", exclude=_not_in_key(profile)),
         "weights": {name: found.identity for name, found in weights.items()},
         # These hold each stage's version and those of the packages that it rests on.
         "stages": stage_keys(profile, sha256, weights),
@@ -65,6 +64,12 @@ def base_run(project: Project, video: Video, profile: Base) -> Run:
     }
     run = Run(Path(), ingredients)
     return Run(project.runs / "base" / video.name / run.key, ingredients)
+
+
+def _not_in_key(profile: Base) -> dict[str, Any]:
+    """What a profile's results do not depend on."""
+    of_stages = {stage.name: set(stage.not_in_key) for stage in order(profile.stages)}
+    return {**dict.fromkeys(NOT_IN_KEY, True), **{n: s for n, s in of_stages.items() if s}}
 
 
 def video_facts(project: Project, video: Video) -> VideoFacts:

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from kairos_lib.batches import Batches
 from kairos_lib.media import audio
 from kairos_lib.records import SoundEvent, Span
 from kairos_lib.runs import Journal
 from kairos_lib.settings import Base, Weights
-from kairos_lib.stages.batches import Batches
 from kairos_lib.stages.slices import AudioSlice
 from kairos_lib.stages.stage import Device, Stage
 

@@ -20,6 +20,9 @@ class Analyzer(Stage):
     record: ClassVar[type[Segment]] = Segment
     needs: ClassVar[tuple[str, ...]] = ("audio", "vad")
     placed: ClassVar[bool] = True
+    not_in_key: ClassVar[frozenset[str]] = frozenset(
+        {"concurrency", "requests_per_minute", "attempts", "timeout_s"}
+    )
     packages: ClassVar[tuple[str, ...]] = ("faster-whisper", "ctranslate2")
 
     def __init__(self, context: Context) -> None:

@@ -69,6 +69,8 @@ class Stage(ABC):
     placed: ClassVar[bool] = False
     """Whether its records (with `scene`, and `time_s` or `start_s` and `end_s`) are given their
     scene afterwards. Such a stage need not wait for the scenes."""
+    not_in_key: ClassVar[frozenset[str]] = frozenset()
+    """Settings of its own that its results do not depend on."""
     files: ClassVar[tuple[str, ...]] = ()
     """Files and folders that it writes beside its records."""
     packages: ClassVar[tuple[str, ...]] = ()

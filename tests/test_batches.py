@@ -2,8 +2,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from kairos_lib.batches import Batches
 from kairos_lib.errors import KairosError
-from kairos_lib.stages.batches import Batches
 
 
 class Device:

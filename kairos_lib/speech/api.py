@@ -1,0 +1,179 @@
+"""Speech by a paid service: chunks of audio, each sent until it is answered, and never again.
+
+Knows of the service only that it answers or refuses.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from kairos_lib.errors import KairosError
+from kairos_lib.media import audio
+from kairos_lib.records import Segment, Span
+from kairos_lib.speech.chunks import Chunk, Recording, cut, halves
+from kairos_lib.speech.engine import UNASSIGNED, Engine, Setup
+from kairos_lib.speech.limits import Limits
+from kairos_lib.speech.service import AzureService, OpenAIService, RefusedError, Service
+from kairos_lib.speech.store import Line, Store
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The times that waiting is made of."""
+
+    minute_s: float = 60.0
+    """What a minute of requests per minute lasts."""
+    first_wait_s: float = 1.0
+    """Longest wait after the first refusal; doubles with each further one."""
+    longest_wait_s: float = 60.0
+    """Where the doubling ends: the limits of the services are by the minute."""
+    longest_asked_s: float = 3600.0
+    """A service that asks for more patience than this has a limit by the day."""
+
+
+PACE = Pace()
+"""What engines go by. A test or a benchmark whose service is faster than life replaces it."""
+
+
+class ApiEngine(Engine):
+    """Sends chunks to a service, several at once and within its limits."""
+
+    name: ClassVar[str]
+    service: ClassVar[type[Service]]
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        settings = self.settings
+        self._pace = PACE
+        self._store = Store(setup.transcripts, self.name, settings.model, settings.language)
+        self._limits = Limits(
+            setup.transcripts / "limits" / self.name,
+            settings.concurrency,
+            settings.requests_per_minute,
+            self._pace.minute_s,
+        )
+        self._connected: Service | None = None
+        self._connecting = threading.Lock()
+
+    def transcribe(
+        self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]
+    ) -> Iterator[Segment]:
+        """Give the answers in order of time, as soon as those before them are there."""
+        if not spans:
+            return
+        chunks = cut(spans, audio.duration_s(wav))
+        with ThreadPoolExecutor(self.settings.concurrency, "speech") as workers:
+            futures = [workers.submit(self._transcribe, wav, chunk) for chunk in chunks]
+            try:
+                for done, future in enumerate(futures, start=1):
+                    yield from future.result()
+                    progress(done, len(chunks))
+            finally:
+                # What is under way is waited for, since it is paid for; nothing more is sent.
+                self._limits.stop("speech was interrupted")
+                workers.shutdown(cancel_futures=True)
+
+    def _transcribe(self, wav: Path, chunk: Chunk) -> list[Segment]:
+        """Transcribe a chunk, in halves where it is too large to be sent whole."""
+        try:
+            recording = Recording(wav, chunk)
+            lines = self._lines(recording)
+            if lines is None:
+                return [s for half in halves(chunk) for s in self._transcribe(wav, half)]
+            return _segments(recording, lines)
+        except Exception as error:
+            # The chunk whose turn it is may be another: they must all end, with this reason.
+            self._limits.stop(str(error))
+            raise
+
+    def _lines(self, recording: Recording) -> tuple[Line, ...] | None:
+        """What is said in a recording; nothing where it is too large to ask."""
+        sha256 = recording.sha256()
+        with self._store.asking(sha256):
+            lines = self._store.get(sha256)
+            if lines is None and (flac := recording.flac()) is not None:
+                lines = self._ask(flac)
+                self._store.put(sha256, lines)
+            return lines
+
+    def _ask(self, flac: bytes) -> tuple[Line, ...]:
+        """Send a file until there is an answer."""
+        attempts = self.settings.attempts
+        for attempt in range(1, attempts + 1):
+            try:
+                with self._limits.request():
+                    return self._service().ask(flac)
+            except RefusedError as refused:
+                last = refused
+            if not last.passing:
+                raise KairosError(f"{self.name} refused: {last}")
+            if (last.wait_s or 0.0) > self._pace.longest_asked_s:
+                raise KairosError(
+                    f"{self.name} asks to wait {(last.wait_s or 0) / 3600:.1f} h ({last}): run the "
+                    "same command again then; the chunks that are done are kept"
+                )
+            if attempt < attempts:
+                self._wait(attempt, last)
+        raise KairosError(
+            f"{self.name} did not answer in {attempts} attempts, the last: {last}: run the same "
+            "command again later; the chunks that are done are kept"
+        )
+
+    def _wait(self, attempt: int, refused: RefusedError) -> None:
+        """Let time pass before the next attempt: doubling, with full jitter, but as told.
+
+        Full jitter spreads those who were refused together as widely as can be
+        (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+        """
+        pace = self._pace
+        ceiling_s = min(pace.longest_wait_s, pace.first_wait_s * 2 ** (attempt - 1))
+        wait_s = max(refused.wait_s or 0.0, random.uniform(0.0, ceiling_s))
+        if refused.for_all:
+            self._limits.pause(wait_s)
+        else:
+            self._limits.wait(wait_s)
+
+    def _service(self) -> Service:
+        """Connect when there is something to send: what is kept can be had without a key."""
+        with self._connecting:
+            if self._connected is None:
+                self._connected = self.service(self.settings)
+            return self._connected
+
+
+class OpenAI(ApiEngine):
+    """OpenAI's transcription service, or one with its interface."""
+
+    name = "openai"
+    service = OpenAIService
+
+
+class Azure(ApiEngine):
+    """The same model as a deployment on Azure."""
+
+    name = "azure"
+    service = AzureService
+
+
+def _segments(recording: Recording, lines: tuple[Line, ...]) -> list[Segment]:
+    """Lines told in the video's time, clipped to the recording."""
+
+    def moment(offset_s: float) -> float:
+        return min(recording.start_s + offset_s, recording.end_s)
+
+    found = [
+        Segment(
+            scene=UNASSIGNED,
+            start_s=moment(line.start_s),
+            end_s=moment(max(line.start_s, line.end_s)),
+            text=line.text,
+        )
+        for line in lines
+    ]
+    return sorted(found, key=lambda segment: (segment.start_s, segment.end_s))

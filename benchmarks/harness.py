@@ -35,6 +35,8 @@ class Contender(Generic[Result]):
 
     name: str
     run: Callable[[], Result]
+    prepare: Callable[[], None] = lambda: None
+    """Clears away what the last round left; its time does not count."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ def compete(
 
 
 def _timed(contender: Contender[Result]) -> Trial[Result]:
+    contender.prepare()
     load = ForeignLoad()
     started = time.perf_counter()
     result = contender.run()

@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.clips import FILM_SIZES, film_clip, film_truth, many_scenes_clip, stream_facts
 from benchmarks.harness import Comparison, Contender, DisagreementError, compete
 from benchmarks.table import Page, markdown, rounds_table, times_table
+from benchmarks.workshop import Workshop
 from kairos_lib.errors import KairosError
 from kairos_lib.media.video import VideoFile, probe
 from kairos_lib.records import Scene
@@ -46,22 +47,13 @@ class Found:
     thumbnails: tuple[Path, ...] = ()
 
 
-def kairos_pass(video: Path, folder: Path) -> Found:
-    """The visual pass as base processing runs it, in a fresh run folder."""
-    from kairos_lib.stages.graph import Graph
-
-    Graph(
-        video=video,
-        facts=probe(video, sha256=""),
-        profile=PROFILE,
-        folder=folder,
-        weights={},
-        progress=lambda stage, done, total: None,
-    ).run()
-    scenes = list(Journal(folder / "scenes.jsonl", Scene))
+def kairos_pass(workshop: Workshop, video: Path) -> Found:
+    """The visual pass as base processing runs it."""
+    session = workshop.process(video, PROFILE)
+    scenes = list(Journal(session.run.file("scenes.jsonl"), Scene))
     return Found(
         tuple(scene.start_s for scene in scenes[1:]),
-        tuple(folder / "thumbnails" / name for scene in scenes for name in scene.thumbnails),
+        tuple(session.run.file(f"thumbnails/{n}") for scene in scenes for n in scene.thumbnails),
     )
 
 
@@ -128,13 +120,15 @@ def reference_cuts(video: Path) -> tuple[float, ...]:
     from scenedetect import ContentDetector
     from scenedetect.common import FrameTimecode, Timecode
 
+    from kairos_lib.stages.scenes import analysis_image
+
     facts = probe(video, sha256="")
     settings = PROFILE.scenes
     detector = ContentDetector(min_scene_len=settings.min_scene_s)
     cuts = []
     code = None
     for frame in VideoFile(video).frames():
-        image = frame.image(width_px=settings.analysis_px, colour="bgr24")
+        image = analysis_image(frame, settings)
         pts = round(frame.time_s / frame.time_base)
         code = FrameTimecode(Timecode(pts, frame.time_base), fps=facts.frames_per_second)
         cuts += detector.process_frame(code, image)
@@ -266,6 +260,7 @@ def _measure(
     facts = stream_facts(video)
     judge = Judge(video, say)
     with tempfile.TemporaryDirectory() as scratch:
+        workshop = Workshop(Path(scratch) / "project")
         count = iter(range(1_000_000))
 
         def fresh() -> Path:
@@ -273,7 +268,7 @@ def _measure(
 
         contenders = [
             Contender(BARE, lambda: bare_decode(video)),
-            Contender(KAIROS, lambda: kairos_pass(video, fresh())),
+            Contender(KAIROS, lambda: kairos_pass(workshop, video), workshop.clear),
             Contender(BARE_PYAV, lambda: bare_decode_pyav(video)),
             Contender(COMMAND, lambda: scenedetect_command(video, fresh())),
             Contender(COMMAND_START, lambda: scenedetect_command(tiny, fresh())),
@@ -325,7 +320,8 @@ def _preamble() -> str:
         "Wall time from the file to what is on disk. Kairos, PyAV and the documents' way run "
         "inside this one process with their libraries imported; `ffmpeg` and `scenedetect` are "
         "commands and run as processes of their own, so that the start-up of `scenedetect` is "
-        "measured apart. The hash that names a run is not part of the pass. Bare decoding is "
+        "measured apart. Kairos's is a whole base run of the stage `scenes`, its records and provenance "
+        "included; the video's hash is remembered from the first round. Bare decoding is "
         f"ffmpeg {version}'s; PyAV brings its own libavcodec {libavcodec}. All are at their stock "
         "settings: PySceneDetect scales by its own rule, Kairos to "
         f"{PROFILE.scenes.analysis_px} px. Only Kairos and the documents' way make thumbnails "

@@ -82,9 +82,7 @@ class Comparison(Generic[Result]):
         """How many there were."""
         return min(len(trials) for trials in self.trials.values())
 
-    def spread(
-        self, name: str, measure: Callable[[Trial[Result]], float] = wall_time_s
-    ) -> Spread:
+    def spread(self, name: str, measure: Callable[[Trial[Result]], float] = wall_time_s) -> Spread:
         """A contender's figures over all rounds."""
         return Spread(tuple(measure(trial) for trial in self.trials[name]))
 

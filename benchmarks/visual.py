@@ -96,7 +96,7 @@ def scenedetect_command(video: Path, folder: Path) -> Found:
 
 
 def bare_decode(video: Path) -> Found:
-    """ffmpeg decodes the video stream and throws it away."""
+    """Ffmpeg decodes the video stream and throws it away."""
     _run(
         [_ffmpeg(), "-nostdin", "-v", "error", "-i", str(video), "-map", "0:v:0", "-f", "null", "-"]
     )
@@ -213,8 +213,7 @@ class Judge:
         """
         kairos = results[KAIROS]
         if len(kairos.cuts_s) != len(self.cuts_s) or any(
-            abs(one - other) > SAME_S
-            for one, other in zip(kairos.cuts_s, self.cuts_s, strict=True)
+            abs(one - other) > SAME_S for one, other in zip(kairos.cuts_s, self.cuts_s, strict=True)
         ):
             raise DisagreementError(
                 f"Kairos finds {len(kairos.cuts_s)} cuts, PySceneDetect's detector "
@@ -320,8 +319,8 @@ def _preamble() -> str:
         "Wall time from the file to what is on disk. Kairos, PyAV and the documents' way run "
         "inside this one process with their libraries imported; `ffmpeg` and `scenedetect` are "
         "commands and run as processes of their own, so that the start-up of `scenedetect` is "
-        "measured apart. Kairos's is a whole base run of the stage `scenes`, its records and provenance "
-        "included; the video's hash is remembered from the first round. Bare decoding is "
+        "measured apart. Kairos's is a whole base run of the stage `scenes`, its records and "
+        "provenance included; the video's hash is remembered from the first round. Bare decoding is "
         f"ffmpeg {version}'s; PyAV brings its own libavcodec {libavcodec}. All are at their stock "
         "settings: PySceneDetect scales by its own rule, Kairos to "
         f"{PROFILE.scenes.analysis_px} px. Only Kairos and the documents' way make thumbnails "

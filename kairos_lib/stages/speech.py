@@ -1,34 +1,32 @@
-"""Speech: what is said and when, by faster-whisper over the spans that have a voice in them."""
+"""Speech: what is said and when, by the engine that the base profile names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from kairos_lib.media import audio
 from kairos_lib.records import Segment, Span
 from kairos_lib.runs import Journal
 from kairos_lib.settings import Base, Weights
-from kairos_lib.stages.stage import Stage, scene_of
-
-# Spans are handed over in groups of at most this length, so that memory does not grow with the
-# video. A longer span is a group of its own.
-GROUP_S = 600.0
+from kairos_lib.speech.engine import Setup, find
+from kairos_lib.stages.stage import Context, Stage, scene_of
 
 
 class Analyzer(Stage):
-    """Transcribes one speech span at a time, without the text before it as a prompt.
-
-    Whisper is known to loop and to invent text over music and silence; it is shown neither.
-    """
+    """Hands the spans that have a voice in them to an engine."""
 
     name: ClassVar[str] = "speech"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     record: ClassVar[type[Segment]] = Segment
     needs: ClassVar[tuple[str, ...]] = ("scenes", "vad")
     device: ClassVar[Literal["cpu", "gpu", "io"]] = "gpu"
     memory_mib: ClassVar[int] = 1500
     needs_weights: ClassVar[bool] = True
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        local = context.profile.speech.engine == "faster-whisper"
+        self.needs_weights = local  # type: ignore[misc]
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
@@ -42,51 +40,14 @@ class Analyzer(Stage):
         return "" if self.context.facts.audio_streams else "the video has no audio stream"
 
     def run(self) -> Iterator[Segment]:
-        """Transcribe group by group."""
-        spans = list(Journal(self.context.folder / "vad.jsonl", Span))
-        if not spans:
-            return
-        import ctranslate2
-        from faster_whisper import WhisperModel
-
-        settings = self.context.profile.speech
-        gpu = ctranslate2.get_cuda_device_count() > 0
-        model = WhisperModel(
-            str(self.context.weights.path),
-            device="cuda" if gpu else "cpu",
-            compute_type="float16" if gpu else "int8",
-        )
-        scenes = self.context.scenes()
-        wav = self.context.folder / "audio.wav"
-        done = 0
-        for group in _groups(spans):
-            offset_s = group[0].start_s
-            clips = [t - offset_s for span in group for t in (span.start_s, span.end_s)]
-            segments, _ = model.transcribe(
-                audio.read(wav, offset_s, group[-1].end_s),
-                language=settings.language,
-                beam_size=settings.beam_size,
-                condition_on_previous_text=False,
-                clip_timestamps=clips,
-            )
-            for segment in segments:
-                start_s, end_s = segment.start + offset_s, segment.end + offset_s
-                yield Segment(
-                    scene=scene_of(scenes, start_s, end_s),
-                    start_s=start_s,
-                    end_s=end_s,
-                    text=segment.text.strip(),
-                )
-            done += len(group)
-            self.context.progress(done, len(spans))
-
-
-def _groups(spans: list[Span]) -> Iterator[list[Span]]:
-    group: list[Span] = []
-    for span in spans:
-        if group and span.end_s - group[0].start_s > GROUP_S:
-            yield group
-            group = []
-        group.append(span)
-    if group:
-        yield group
+        """Give what the engine hears, with its scene."""
+        context = self.context
+        settings = context.profile.speech
+        transcripts = context.folder.parents[2] / "transcripts"
+        engine = find(settings.engine)(Setup(settings, context.weights.path, transcripts))
+        scenes = context.scenes()
+        spans = list(Journal(context.folder / "vad.jsonl", Span))
+        wav = context.folder / "audio.wav"
+        for segment in engine.transcribe(wav, spans, context.progress):
+            scene = scene_of(scenes, segment.start_s, segment.end_s)
+            yield segment.model_copy(update={"scene": scene})

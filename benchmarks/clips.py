@@ -27,6 +27,7 @@ LOOPS = 4
 # A fixed number of threads, for it decides the bits.
 _X264 = {"threads": "4"}
 _AUDIO_HZ = 16_000
+_VOICE_EVERY_SCENES = 10
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,11 @@ def world_truth(clip: Path) -> ClipTruth:
 
 
 def many_scenes_clip(folder: Path, scenes: int) -> Path:
-    """A tiny video with a cut every second and sound: cheap to make, decode and look at."""
+    """A tiny video with a cut every second, tones and now and then a voice: cheap to look at.
+
+    Raises:
+        NoVoiceError: espeak-ng is not installed.
+    """
     return _once(folder / f"scenes-{scenes}.mp4", lambda partial: _many_scenes(partial, scenes))
 
 
@@ -257,8 +262,11 @@ def _least_s(track: tuple[object, ...]) -> float:
 
 
 def _many_scenes(path: Path, scenes: int) -> None:
-    """Plain colours with a bar that moves, over tones that change with them."""
+    """Plain colours with a bar that moves, over tones that change with them, and a voice."""
     import av
+
+    from kairos_lib.nano.utterances import at_16_khz
+    from kairos_lib.nano.voice import speak
 
     fps, size = 10, (64, 36)
     rng = np.random.default_rng(3)
@@ -268,6 +276,8 @@ def _many_scenes(path: Path, scenes: int) -> None:
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
         audio = container.add_stream("aac", rate=_AUDIO_HZ, layout="mono")
         second = np.arange(_AUDIO_HZ) / _AUDIO_HZ
+        spoken = at_16_khz(speak(Say("here is a red circle")).wave)[: 2 * _AUDIO_HZ]
+        spoken = np.pad(spoken, (0, 2 * _AUDIO_HZ - len(spoken)))
         colour = np.zeros(3, dtype=np.int64)
         for scene in range(scenes):
             # Far from the colour before, so that any detector sees the cut.
@@ -279,8 +289,10 @@ def _many_scenes(path: Path, scenes: int) -> None:
                 picture.pts, picture.time_base = scene * fps + index, Fraction(1, fps)
                 container.mux(video.encode(picture))
             pitch_hz = 200 + 40 * int(rng.integers(20))
-            samples = (np.sin(2 * np.pi * pitch_hz * second) * 6000).astype(np.int16)[None]
-            sound = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            samples = (np.sin(2 * np.pi * pitch_hz * second) * 6000).astype(np.int16)
+            if (part := scene % _VOICE_EVERY_SCENES) < 2:
+                samples = spoken[part * _AUDIO_HZ : (part + 1) * _AUDIO_HZ]
+            sound = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
             sound.sample_rate, sound.pts = _AUDIO_HZ, scene * _AUDIO_HZ
             container.mux(audio.encode(sound))
         container.mux(video.encode(None))

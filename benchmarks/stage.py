@@ -212,6 +212,8 @@ def agree(results: Mapping[str, Findings], truth: ClipTruth) -> None:
                 raise DisagreementError(
                     f"{name} hears {heard!r} in scene {number}, and {scene.transcript!r} is said"
                 )
+        if not found.sounds or not found.objects:
+            raise DisagreementError(f"{name} hears or sees nothing at all")
     one, other = results[SEQUENTIAL], results[KAIROS]
     if any(abs(a - b) > SAME_CUT_S for a, b in zip(one.cuts_s, other.cuts_s, strict=True)):
         raise DisagreementError("the cuts are not at the same times")

@@ -320,9 +320,9 @@ def _preamble() -> str:
         "inside this one process with their libraries imported; `ffmpeg` and `scenedetect` are "
         "commands and run as processes of their own, so that the start-up of `scenedetect` is "
         "measured apart. Kairos's is a whole base run of the stage `scenes`, its records and "
-        "provenance included; the video's hash is remembered from the first round. Bare decoding is "
-        f"ffmpeg {version}'s; PyAV brings its own libavcodec {libavcodec}. All are at their stock "
-        "settings: PySceneDetect scales by its own rule, Kairos to "
+        "provenance included; the video's hash is remembered from the first round. Bare decoding "
+        f"is ffmpeg {version}'s; PyAV brings its own libavcodec {libavcodec}. All are at their "
+        "stock settings: PySceneDetect scales by its own rule, Kairos to "
         f"{PROFILE.scenes.analysis_px} px. Only Kairos and the documents' way make thumbnails "
         f"({PROFILE.scenes.thumbnail_px} px)."
     )

@@ -67,8 +67,8 @@ def run(
         more_mb = last.median - first.median
         reached = "reached" if more_mb <= TARGET_MB else "missed"
         verdicts.append(
-            f"{title}: {scenes[-1]} scenes take {more_mb:+.1f} MB beside {scenes[0]}; the target is "
-            f"at most {TARGET_MB:g} MB and is **{reached}**."
+            f"{title}: {scenes[-1]} scenes take {more_mb:+.1f} MB beside {scenes[0]}; the target "
+            f"is at most {TARGET_MB:g} MB and is **{reached}**."
         )
     rows = [
         [

@@ -11,7 +11,7 @@ TINY = clips.FilmSize("tiny", 192, 108, 300_000)
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clips.film_clip(tmp_path_factory.mktemp("film"), TINY, loop_s=16.0, loops=2)
+    return clips.film_clip(tmp_path_factory.mktemp("film"), TINY, loop_s=20.0, loops=2)
 
 
 def test_a_film_is_cut_where_its_truth_says(film: Path) -> None:
@@ -23,14 +23,14 @@ def test_a_film_is_cut_where_its_truth_says(film: Path) -> None:
     for cut_s in truth.hard_cuts_s:
         assert min(abs(cut_s - other) for other in found) < 1e-6
     assert truth.fades_s
-    assert max(truth.hard_cuts_s) > 16.0
+    assert max(truth.hard_cuts_s) > 20.0
 
 
 def test_a_film_is_as_hard_to_decode_as_real_ones(film: Path) -> None:
     facts = clips.stream_facts(film)
     assert facts.b_frames
     assert facts.profile == "High"
-    assert facts.duration_s == pytest.approx(32.0)
+    assert facts.duration_s == pytest.approx(40.0)
     assert facts.mbit_per_s == pytest.approx(0.3, rel=0.25)
 
 

@@ -155,7 +155,7 @@ def _kairos(workshop: Workshop, video: Path, limit: int | None) -> Findings:
         transcripts=tuple(" ".join(text) for text in texts),
         sounds=_all(session, "sounds", SoundEvent),
         objects=_all(session, "objects", Detection),
-        parts_s={report.name: report.time_s for report in result.stages}
+        parts_s={report.name: report.load_s + report.time_s for report in result.stages}
         # Scenes are found while frames are decoded, which is reported beside the stages.
         | {"scenes": result.decode_s},
     )

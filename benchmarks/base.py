@@ -30,7 +30,7 @@ RESULTS = Path(__file__).parent / "results"
 def main(name: str, video: str, rounds: int, scale: str, out: Path) -> None:
     """Measure base processing and write the tables; all benchmarks unless one is named."""
     try:
-        chosen = _chosen(name, video, rounds)
+        chosen = _chosen(name, video, rounds, scale)
         for each in chosen:
             page, file = _run(each, video, rounds, scale)
             path = page.write(out, file)
@@ -41,7 +41,11 @@ def main(name: str, video: str, rounds: int, scale: str, out: Path) -> None:
         sys.exit(1)
 
 
-def _chosen(name: str, video: str, rounds: int) -> tuple[str, ...]:
+def _chosen(name: str, video: str, rounds: int, scale: str) -> tuple[str, ...]:
+    """The benchmarks to run; what is wrong is said before the first of them takes its time."""
+    from benchmarks.stage import parse_scale
+
+    parse_scale(scale)
     if rounds < 1:
         raise KairosError(f"ROUNDS={rounds}: at least one round is needed")
     if name and name not in NAMES:

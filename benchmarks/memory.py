@@ -144,6 +144,6 @@ def _preamble() -> str:
         "megabytes (10⁶ bytes). The videos are 64×36 at 10 fps with a cut every second, tones, and "
         "a voice every ten scenes. Base processing runs all four stages with the nano models "
         "(profile `nano`); libraries such as torch are the same fixed share of each. Reading is "
-        "what follows it: every scene's prompt as a model is told it, and the scenes as a report "
-        "shows them."
+        "what follows it: every scene's prompt as a model is told it, `base_data.json` from end to "
+        "end, and the scenes as a report shows them."
     )

@@ -25,15 +25,18 @@ def main(step: str, video: Path, root: Path) -> None:
 
 def _read(session: BaseSession) -> int:
     """Read the results as captioning and a report do; the number of scenes."""
+    from kairos_lib.findings import BaseFindings
     from kairos_lib.report import gallery, suite
-    from kairos_lib.vlm.context import BaseFindings
+    from kairos_lib.stages.base_data import BASE_DATA, read_base_data
+    from kairos_lib.vlm.context import prompt_of
 
-    findings = BaseFindings(session.run.folder)
     prompt = Prompt(instruction="Describe the scene.")
     count = 0
-    for scene in findings.scenes:
-        findings.prompt(scene, prompt)
+    for found in BaseFindings(session.run.folder):
+        prompt_of(found, prompt)
         count += 1
+    if sum(1 for _ in read_base_data(session.run.file(BASE_DATA))) != count:
+        raise SystemExit(f"{BASE_DATA} holds another number of scenes than there are")
     project = session.project
     planned = PlannedBase(
         video=session.video.name,

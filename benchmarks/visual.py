@@ -37,6 +37,8 @@ SEEN_LEVELS = 6.0
 next shot differs by several times as much."""
 CANDIDATES = 64
 """Frames that are kept of a scene while its middle is not known (DESIGN 5)."""
+SPACING_S = 0.25
+"""And how far apart they are at first."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def reference_cuts(video: Path) -> tuple[float, ...]:
 def thumbnail_errors(video: Path, found: Found) -> list[float]:
     """How far each thumbnail is from the frame that it stands for, of 255 levels.
 
-    Scaled by another library than Kairos's. A middle frame may be one of those around the middle,
+    The whole frame is scaled by another library than Kairos's. A middle frame may be one of those around the middle,
     for of a long scene not every frame is kept until its end is known.
     """
     import cv2
@@ -148,7 +150,7 @@ def thumbnail_errors(video: Path, found: Found) -> list[float]:
     ends = [*found.cuts_s, probe(video, sha256="").duration_s]
     wanted: list[tuple[float, float]] = []
     for start_s, end_s in zip(starts, ends, strict=True):
-        around_s = (end_s - start_s) / CANDIDATES
+        around_s = max(SPACING_S / 2, (end_s - start_s) / CANDIDATES)
         middle_s = (start_s + end_s) / 2
         wanted += [(start_s, start_s), (middle_s - around_s, middle_s + around_s)]
     pictures = [cv2.imread(str(path)).astype(np.int16) for path in found.thumbnails]
@@ -164,7 +166,7 @@ def thumbnail_errors(video: Path, found: Found) -> list[float]:
             slack_s = SAME_S if low_s == high_s else frame_s
             if low_s - slack_s <= frame.time_s <= high_s + slack_s:
                 if image is None:
-                    whole = frame.picture.to_ndarray(format="bgr24")
+                    whole = frame.image(colour="bgr24")
                     image = cv2.resize(
                         whole, _thumbnail_size(whole), interpolation=cv2.INTER_AREA
                     ).astype(np.int16)

@@ -141,8 +141,8 @@ def reference_cuts(video: Path) -> tuple[float, ...]:
 def thumbnail_errors(video: Path, found: Found) -> list[float]:
     """How far each thumbnail is from the frame that it stands for, of 255 levels.
 
-    The whole frame is scaled by another library than Kairos's. A middle frame may be one of those around the middle,
-    for of a long scene not every frame is kept until its end is known.
+    The whole frame is scaled by another library than Kairos's. A middle frame may be one of those
+    around the middle, for of a long scene not every frame is kept until its end is known.
     """
     import cv2
 

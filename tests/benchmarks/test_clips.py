@@ -1,0 +1,68 @@
+"""The videos that are measured on are what their truth says."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import clips
+
+TINY = clips.FilmSize("tiny", 192, 108, 300_000)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clips.film_clip(tmp_path_factory.mktemp("film"), TINY, loop_s=20.0, loops=2)
+
+
+def test_a_film_is_cut_where_its_truth_says(film: Path) -> None:
+    from scenedetect import ContentDetector, detect
+
+    truth = clips.film_truth(film)
+    assert truth is not None
+    found = [start.seconds for start, _ in detect(str(film), ContentDetector())][1:]
+    for cut_s in truth.hard_cuts_s:
+        assert min(abs(cut_s - other) for other in found) < 1e-6
+    assert truth.fades_s
+    assert max(truth.hard_cuts_s) > 20.0
+
+
+def test_a_film_is_as_hard_to_decode_as_real_ones(film: Path) -> None:
+    facts = clips.stream_facts(film)
+    assert facts.b_frames
+    assert facts.profile == "High"
+    assert facts.duration_s == pytest.approx(40.0)
+    assert facts.mbit_per_s == pytest.approx(0.3, rel=0.25)
+
+
+def test_the_same_film_comes_out_each_time(tmp_path: Path) -> None:
+    one, other = (clips.film_clip(tmp_path / name, TINY, 2.0, 1) for name in ("a", "b"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_film_that_was_cut_short_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("benchmarks.film.frames", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            clips.film_clip(tmp_path, TINY, 2.0, 1)
+    path = clips.film_clip(tmp_path, TINY, 2.0, 1)
+    assert clips.stream_facts(path).duration_s == pytest.approx(2.0)
+
+
+def test_a_long_clip_of_the_nano_world_has_the_scenes_and_the_length_asked_for(
+    tmp_path: Path,
+) -> None:
+    path = clips.world_clip(tmp_path, scenes=3, duration_s=18.0)
+    truth = clips.world_truth(path)
+    assert len(truth.scenes) == 3
+    assert truth.duration_s == pytest.approx(18.0)
+    assert clips.stream_facts(path).duration_s == pytest.approx(18.0)
+
+
+def test_a_video_of_many_scenes_has_a_cut_every_second_and_a_voice(tmp_path: Path) -> None:
+    from scenedetect import ContentDetector, detect
+
+    path = clips.many_scenes_clip(tmp_path, 12)
+    found = detect(str(path), ContentDetector(min_scene_len=6))
+    assert [start.seconds for start, _ in found] == pytest.approx(range(12))

@@ -9,6 +9,14 @@ export KAIROS_REPEATS := $(value REPEATS)
 export KAIROS_FRESH := $(value FRESH)
 export KAIROS_DRY_RUN := $(value DRY_RUN)
 export KAIROS_DEBUG := $(value DEBUG)
+export KAIROS_NAME := $(value NAME)
+# Left out where they are not given: then their defaults hold.
+ifdef ROUNDS
+export KAIROS_ROUNDS := $(value ROUNDS)
+endif
+ifdef SCALE
+export KAIROS_SCALE := $(value SCALE)
+endif
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +25,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 names = $(sort $(basename $(notdir $(wildcard parameters/$(1)/*.yaml))))
 
-.PHONY: help install demo bench plan report fetch lab nano nano-score test lint lock clean clean-all
+.PHONY: help install demo bench plan report fetch lab nano nano-score perf-base test lint lock clean \
+	clean-all
 
 help: ## This list
 	@echo 'make TARGET [NAME=value ...]'; echo
@@ -52,6 +61,9 @@ nano: $(INSTALLED) ## Train the nano models anew: an hour or two on two cores; N
 
 nano-score: $(INSTALLED) ## Score the nano models on clips they have never seen
 	@$(BIN)/python -m kairos_lib.nano.score
+
+perf-base: $(INSTALLED) ## Benchmarks of base processing; NAME=visual|stage|batches|memory ROUNDS=n
+	@$(BIN)/python -m benchmarks.base
 
 test: lint ## Lint, types and tests
 	@$(BIN)/python -m pytest

@@ -210,11 +210,17 @@ def lab(arguments: tuple[str, ...]) -> None:
 @main.command()
 @click.option("--all", "everything", is_flag=True, help="Also the runs: all that was computed.")
 def clean(everything: bool) -> None:
-    """Remove reports and what was set aside; with --all the runs as well."""
+    """Remove reports and what was set aside; with --all the runs as well.
+
+    Transcripts that were paid for stay: remove runs/transcripts by hand to pay again.
+    """
+    from kairos_lib.stages.session import TRANSCRIPTS
+
     project = Project.find()
     doomed: list[Path] = [path for path in project.reports.glob("*") if path.name != "README.md"]
     if everything:
-        doomed += [path for path in project.runs.glob("*") if path.name != "README.md"]
+        kept = {"README.md", TRANSCRIPTS}
+        doomed += [path for path in project.runs.glob("*") if path.name not in kept]
     else:
         doomed += list(project.runs.glob("**/*.superseded-*"))
         doomed += list(project.runs.glob("analysis"))

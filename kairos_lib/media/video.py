@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # The others are read forward: slower, never wrong.
 MATROSKA = "matroska,webm"
 SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", MATROSKA)
+PROBE_VERSION = 2
+"""Raised whenever `probe` says anything else of the same file: facts are remembered by it."""
 # A frame shown at t has a presentation time of t or just before. Times pass through floats, so
 # "of t" means within a microsecond: far below any frame's duration.
 TIME_SLACK_S = 1e-6

@@ -42,6 +42,12 @@ OUTSIDE_BASE = Badge(
     "clips that ship with Kairos. On any other video what they find is meaningless.",
     "bad",
 )
+DAMAGED = Badge(
+    "damaged file",
+    "The file could be read, but something is wrong with it; what it is is listed with base "
+    "processing.",
+    "warning",
+)
 DUMMY = Badge(
     "dummy weights: captions are noise",
     "The model has its full size but random weights. Its speed and memory are real; its captions "
@@ -87,8 +93,8 @@ BY_HAND = Badge(
     "note",
 )
 ORDER = (
-    FAILED, NOT_RUN, UNFINISHED, PARTIAL, RESUMED, OUTSIDE, OUTSIDE_BASE, NANO, DUMMY, SYNTHETIC,
-    SHARED, OTHER_MACHINE, BY_HAND,
+    FAILED, NOT_RUN, UNFINISHED, DAMAGED, PARTIAL, RESUMED, OUTSIDE, OUTSIDE_BASE, NANO, DUMMY,
+    SYNTHETIC, SHARED, OTHER_MACHINE, BY_HAND,
 )  # fmt: skip
 BROKEN = {"failed": FAILED, "not run": NOT_RUN, "unfinished": UNFINISHED}
 
@@ -129,6 +135,8 @@ def of_base(base: BaseRun, suite: SuiteData) -> set[Badge]:
     found = {BROKEN[base.outcome.state]} if base.outcome.state in BROKEN else set()
     if base.result is not None and base.result.resumed:
         found.add(RESUMED)
+    if base.result is not None and base.result.facts.problems:
+        found.add(DAMAGED)
     if any(stage.weights_source == "nano" for stage in base.stages):
         found.add(NANO if base.result is None or base.result.synthetic_video else OUTSIDE_BASE)
     return found | _machine(base, suite)

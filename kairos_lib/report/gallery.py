@@ -191,10 +191,7 @@ def _counted(detections: Iterable[Detection]) -> list[str]:
 
 def _pictures(base: BaseRun, scene: Scene, notebook_folder: Path) -> tuple[Picture, ...]:
     facts = base.result.facts if base.result else None
-    shape = None
-    if facts is not None:
-        turned = facts.rotation_deg % 180 != 0
-        shape = (facts.height, facts.width) if turned else (facts.width, facts.height)
+    shape = facts.display_size if facts else None
     found = []
     times_s = (scene.start_s, scene.middle_s)
     for name, which, time_s in zip(scene.thumbnails, WHICH, times_s, strict=False):

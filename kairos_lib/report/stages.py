@@ -62,7 +62,7 @@ def stages(suite: SuiteData) -> Html | None:
         )
 
     listed = table("Time of each stage", columns, map(row, suite.bases))
-    return joined(listed, _took(suite), _missing_stages(suite)) if listed else None
+    return joined(listed, _took(suite), _missing_stages(suite), _damage(suite)) if listed else None
 
 
 def _stage(report: StageReport | None) -> str:
@@ -104,6 +104,20 @@ def _took(suite: SuiteData) -> Html | None:
             for base in suite.bases
             for stage in base.stages
             if stage.state == "done"
+        ),
+    )
+
+
+def _damage(suite: SuiteData) -> Html | None:
+    """What was found wrong with video files that could be read all the same."""
+    return table(
+        "What is wrong with the files",
+        (VIDEO, Column("What", number=False, wide=True)),
+        (
+            (base.planned.title, problem)
+            for base in suite.bases
+            if base.result is not None
+            for problem in base.result.facts.problems
         ),
     )
 

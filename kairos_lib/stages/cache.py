@@ -29,17 +29,14 @@ def stage_keys(profile: Base, video_sha256: str, weights: dict[str, Found]) -> d
     keys: dict[str, str] = {}
     for stage in order(profile.stages):
         section = getattr(profile, stage.name, None)
+        ignored = set(stage.not_in_key)
         needs = (*stage.needs, "scenes") if stage.placed else stage.needs
         keys[stage.name] = key_of(
             {
                 "video_sha256": video_sha256,
                 "stage": stage.name,
                 "version": stage.version,
-                "parameters": (
-                    section.model_dump(mode="json", exclude=set(stage.not_in_key))
-                    if section
-                    else None
-                ),
+                "parameters": section.model_dump(mode="json", exclude=ignored) if section else None,
                 "weights": weights[stage.name].identity if stage.name in weights else None,
                 "needs": {need: keys[need] for need in needs},
                 "packages": {

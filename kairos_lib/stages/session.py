@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kairos_lib.measure.provenance import provenance
 from kairos_lib.media.container import check_file
 from kairos_lib.media.problems import problems
-from kairos_lib.media.video import probe
+from kairos_lib.media.video import PROBE_VERSION, probe
 from kairos_lib.project import Project
 from kairos_lib.records import BaseResult, PassReport, Scene, VideoFacts
 from kairos_lib.runs import (
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOTEBOOK = "base.ipynb"
+TRANSCRIPTS = "transcripts"
+"""Folder under `runs/` of speech that was paid for."""
 NOT_IN_KEY = {"name", "title", "timeout_s", "device_memory_mib"}
 
 
@@ -75,7 +77,7 @@ def _not_in_key(profile: Base) -> dict[str, Any]:
 def video_facts(project: Project, video: Video) -> VideoFacts:
     """What a video is, remembered so that a plan need not open it again."""
     sha256 = FileHashes(project.runs).sha256(video.path)
-    path = project.runs / "videos" / f"{sha256[:16]}.json"
+    path = project.runs / "videos" / f"{sha256[:16]}-{PROBE_VERSION}.json"
     known = read_record(path, VideoFacts)
     if known is None:
         known = probe(video.path, sha256)
@@ -98,7 +100,7 @@ class BaseSession:
             profile=profile,
             folder=self.run.folder,
             weights=base_weights(project, profile),
-            transcripts=project.runs / "transcripts",
+            transcripts=project.runs / TRANSCRIPTS,
             progress=self.run.progress,
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -120,7 +121,7 @@ def names() -> list[str]:
     return sorted(
         name
         for name in found
-        if "class Analyzer(" in (here / f"{name}.py").read_text(encoding="utf-8")
+        if re.search(r"^class Analyzer\(", (here / f"{name}.py").read_text(encoding="utf-8"), re.M)
     )
 
 

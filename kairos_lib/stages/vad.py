@@ -10,15 +10,17 @@ from kairos_lib.records import Span
 from kairos_lib.stages.audio import WAV
 from kairos_lib.stages.stage import Stage
 
-# Ten minutes are 38 MB of samples. Spans that touch at a seam are joined.
-BLOCK_S = 600.0
+# Three minutes take some 40 MB while Silero looks at them. It knows nothing of the block before, so
+# a block begins a little earlier, and spans that touch or overlap are joined.
+BLOCK_S = 180.0
+OVERLAP_S = 2.0
 
 
 class Analyzer(Stage):
     """Finds the stretches with a voice in them. The model comes inside faster-whisper."""
 
     name: ClassVar[str] = "vad"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     record: ClassVar[type[Span]] = Span
     needs: ClassVar[tuple[str, ...]] = ("audio",)
     packages: ClassVar[tuple[str, ...]] = ("faster-whisper",)
@@ -36,7 +38,9 @@ class Analyzer(Stage):
         held: Span | None = None
         for span in self._spans():
             if held is not None and span.start_s <= held.end_s:
-                held = Span(start_s=held.start_s, end_s=max(held.end_s, span.end_s))
+                held = Span(
+                    start_s=min(held.start_s, span.start_s), end_s=max(held.end_s, span.end_s)
+                )
                 continue
             if held is not None:
                 yield held
@@ -60,11 +64,12 @@ class Analyzer(Stage):
         start_s = 0.0
         while start_s < length_s:
             end_s = min(length_s, start_s + BLOCK_S)
-            samples = audio.read(wav, start_s, end_s)
+            from_s = max(0.0, start_s - OVERLAP_S)
+            samples = audio.read(wav, from_s, end_s)
             for found in get_speech_timestamps(samples, options):
                 yield Span(
-                    start_s=start_s + found["start"] / audio.SAMPLE_RATE_HZ,
-                    end_s=min(end_s, start_s + found["end"] / audio.SAMPLE_RATE_HZ),
+                    start_s=from_s + found["start"] / audio.SAMPLE_RATE_HZ,
+                    end_s=min(end_s, from_s + found["end"] / audio.SAMPLE_RATE_HZ),
                 )
             start_s = end_s
             self.context.progress(round(end_s), round(length_s))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import clips
+from kairos_lib.media.video import VideoFile
 
 TINY = clips.FilmSize("tiny", 192, 108, 300_000)
 
@@ -36,7 +37,9 @@ def test_a_film_is_as_hard_to_decode_as_real_ones(film: Path) -> None:
 
 def test_the_same_film_comes_out_each_time(tmp_path: Path) -> None:
     one, other = (clips.film_clip(tmp_path / name, TINY, 2.0, 1) for name in ("a", "b"))
-    assert one.read_bytes() == other.read_bytes()
+    # Not byte by byte: an encoder's threads may share out their bits in another way.
+    for frame, again in zip(VideoFile(one).frames(), VideoFile(other).frames(), strict=True):
+        assert abs(frame.image().astype(int) - again.image()).mean() < 2
 
 
 def test_a_film_that_was_cut_short_is_made_again(

@@ -7,7 +7,6 @@ Run as `python odd_runner.py FOLDER PROFILE`, with `KAIROS_ROOT` set.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 import traceback
@@ -57,13 +56,19 @@ def audio_hertz(wav: Path) -> float:
     return float(np.argmax(np.abs(np.fft.rfft(samples))) * audio.SAMPLE_RATE_HZ / len(samples))
 
 
+def own_peak_mib() -> float:
+    """Most memory this process ever held; `ru_maxrss` counts that of whoever started it as well."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
 def main() -> None:
     folder, profile = Path(sys.argv[1]), sys.argv[2]
     for path in sorted(folder.iterdir()):
         tell({"file": path.name, "starts": True})
         started = time.perf_counter()
         found = outcome(path, profile)
-        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak_mib = own_peak_mib()
         took_s = time.perf_counter() - started
         tell({"file": path.name, "took_s": took_s, "peak_mib": peak_mib, **found})
 

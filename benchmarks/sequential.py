@@ -1,4 +1,4 @@
-"""Base processing as the documents describe it: one thing at a time, and one after another.
+"""Base processing as the pipeline before Kairos did it: one thing after another.
 
 Knows nothing of Kairos's stages. Where the two could differ for reasons that are not the order of
 the work (how audio is resampled, frames are scaled, where a voice is found), this takes the very

@@ -1,4 +1,4 @@
-"""The whole base stage against the documents' way, one thing after another."""
+"""The whole base stage against the earlier way, one thing after another."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from kairos_lib.stages.session import BaseSession, base_weights
 from tests.helpers.speech_server import Said, SpeechServer
 
 KAIROS = "Kairos"
-SEQUENTIAL = "sequential, as the documents have it"
+SEQUENTIAL = "sequential, the earlier way"
 TARGET = 20.0
 PER_MINUTE = 3
-"""What an Azure deployment of Whisper is given by default, as the documents say."""
-# The documents' 75 scenes of a video of 7 min 39 s took 688 s, one request each; the whole in one
-# chunk was planned at about 60 s. A latency per request and one per second of audio give both.
+"""What an Azure deployment of Whisper is given by default."""
+# In the earlier pipeline 75 scenes of a video of 7 min 39 s took 688 s, one request each; the
+# whole in one chunk was planned at about 60 s. A latency per request and one per second of audio
+# give both.
 SCENES, LENGTH_S, SCENES_TOOK_S, CHUNK_PLANNED_S = 75, 459.0, 688.0, 60.0
 PER_AUDIO_S = (CHUNK_PLANNED_S - SCENES_TOOK_S / SCENES) / (LENGTH_S - LENGTH_S / SCENES)
 PER_REQUEST_S = CHUNK_PLANNED_S - PER_AUDIO_S * LENGTH_S
@@ -38,7 +39,7 @@ SAME_CUT_S = 1e-6
 SAME_SCORE = 1e-4
 SAME_BOX = 1e-3
 STAGES = (("scenes",), ("speech",), ("audio", "vad", "sounds"), ("objects",))
-"""The documents' rows, each with the stages that serve it."""
+"""The earlier pipeline's stages, each with the stages that serve it."""
 
 
 def parse_scale(text: str) -> Fraction:
@@ -295,9 +296,9 @@ def _preamble(scale: Fraction) -> str:
         f"All of the speech server's times are multiplied by **{scale}**; local computing is not, "
         "so that at a smaller scale it weighs more than in life and the ratio is another. In its "
         f"own time the server takes {PER_REQUEST_S:.2f} s for a request and {PER_AUDIO_S:.4f} s "
-        "for each second of audio: solved from the documents' 688 s for 75 scenes, one request "
-        "each (9.2 s for 6.1 s of audio), and their plan of about 60 s for all 7 min 39 s in one. "
-        "It answers from the clip's truth by time. Both ways use the nano models for sounds and "
+        "for each second of audio: solved from what the earlier pipeline took, 688 s for 75 scenes "
+        "with one request each (9.2 s for 6.1 s of audio), and about 60 s planned for the whole "
+        "7 min 39 s in one. It answers from the clip's truth by time. Both ways use the nano models for sounds and "
         "objects, load them within the clock, and run in this one process. The sequential one "
         "detects scenes with OpenCV, cuts a WAV file for each scene, sends one request for each "
         "after the answer to the one before (and, under the limit, 20 s of the server's time after "

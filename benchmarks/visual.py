@@ -28,7 +28,7 @@ KAIROS = "Kairos: scenes and thumbnails"
 BARE_PYAV = "bare decode (PyAV)"
 COMMAND = "`scenedetect` command: scenes alone"
 COMMAND_START = "`scenedetect` command on ten seconds of 64×36: its start-up"
-DOCUMENTS = "the documents' way: scenes, then a seek for each thumbnail"
+EARLIER = "the earlier way: scenes, then a seek for each thumbnail"
 TARGET = 1.25
 PROFILE = Base(name="visual", title="Scenes and thumbnails", stages=("scenes",))
 SAME_S = 1e-6
@@ -59,7 +59,7 @@ def kairos_pass(workshop: Workshop, video: Path) -> Found:
     )
 
 
-def documents_way(video: Path, folder: Path) -> Found:
+def earlier_way(video: Path, folder: Path) -> Found:
     """PySceneDetect over OpenCV, then two seeks per scene with OpenCV."""
     import cv2
     from scenedetect import ContentDetector, SceneManager, open_video
@@ -273,7 +273,7 @@ def _measure(
             Contender(BARE_PYAV, lambda: bare_decode_pyav(video)),
             Contender(COMMAND, lambda: scenedetect_command(video, fresh())),
             Contender(COMMAND_START, lambda: scenedetect_command(tiny, fresh())),
-            Contender(DOCUMENTS, lambda: documents_way(video, fresh())),
+            Contender(EARLIER, lambda: earlier_way(video, fresh())),
         ]
         comparison = compete(contenders, rounds, judge, say)
     ratio = comparison.round_ratios(KAIROS, BARE)
@@ -298,7 +298,7 @@ def _agreement(comparison: Comparison[Found], video: Path, frame_s: float) -> st
     """Kairos's cuts held against those of the stock ways, and against the truth."""
     kairos = comparison.trials[KAIROS][0].result.cuts_s
     rows = []
-    for name in (COMMAND, DOCUMENTS):
+    for name in (COMMAND, EARLIER):
         other = comparison.trials[name][0].result.cuts_s
         rows.append((f"found by {name}", match(kairos, other, frame_s + SAME_S)))
     truth = film_truth(video)
@@ -318,14 +318,14 @@ def _preamble() -> str:
 
     libavcodec = ".".join(map(str, av.library_versions["libavcodec"]))
     return (
-        "Wall time from the file to what is on disk. Kairos, PyAV and the documents' way run "
+        "Wall time from the file to what is on disk. Kairos, PyAV and the earlier way run "
         "inside this one process with their libraries imported; `ffmpeg` and `scenedetect` are "
         "commands and run as processes of their own, so that the start-up of `scenedetect` is "
         "measured apart. Kairos's is a whole base run of the stage `scenes`, its records and "
         "provenance included; the video's hash is remembered from the first round. Bare decoding "
         f"is ffmpeg {version}'s; PyAV brings its own libavcodec {libavcodec}. All are at their "
         "stock settings: PySceneDetect scales by its own rule, Kairos to "
-        f"{PROFILE.scenes.analysis_px} px. Only Kairos and the documents' way make thumbnails "
+        f"{PROFILE.scenes.analysis_px} px. Only Kairos and the earlier way make thumbnails "
         f"({PROFILE.scenes.thumbnail_px} px)."
     )
 

@@ -61,7 +61,7 @@ def test_findings_that_differ_are_refused(
         stage.agree({stage.SEQUENTIAL: same, stage.KAIROS: other}, truth)
 
 
-def test_the_servers_latency_is_the_documents() -> None:
+def test_the_servers_latency_is_that_of_the_earlier_pipeline() -> None:
     def took_s(requests: int, audio_s: float) -> float:
         return requests * stage.PER_REQUEST_S + audio_s * stage.PER_AUDIO_S
 
@@ -122,11 +122,11 @@ def test_a_thumbnail_of_another_scene_is_refused(video: Path, workshop: Workshop
         visual.Judge(video, lambda line: None)({visual.KAIROS: swapped})
 
 
-def test_the_documents_way_and_the_command_find_the_same_cuts(video: Path, tmp_path: Path) -> None:
-    documents = visual.documents_way(video, tmp_path / "documents")
+def test_the_earlier_way_and_the_command_find_the_same_cuts(video: Path, tmp_path: Path) -> None:
+    earlier = visual.earlier_way(video, tmp_path / "earlier")
     command = visual.scenedetect_command(video, tmp_path / "command")
-    assert documents.cuts_s == pytest.approx(command.cuts_s, abs=1e-3)
-    assert len(documents.thumbnails) == 2 * (len(documents.cuts_s) + 1)
+    assert earlier.cuts_s == pytest.approx(command.cuts_s, abs=1e-3)
+    assert len(earlier.thumbnails) == 2 * (len(earlier.cuts_s) + 1)
 
 
 @pytest.mark.parametrize(

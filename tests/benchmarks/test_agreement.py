@@ -1,5 +1,7 @@
 """Each benchmark finds out results that are not the same, and says how they differ."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,6 +145,18 @@ def test_a_mistake_is_one_clear_line(project: Project, arguments: list[str], lin
     assert done.exit_code == 1
     assert line in done.output
     assert len(done.output.splitlines()) == 1
+
+
+def test_the_command_runs_from_a_checkout() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.base", "--name", "stage", "--scale", "0"],
+        capture_output=True,
+        text=True,
+        cwd=Path(base.__file__).parents[1],
+        check=False,
+    )
+    assert done.stderr == "benchmark: SCALE=0: give a fraction such as 1/60\n"
+    assert done.returncode == 1
 
 
 def test_without_the_ffmpeg_command_the_visual_benchmark_says_what_to_install(

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple
 
-from helpers.whole_audio import RATE_HZ, WholeAudio, decode
+from .whole_audio import RATE_HZ, WholeAudio, decode
 
 POLL_S = 0.01
 

@@ -78,7 +78,7 @@ class Generation(Settings):
 
     max_new_tokens: int = Field(256, ge=1)
     num_beams: int = Field(1, ge=1)
-    min_length: int = Field(0, ge=0)
+    min_new_tokens: int = Field(0, ge=0)
 
 
 class Model(Settings):
@@ -98,6 +98,8 @@ class Model(Settings):
     frames: Frames = Frames()
     prompt: Prompt
     generation: Generation = Generation()
+    processor: dict[str, int | float] = {}
+    """Settings of the family's own processor, by its names: `num_crops` of phi35, for one."""
     batch_size: int = Field(8, ge=1)
     single_stream_scenes: int = Field(16, ge=1)
     """Size of the sample of scenes, spread evenly, for the single-stream scenario."""

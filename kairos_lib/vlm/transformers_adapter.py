@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kairos_lib.errors import KairosError
+from kairos_lib.errors import KairosError, closest
 from kairos_lib.measure.memory import is_out_of_memory
 from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import Adapter, Generated, OutOfMemoryError, Prepared, Request
@@ -27,47 +27,83 @@ class TransformersAdapter(Adapter):
     # Optional
 
     processor_class: ClassVar[str] = "AutoProcessor"
+    processor_settings: ClassVar[frozenset[str]] = frozenset()
+    """What `processor` of a model's parameters may say; passed to the processor by name."""
+
+    def load_processor(self, path: str) -> Any:
+        """What turns frames and words into tensors; has a `tokenizer`."""
+        import transformers
+
+        processor = getattr(transformers, self.processor_class)
+        return processor.from_pretrained(path, **self.settings.processor)
+
+    def load_model(self, path: str, **options: Any) -> Any:
+        """The network, with the options of `from_pretrained`."""
+        import transformers
+
+        model = getattr(transformers, self.model_class)
+        return model.from_pretrained(path, use_safetensors=True, **options)
 
     def conversation(self, request: Request) -> list[dict[str, Any]]:
         """One user's turn: the images, then the words."""
         images = [{"type": "image"} for _ in request.images]
         return [{"role": "user", "content": [*images, {"type": "text", "text": request.prompt}]}]
 
+    def tensors(self, requests: list[Request]) -> Any:
+        """A batch as the model's `generate` takes it, padded on the left."""
+        from PIL import Image
+
+        return self.processor(
+            images=[Image.fromarray(image) for request in requests for image in request.images],
+            text=self.worded(requests),
+            padding=True,
+            return_tensors="pt",
+        )
+
+    def visual_token_ids(self) -> list[int]:
+        """Ids that stand for a picture's features in a prompt."""
+        return [self.model.config.image_token_id]
+
     def __init__(self, settings: Model, weights: Path) -> None:
         super().__init__(settings, weights)
-        self._model: Any = None
-        self._processor: Any = None
+        self.model: Any = None
+        self.processor: Any = None
+        unknown = sorted(set(settings.processor) - self.processor_settings)
+        if unknown:
+            known = sorted(self.processor_settings)
+            raise KairosError(
+                f"{settings.name}: unknown key 'processor.{unknown[0]}' of the family "
+                f"{settings.family}: {closest(unknown[0], known, list_known=True)}"
+            )
 
     def load(self) -> None:
         """Load processor and weights, quantised on the way where asked."""
         import torch
-        import transformers
 
         self._gpu = self.settings.device == "auto" and torch.cuda.is_available()
-        dtype = getattr(torch, self.settings.dtype)
-        self._dtype = dtype
+        self._dtype = getattr(torch, self.settings.dtype)
         path = str(self.weights)
         try:
-            self._processor = getattr(transformers, self.processor_class).from_pretrained(path)
-            model = getattr(transformers, self.model_class).from_pretrained(
+            self.processor = self.load_processor(path)
+            model = self.load_model(
                 path,
-                dtype=dtype,
+                dtype=self._dtype,
                 attn_implementation=self.settings.attention,
-                quantization_config=self._quantisation(dtype),
+                quantization_config=self._quantisation(self._dtype),
                 device_map="auto" if self._gpu else {"": "cpu"},
-                use_safetensors=True,
             )
         except (OSError, ValueError, ImportError) as error:
             reason = str(error).strip().splitlines()[0]
             raise KairosError(f"cannot load {self.settings.name} from {path}: {reason}") from error
         # Batches of unequal prompts must end at the same place, where writing begins.
-        self._processor.tokenizer.padding_side = "left"
-        if self._processor.tokenizer.pad_token is None:
-            self._processor.tokenizer.pad_token = self._processor.tokenizer.eos_token
+        tokenizer = self.processor.tokenizer
+        tokenizer.padding_side = "left"
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
         # Greedy and beam search use no sampling settings; a checkpoint's own would only warn.
         for name in ("temperature", "top_p", "top_k"):
             setattr(model.generation_config, name, None)
-        self._model = model.eval()
+        self.model = model.eval()
 
     def _quantisation(self, dtype: Any) -> Any:
         import transformers
@@ -81,25 +117,23 @@ class TransformersAdapter(Adapter):
             return config(load_in_8bit=True)
         return None
 
-    def prepare(self, requests: list[Request]) -> Prepared:
-        """Apply the chat template and the processor."""
-        from PIL import Image
-
-        texts = [
-            self._processor.apply_chat_template(
+    def worded(self, requests: list[Request]) -> list[str]:
+        """Each request in the words of the model's chat template."""
+        return [
+            self.processor.apply_chat_template(
                 self.conversation(request), add_generation_prompt=True
             )
             for request in requests
         ]
-        inputs = self._processor(
-            images=[Image.fromarray(image) for request in requests for image in request.images],
-            text=texts,
-            padding=True,
-            return_tensors="pt",
-        )
-        visual = inputs["input_ids"] == self._model.config.image_token_id
+
+    def prepare(self, requests: list[Request]) -> Prepared:
+        """Turn frames and words into tensors on the device."""
+        import torch
+
+        inputs = self.tensors(requests)
+        visual = torch.isin(inputs["input_ids"], torch.tensor(self.visual_token_ids()))
         return Prepared(
-            inputs=inputs.to(device=self._model.device, dtype=self._dtype),
+            inputs=inputs.to(device=self.model.device, dtype=self._dtype),
             prompt_tokens=tuple(inputs["attention_mask"].sum(dim=1).tolist()),
             visual_tokens=tuple(visual.sum(dim=1).tolist()),
         )
@@ -116,14 +150,14 @@ class TransformersAdapter(Adapter):
         started = time.perf_counter()
         try:
             with torch.inference_mode():
-                output = self._model.generate(
+                output = self.model.generate(
                     **prepared.inputs,
                     max_new_tokens=limit,
-                    min_length=settings.min_length,
+                    min_new_tokens=settings.min_new_tokens,
                     num_beams=settings.num_beams,
                     do_sample=False,
                     use_cache=True,
-                    pad_token_id=self._processor.tokenizer.pad_token_id,
+                    pad_token_id=self.processor.tokenizer.pad_token_id,
                     logits_processor=LogitsProcessorList([first_scores]),
                 )
         except (RuntimeError, MemoryError) as error:
@@ -134,7 +168,7 @@ class TransformersAdapter(Adapter):
         ended = time.perf_counter()
         written = output[:, prepared.inputs["input_ids"].shape[1] :]
         counts, truncated = self._count(written, limit)
-        texts = self._processor.batch_decode(written, skip_special_tokens=True)
+        texts = self.processor.tokenizer.batch_decode(written, skip_special_tokens=True)
         return Generated(
             texts=tuple(text.strip() for text in texts),
             new_tokens=counts,
@@ -145,7 +179,7 @@ class TransformersAdapter(Adapter):
 
     def _count(self, written: Any, limit: int) -> tuple[tuple[int, ...], tuple[bool, ...]]:
         """Tokens of each row up to and with its end, and whether the limit cut it off."""
-        end = self._model.generation_config.eos_token_id
+        end = self.model.generation_config.eos_token_id
         ends = set(end if isinstance(end, list) else [end])
         counts, truncated = [], []
         for row in written.tolist():
@@ -170,7 +204,7 @@ class TransformersAdapter(Adapter):
 
     def parameters_millions(self) -> float:
         """As transformers counts them, packed 4-bit weights counted in full."""
-        return float(self._model.num_parameters()) / 1e6
+        return float(self.model.num_parameters()) / 1e6
 
 
 class _FirstScores:

@@ -1,0 +1,67 @@
+"""Prompts with numbered pictures as the model's input ids, alone or in batches.
+
+Knows nothing of pixels but how many tokens stand for a picture.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from kairos_lib.errors import KairosError
+
+if TYPE_CHECKING:
+    import torch
+
+TAG = re.compile(r"<\|image_(\d+)\|>")
+
+
+def tags(count: int) -> str:
+    """The tags of so many pictures, a line each, in order."""
+    return "".join(f"<|image_{number}|>\n" for number in range(1, count + 1))
+
+
+def plain(text: str) -> str:
+    """Words that somebody said or wrote, without anything the model would take for a command.
+
+    A transcript or a sign in a video may read `<|end|>`.
+    """
+    return text.replace("<|", "< |")
+
+
+def input_ids(tokenizer: Any, text: str, tokens: Sequence[int], image_token_id: int) -> list[int]:
+    """One prompt's ids, with each picture's place held by as many image tokens as it takes.
+
+    Every stretch of text between pictures is tokenized by itself, as the original does, so that
+    each begins with whatever the tokenizer puts at a beginning.
+
+    Raises:
+        KairosError: The tags are not 1 to n, once each and in order. The original fills pictures
+            in by order and not by number, and would mix them up without a word.
+    """
+    numbers = [int(number) for number in TAG.findall(text)]
+    if numbers != list(range(1, len(tokens) + 1)):
+        raise KairosError(
+            f"the prompt names the pictures {numbers or 'not at all'}, and there are "
+            f"{len(tokens)}: name each once and in order, from <|image_1|>"
+        )
+    first, *others = TAG.split(text)[::2]
+    ids = list(tokenizer(first)["input_ids"])
+    for stretch, count in zip(others, tokens, strict=True):
+        ids += [image_token_id] * count
+        ids += tokenizer(stretch)["input_ids"]
+    return ids
+
+
+def padded(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows of unequal length as ids and mask, padded on the left: writing begins at one place."""
+    import torch
+
+    longest = max(len(row) for row in rows)
+    ids = torch.full((len(rows), longest), pad_id)
+    mask = torch.zeros(len(rows), longest, dtype=torch.long)
+    for number, row in enumerate(rows):
+        ids[number, longest - len(row) :] = torch.tensor(row)
+        mask[number, longest - len(row) :] = 1
+    return ids, mask

@@ -1,0 +1,109 @@
+"""Every family on a tiny random checkpoint of its true architecture, loaded as the real ones are."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import vlm_checkpoints
+from helpers.checkpoints import tiny_llava
+from helpers.projects import tiny_model
+
+from kairos_lib.errors import KairosError
+from kairos_lib.settings import Model
+from kairos_lib.vlm.adapter import Request, families, find_family
+
+MAKERS: dict[str, Callable[[Path], Path]] = {
+    "auto": tiny_llava,
+    "instructblip": vlm_checkpoints.instructblip,
+    "llava_next": tiny_llava,
+    "llava_video": vlm_checkpoints.llava_video,
+    "phi35": vlm_checkpoints.phi35,
+    "qwen2_vl": lambda folder: vlm_checkpoints.qwen(folder, "2"),
+    "qwen2_vl (2.5)": lambda folder: vlm_checkpoints.qwen(folder, "2_5"),
+    "smolvlm2": vlm_checkpoints.smolvlm2,
+}
+
+
+@pytest.fixture(scope="module", params=sorted(MAKERS))
+def family(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    folder = tmp_path_factory.mktemp("weights") / "model"
+    return request.param.split()[0], MAKERS[request.param](folder)
+
+
+def loaded(family: tuple[str, Path], **changes: object):
+    name, weights = family
+    values = tiny_model(weights, family=name, **changes)
+    adapter = find_family(name)(Model.model_validate({**values, "name": "m"}), weights)
+    adapter.load()
+    return adapter
+
+
+def requests(count: int = 4) -> list[Request]:
+    """Scenes whose prompts and pictures are of different sizes."""
+    random = np.random.default_rng(0)
+    shapes = [(56, 84, 3), (84, 56, 3), (60, 60, 3), (56, 84, 3)]
+    prompts = ["Describe.", "Describe the scene in detail.", "What?", "Speech: hello\nDescribe."]
+    return [
+        Request(n, tuple(random.integers(0, 255, (2, *shape), dtype=np.uint8)), (0.0, 0.5), prompt)
+        for n, (shape, prompt) in enumerate(zip(shapes[:count], prompts, strict=False))
+    ]
+
+
+def test_all_families_are_tried_here() -> None:
+    tried = {name.split()[0] for name in MAKERS}
+    assert tried == set(families())
+
+
+@pytest.mark.parametrize("quantisation", ["none", "nf4"])
+def test_captions_do_not_depend_on_the_batch(family: tuple[str, Path], quantisation: str) -> None:
+    adapter = loaded(family, quantisation=quantisation)
+    together = adapter.generate(adapter.prepare(requests()))
+    alone = [adapter.generate(adapter.prepare([request])) for request in requests()]
+    assert [g.texts[0] for g in alone] == list(together.texts)
+    assert [g.new_tokens[0] for g in alone] == list(together.new_tokens)
+    assert len(set(together.texts)) > 1
+
+
+def test_the_model_sees_the_frames(family: tuple[str, Path]) -> None:
+    adapter = loaded(family)
+    one = requests(1)[0]
+    other = Request(0, tuple(255 - image for image in one.images), one.frame_times_s, one.prompt)
+    prepared = adapter.prepare([one, other])
+    assert prepared.visual_tokens[0] == prepared.visual_tokens[1] > 0
+    assert len(set(adapter.generate(prepared).texts)) == 2
+
+
+def test_tokens_are_counted_without_padding(family: tuple[str, Path]) -> None:
+    adapter = loaded(family)
+    together = adapter.prepare(requests())
+    alone = [adapter.prepare([request]) for request in requests()]
+    assert list(together.prompt_tokens) == [p.prompt_tokens[0] for p in alone]
+    assert list(together.visual_tokens) == [p.visual_tokens[0] for p in alone]
+    assert all(v < p for v, p in zip(together.visual_tokens, together.prompt_tokens, strict=True))
+
+
+def test_a_caption_that_the_limit_cuts_off_is_marked(family: tuple[str, Path]) -> None:
+    adapter = loaded(family, generation={"max_new_tokens": 5})
+    adapter.model.generation_config.eos_token_id = [2]
+    generated = adapter.generate(adapter.prepare(requests(1)))
+    assert generated.new_tokens == (5,)
+    assert generated.truncated == (True,)
+
+
+def test_beams_and_a_least_length_are_kept_to(family: tuple[str, Path]) -> None:
+    adapter = loaded(
+        family, generation={"max_new_tokens": 8, "num_beams": 3, "min_new_tokens": 6}
+    )
+    prepared = adapter.prepare(requests(2))
+    # Whatever comes first would end the caption, were there no least length.
+    adapter.model.generation_config.eos_token_id = list(range(2, 64))
+    generated = adapter.generate(prepared)
+    assert all(count >= 6 for count in generated.new_tokens)
+
+
+def test_an_unknown_setting_of_the_processor_is_one_line(family: tuple[str, Path]) -> None:
+    with pytest.raises(KairosError, match="unknown key 'processor.crops'"):
+        loaded(family, processor={"crops": 3})

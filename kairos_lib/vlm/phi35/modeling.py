@@ -262,4 +262,6 @@ class Phi35ForConditionalGeneration(Phi3ForCausalLM):
         # Without this, every step would wait for the device.
         if input_ids.shape[1] <= boundary:
             return False
+        if attention_mask is None:  # Which is how transformers says that nothing is padded.
+            return input_ids.shape[1] == boundary + 1
         return bool((attention_mask.sum(dim=-1) == boundary + 1).any())

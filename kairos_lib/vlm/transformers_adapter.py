@@ -100,6 +100,8 @@ class TransformersAdapter(Adapter):
         tokenizer.padding_side = "left"
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
+        if model.generation_config.eos_token_id is None:
+            model.generation_config.eos_token_id = tokenizer.eos_token_id
         # Greedy and beam search use no sampling settings; a checkpoint's own would only warn.
         for name in ("temperature", "top_p", "top_k"):
             setattr(model.generation_config, name, None)

@@ -14,13 +14,18 @@ TEMPLATE = (
 )
 
 
-def byte_tokenizer(special: list[str]):
-    """A byte-level tokenizer without merges: it can write anything and was trained on nothing."""
+def byte_tokenizer(special: list[str], size: int = 0):
+    """A byte-level tokenizer without merges: it can write anything and was trained on nothing.
+
+    Filled up to a size with words that it can only write.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: i for i, token in enumerate([*special, *alphabet])}
+    known = [*special, *alphabet]
+    known += [f"w{number}" for number in range(len(known), size)]
+    vocabulary = {token: i for i, token in enumerate(known)}
     tokenizer = Tokenizer(models.BPE(vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

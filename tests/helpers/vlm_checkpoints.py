@@ -204,7 +204,7 @@ def instructblip(folder: Path) -> Path:
     )
     torch.manual_seed(SEED)
     config = InstructBlipConfig(
-        vision_config=_vision(),
+        vision_config=_vision(initializer_range=DECIDED),
         qformer_config={
             "vocab_size": len(asker),
             "hidden_size": 64,
@@ -213,12 +213,17 @@ def instructblip(folder: Path) -> Path:
             "intermediate_size": 128,
             "encoder_hidden_size": 64,
             "max_position_embeddings": 512,
+            "initializer_range": DECIDED,
         },
         text_config=LlamaConfig(**_text(len(processor.tokenizer))).to_dict(),
         num_query_tokens=4,
         image_token_index=3,
     )
-    return _save(folder, InstructBlipForConditionalGeneration(config), processor)
+    model = InstructBlipForConditionalGeneration(config)
+    # Zeros before they are trained, which ask all pictures the same.
+    torch.nn.init.normal_(model.query_tokens)
+    torch.nn.init.normal_(model.language_projection.weight, std=DECIDED)
+    return _save(folder, model, processor)
 
 
 PHI35_CONFIG = {
@@ -263,7 +268,7 @@ def phi35(folder: Path) -> Path:
 
     folder.mkdir(parents=True)
     special = ["<pad>", "<s>", "</s>", "<|end|>", "<|user|>", "<|assistant|>"]
-    tokenizer = byte_tokenizer(special)
+    tokenizer = byte_tokenizer(special, size=32064)
     tokenizer.chat_template = PHI35_TEMPLATE
     tokenizer.save_pretrained(folder)
     text = _text(32064, num_attention_heads=4, num_key_value_heads=4)

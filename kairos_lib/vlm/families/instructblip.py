@@ -21,6 +21,12 @@ class Family(TransformersAdapter):
     model_class: ClassVar[str] = "InstructBlipForConditionalGeneration"
     processor_class: ClassVar[str] = "InstructBlipProcessor"
 
+    def load_model(self, path: str, **options: Any) -> Any:
+        """Load it; its language model writes, and must end where the whole says."""
+        model = super().load_model(path, **options)
+        model.language_model.generation_config = model.generation_config
+        return model
+
     def worded(self, requests: list[Request]) -> list[str]:
         """The words alone: it was trained without a chat template."""
         return [request.prompt for request in requests]

@@ -25,6 +25,8 @@ SAME_BOX = 1e-3
 WINDOW_S = 5.0
 """About what a scene leaves beside its speech."""
 FRAMES_PER_SECOND = 2.0
+FEW = 8
+"""Items that small batches of a large model are given: it takes seconds for each of them."""
 
 Scores = np.ndarray
 """Of shape (items, ...), or of detections: rows of item, label, score and box."""
@@ -36,7 +38,9 @@ class Subject:
 
     name: str
     device: str
-    items: int
+    items: Callable[[int], int]
+    """How many it is given at a batch size; the results of those given at all sizes are compared.
+    """
     same: float
     """How far results of a batch may be from those of one at a time."""
     run: Callable[[int], Scores] | None
@@ -112,25 +116,49 @@ def agree(results: Mapping[str, Scores], same: float) -> None:
 def _row(subject: Subject, comparison: Comparison[Scores], sizes: Sequence[int]) -> list[str]:
     cells = []
     for size in sizes:
-        times = comparison.spread(_name(size)).values
-        cells.append(Spread(tuple(subject.items / time_s for time_s in times)).told())
-    gain = comparison.round_ratios(_name(sizes[0]), _name(sizes[-1])).told()
+        cells.append(_rates(subject, comparison, size).told())
+    one, most = (_rates(subject, comparison, size).values for size in (sizes[0], sizes[-1]))
+    gain = Spread(tuple(b / a for a, b in zip(one, most, strict=True))).told()
     return [subject.name, subject.device, *cells, gain, str(comparison.rounds)]
 
 
+def _rates(subject: Subject, comparison: Comparison[Scores], size: int) -> Spread:
+    """Items per second, by round."""
+    times = comparison.spread(_name(size)).values
+    return Spread(tuple(subject.items(size) / time_s for time_s in times))
+
+
 def _subjects(cache: Path, device: str, there: bool, items: int) -> list[Subject]:
-    makers: list[tuple[str, float, Callable[[], Callable[[int], Scores]]]] = [
-        ("AST, nano", SAME_SCORE, lambda: _ast(*_nano_ast(), device, items)),
-        ("AST, full size, random weights", SAME_SCORE, lambda: _ast(*_full_ast(), device, items)),
-        ("YOLO, nano, 320 px", SAME_BOX, lambda: _yolo(cache, _nano_yolo(), 320, device, items)),
+    def every(size: int) -> int:
+        return items
+
+    def few(size: int) -> int:
+        return min(items, max(size, FEW))
+
+    makers: list[tuple[str, float, Callable[[int], int], Callable[[], Callable[[int], Scores]]]] = [
+        ("AST, nano", SAME_SCORE, every, lambda: _ast(*_nano_ast(), device, every)),
+        (
+            "AST, full size, random weights",
+            SAME_SCORE,
+            few,
+            lambda: _ast(*_full_ast(), device, few),
+        ),
+        (
+            "YOLO, nano, 320 px",
+            SAME_BOX,
+            every,
+            lambda: _yolo(cache, _nano_yolo(), 320, device, items),
+        ),
         (
             "YOLOv8n, full size, random weights, 640 px",
             SAME_BOX,
+            every,
             lambda: _yolo(cache, _full_yolo(cache), 640, device, items),
         ),
     ]
     return [
-        Subject(name, device, items, same, make() if there else None) for name, same, make in makers
+        Subject(name, device, count, same, make() if there else None)
+        for name, same, count, make in makers
     ]
 
 
@@ -154,23 +182,27 @@ def _full_ast() -> tuple[Any, Any]:
     return transformers.ASTFeatureExtractor(), transformers.ASTForAudioClassification(config)
 
 
-def _ast(extractor: Any, model: Any, device: str, items: int) -> Callable[[int], Scores]:
-    """From samples to scores, as the stage `sounds` does it."""
+def _ast(
+    extractor: Any, model: Any, device: str, items: Callable[[int], int]
+) -> Callable[[int], Scores]:
+    """From samples to scores, as the stage `sounds` does it; those of the fewest items."""
     import torch
 
     model = model.to(device).eval()
-    windows = _sounds(items)
+    windows = _sounds(items(max(SIZES)))
 
     def run(size: int) -> Scores:
         rows = []
-        for at in range(0, items, size):
+        for at in range(0, items(size), size):
             features = extractor(
-                windows[at : at + size], sampling_rate=audio.SAMPLE_RATE_HZ, return_tensors="pt"
+                windows[at : min(at + size, items(size))],
+                sampling_rate=audio.SAMPLE_RATE_HZ,
+                return_tensors="pt",
             )
             with torch.inference_mode():
                 logits = model(features["input_values"].to(device)).logits
                 rows.append(torch.sigmoid(logits).float().cpu().numpy())
-        return np.concatenate(rows)
+        return np.concatenate(rows)[: items(1)]
 
     return run
 
@@ -281,7 +313,9 @@ def _preamble(threads: int) -> str:
     return (
         "Items per second, median [range], from samples or pixels to scores: feature extraction, "
         "scaling and what follows the model included; loading and decoding left out. Each round "
-        f"takes the same 32 items: windows of {WINDOW_S:g} s of sound, or frames of 640×360. "
+        f"takes the same 32 items: windows of {WINDOW_S:g} s of sound, or frames of 640×360; the "
+        f"full-size AST, which takes seconds for each, has {FEW} of them one at a time and at "
+        f"{FEW} at once. "
         "Before any time is told, every round's results are held against those of one at a time "
         f"(AST: scores within {SAME_SCORE:g}; YOLO: the same boxes, scores and places within "
         f"{SAME_BOX:g}, and the raw scores of all candidates likewise). Random weights say "

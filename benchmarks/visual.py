@@ -122,7 +122,7 @@ def reference_cuts(video: Path) -> tuple[float, ...]:
     from scenedetect import ContentDetector
     from scenedetect.common import FrameTimecode, Timecode
 
-    from kairos_lib.stages.scenes import analysis_image
+    from kairos_lib.stages.scenes import scaled
 
     facts = probe(video, sha256="")
     settings = PROFILE.scenes
@@ -130,7 +130,7 @@ def reference_cuts(video: Path) -> tuple[float, ...]:
     cuts = []
     code = None
     for frame in VideoFile(video).frames():
-        image = analysis_image(frame, settings)
+        image = scaled(frame, settings.analysis_px)
         pts = round(frame.time_s / frame.time_base)
         code = FrameTimecode(Timecode(pts, frame.time_base), fps=facts.frames_per_second)
         cuts += detector.process_frame(code, image)

@@ -117,9 +117,11 @@ class ScenesSettings(Settings):
     parameters: dict[str, float] = {}
     """Passed to the detector by name, such as `threshold`."""
     min_scene_s: float = Field(0.6, gt=0)
-    analysis_px: int = Field(256, ge=32)
-    """Width that frames are scaled down to before they are compared."""
+    analysis_px: int = Field(336, ge=32)
+    """Longer side that frames are scaled down to before they are compared. The size of thumbnails
+    costs least: each frame is then scaled once for both."""
     thumbnail_px: int = Field(336, ge=32)
+    """Longer side of a thumbnail."""
 
 
 class AudioSettings(Settings):

@@ -134,7 +134,6 @@ class Frame:
     def image(
         self,
         longest_px: int | None = None,
-        width_px: int | None = None,
         colour: str = "rgb24",
         interpolation: str = "BICUBIC",
     ) -> np.ndarray:
@@ -142,16 +141,12 @@ class Frame:
 
         Args:
             longest_px: Scale so that the longer side has this length; never enlarges.
-            width_px: Scale to this width; never enlarges.
             colour: Order of the channels: `rgb24` or `bgr24`.
             interpolation: libswscale's name of a method. `AREA`, the mean of the pixels that fall
                 together, costs a third of `BICUBIC` and is as good for looking for cuts.
         """
         width, height = self.size
-        limit = longest_px / max(width, height) if longest_px else 1.0
-        if width_px:
-            limit = min(limit, width_px / width)
-        scale = min(1.0, limit)
+        scale = min(1.0, longest_px / max(width, height)) if longest_px else 1.0
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         target = (*size, colour, interpolation)
         with self._scaling:

@@ -10,6 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
+from kairos_lib.errors import KairosError
 from kairos_lib.measure.provenance import versions
 from kairos_lib.records import StageReport
 from kairos_lib.runs import key_of, read_record, write_json, write_record
@@ -63,7 +64,10 @@ def take_over(folder: Path, stage: type[Stage], key: str) -> bool:
     for path in sorted(folder.parent.glob(f"*/{stage.name}.json")):
         if path.parent == folder or "superseded" in path.parent.name:
             continue
-        report = read_record(path, StageReport)
+        try:
+            report = read_record(path, StageReport)
+        except KairosError:
+            continue  # What is wrong with another run is said when that one is asked for.
         if report is None or report.key != key or report.state != "done":
             continue
         for name in (f"{stage.name}.jsonl", *stage.files):

@@ -13,7 +13,6 @@ from kairos_lib.errors import KairosError
 from kairos_lib.media.thumbnails import ThumbnailPicker
 from kairos_lib.media.video import Frame
 from kairos_lib.records import Scene
-from kairos_lib.settings import ScenesSettings
 from kairos_lib.stages.stage import Context, Stage
 
 JPEG_QUALITY = 85
@@ -27,7 +26,7 @@ class Analyzer(Stage):
     """Finds cuts frame by frame while the video is decoded."""
 
     name: ClassVar[str] = "scenes"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     record: ClassVar[type[Scene]] = Scene
     files: ClassVar[tuple[str, ...]] = ("thumbnails", "frames.json")
     packages: ClassVar[tuple[str, ...]] = ("scenedetect", "av")
@@ -35,9 +34,7 @@ class Analyzer(Stage):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._settings = context.profile.scenes
-        self._picker = ThumbnailPicker(
-            self._settings.min_scene_s + LATE_CUT_S, self._settings.thumbnail_px
-        )
+        self._picker = ThumbnailPicker(self._settings.min_scene_s + LATE_CUT_S)
         self._start_s = 0.0
         self._index = 0
 
@@ -59,8 +56,9 @@ class Analyzer(Stage):
         last: tuple[float, Any] | None = None
         for frame in self.frames:
             code = FrameTimecode(Timecode(pts=frame.pts, time_base=frame.time_base), fps=rate)
-            self._picker.add(frame)
-            for cut in self._detector.process_frame(code, analysis_image(frame, self._settings)):
+            self._picker.add(frame.time_s, scaled(frame, self._settings.thumbnail_px))
+            image = scaled(frame, self._settings.analysis_px)
+            for cut in self._detector.process_frame(code, image):
                 yield from self._close(cut.seconds)
             if last is not None:
                 frame_s = frame.time_s - last[0]
@@ -82,15 +80,18 @@ class Analyzer(Stage):
         names = []
         for role, candidate in zip(("start", "middle"), self._picker.close(end_s), strict=True):
             names.append(f"{self._index:04d}-{role}.jpg")
-            _save(candidate.image(), self.context.folder / "thumbnails" / names[-1])
+            _save(candidate.image, self.context.folder / "thumbnails" / names[-1])
         yield Scene(index=self._index, start_s=self._start_s, end_s=end_s, thumbnails=tuple(names))
         self._start_s = end_s
         self._index += 1
 
 
-def analysis_image(frame: Frame, settings: ScenesSettings) -> np.ndarray:
-    """What the detector is shown of a frame: BGR, shape (height, width, 3), uint8."""
-    return frame.image(width_px=settings.analysis_px, colour="bgr24", interpolation="AREA")
+def scaled(frame: Frame, longest_px: int) -> np.ndarray:
+    """A frame for the detector or a thumbnail: BGR, shape (height, width, 3), uint8.
+
+    The same size for both is scaled once.
+    """
+    return frame.image(longest_px, colour="bgr24", interpolation="AREA")
 
 
 def _detector(name: str, parameters: dict[str, float], min_scene_s: float) -> Any:
@@ -112,4 +113,4 @@ def _save(image: np.ndarray, path: Path) -> None:
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path, quality=JPEG_QUALITY)
+    Image.fromarray(image[:, :, ::-1]).save(path, quality=JPEG_QUALITY)

@@ -38,7 +38,6 @@ def test_an_image_is_scaled_to_its_longer_side_and_never_enlarged(tmp_path: Path
     frame = next(VideoFile(wide).frames())
     assert frame.image(longest_px=80).shape == (45, 80, 3)
     assert frame.image(longest_px=1000).shape == (90, 160, 3)
-    assert frame.image(width_px=40).shape[1] == 40
     assert next(VideoFile(tall).frames()).image(longest_px=80).shape == (80, 45, 3)
 
 

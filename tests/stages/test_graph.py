@@ -210,6 +210,15 @@ def test_a_run_that_starts_afresh_takes_nothing_over(everything: Project, clip: 
     assert not any(reused(session).values())
 
 
+def test_a_damaged_run_is_no_hindrance_to_the_next(everything: Project, clip: Path) -> None:
+    process(clip).run.file("objects.json").write_text('{"name": "objects"}')
+    profile = read_yaml(everything.parameters / "base" / "all.yaml", "all.yaml")
+    profile["sounds"]["top_k"] = 1
+    write_parameters(everything, "base", "all", profile)
+    after = reused(process(clip))
+    assert after["scenes"] and not after["objects"]
+
+
 def test_a_tracker_follows_things_through_their_scene(project: Project) -> None:
     """The nano model in its own world: as many numbers are given as there are things at once."""
     profile = read_yaml(ROOT / "parameters" / "base" / "nano.yaml", "nano.yaml")

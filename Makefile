@@ -66,7 +66,7 @@ perf-base: $(INSTALLED) ## Benchmarks of base processing; NAME=visual|stage|batc
 	@$(BIN)/python -m benchmarks.base
 
 test: lint ## Lint, types and tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(INSTALLED) ## Format, lint and types only
 	@$(BIN)/ruff format --check .

@@ -150,7 +150,8 @@ def qwen(folder: Path, version: str) -> Path:
     special += ["<|vision_start|>", "<|vision_end|>"]
     tokenizer = byte_tokenizer(special)
     sizes = {"patch_size": 14, "temporal_patch_size": 2, "merge_size": 2}
-    processor = getattr(transformers, f"Qwen{version}_VLProcessor" if version == "2_5" else "Qwen2VLProcessor")(
+    name = "Qwen2_5_VL" if version == "2_5" else "Qwen2VL"
+    processor = getattr(transformers, f"{name}Processor")(
         image_processor=transformers.Qwen2VLImageProcessor(**sizes),
         video_processor=transformers.Qwen2VLVideoProcessor(**sizes),
         tokenizer=tokenizer,
@@ -167,7 +168,6 @@ def qwen(folder: Path, version: str) -> Path:
         vision |= {"fullatt_block_indexes": [1], "window_size": 56}
     else:
         vision |= {"embed_dim": 64, "hidden_size": 64, "mlp_ratio": 2}
-    name = "Qwen2_5_VL" if version == "2_5" else "Qwen2VL"
     config = getattr(transformers, f"{name}Config")(
         vision_config=vision,
         text_config=text,

@@ -1,4 +1,4 @@
-"""Every family on a tiny random checkpoint of its true architecture, loaded as the real ones are."""
+"""Every family on a tiny random checkpoint of its architecture, loaded as the real ones are."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -94,9 +94,7 @@ def test_a_caption_that_the_limit_cuts_off_is_marked(family: tuple[str, Path]) -
 
 
 def test_beams_and_a_least_length_are_kept_to(family: tuple[str, Path]) -> None:
-    adapter = loaded(
-        family, generation={"max_new_tokens": 8, "num_beams": 3, "min_new_tokens": 6}
-    )
+    adapter = loaded(family, generation={"max_new_tokens": 8, "num_beams": 3, "min_new_tokens": 6})
     prepared = adapter.prepare(requests(2))
     # Whatever comes first would end the caption, were there no least length.
     adapter.model.generation_config.eos_token_id = list(range(2, 64))
@@ -105,5 +103,44 @@ def test_beams_and_a_least_length_are_kept_to(family: tuple[str, Path]) -> None:
 
 
 def test_an_unknown_setting_of_the_processor_is_one_line(family: tuple[str, Path]) -> None:
-    with pytest.raises(KairosError, match="unknown key 'processor.crops'"):
+    with pytest.raises(KairosError, match=r"unknown key 'processor\.crops'"):
         loaded(family, processor={"crops": 3})
+
+
+def test_a_caption_ends_at_its_end_token(family: tuple[str, Path]) -> None:
+    adapter = loaded(family, generation={"max_new_tokens": 5})
+    prepared = adapter.prepare(requests(1))
+    first = adapter.model.generate(**prepared.inputs, max_new_tokens=3, do_sample=False)[0, -3:]
+    end = first.tolist()[1]
+    adapter.model.generation_config.eos_token_id = end
+    generated = adapter.generate(prepared)
+    assert generated.new_tokens == (first.tolist().index(end) + 1,)
+    assert generated.truncated == (False,)
+
+
+@pytest.fixture(scope="module")
+def llava(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    return "llava_next", tiny_llava(tmp_path_factory.mktemp("weights") / "llava")
+
+
+def test_prefill_and_decoding_are_told_apart(llava: tuple[str, Path]) -> None:
+    adapter = loaded(llava, generation={"max_new_tokens": 64})
+    prepared = adapter.prepare(requests(1))
+    adapter.generate(prepared)
+    long, short = adapter.generate(prepared), adapter.generate(prepared, max_new_tokens=1)
+    assert long.decode_s > 4 * short.decode_s
+    assert long.prefill_s > 0
+
+
+@pytest.mark.parametrize("name", families())
+def test_weights_that_are_none_are_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(KairosError) as error:
+        loaded((name, tmp_path))
+    assert str(tmp_path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_family_is_answered_with_the_nearest() -> None:
+    with pytest.raises(KairosError, match="did you mean 'llava_next'"):
+        find_family("llava-next")

@@ -127,7 +127,7 @@ def test_pictures_that_do_not_fill_their_places_are_refused(candidate: Candidate
 
 def test_another_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "phi3"}')
-    with pytest.raises(KairosError, match="it is not Phi-3.5-Vision"):
+    with pytest.raises(KairosError, match=r"it is not Phi-3\.5-Vision"):
         configuration.read_config(tmp_path)
 
 

@@ -46,7 +46,7 @@ class Phi35Config(Phi3Config):
     def __post_init__(self, **kwargs: Any) -> None:
         if not isinstance(self.vision_config, CLIPVisionConfig):
             self.vision_config = CLIPVisionConfig(**(self.vision_config or CLIP_VIT_LARGE_336))
-        super().__post_init__(**kwargs)
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
 
 
 def read_config(folder: Path) -> Phi35Config:

@@ -11,7 +11,7 @@ a cache. (With one, the original mixes both kinds of angles from there on.)
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -51,7 +51,7 @@ class LongRope(nn.Module):
 
     def _on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, float]:
         if device not in self._factors:
-            config = self._config
+            config: Any = self._config
             if config.rope_parameters["rope_type"] == "longrope":
                 make = ROPE_INIT_FUNCTIONS["longrope"]
                 short, scale = make(config, device)
@@ -107,14 +107,15 @@ class VisionEmbedding(nn.Module):
         used = [1 + rows * columns for rows, columns in grids]
         # What is behind the crops is filling, and would come to nothing at the same price.
         crops = torch.cat([one[:count] for one, count in zip(pixel_values, used, strict=True)])
-        tower = self.img_processor.vision_model
+        tower: Any = self.img_processor.vision_model
         seen = tower(crops.to(self.glb_GN.dtype)).last_hidden_state[:, 1:]
         merged = []
         for grid, features in zip(grids, _by_four(seen).split(used), strict=True):
             whole = self._rows(features[:1], (1, 1))
             local = self._rows(features[1:], grid)
             merged.append(torch.cat([local, self.glb_GN[0], whole]))
-        return self.img_projection(torch.cat(merged))
+        projected: torch.Tensor = self.img_projection(torch.cat(merged))
+        return projected
 
     def _rows(self, features: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
         """Crops put together as one map, row by row, with a separator after each row.
@@ -146,16 +147,16 @@ class Phi35Model(Phi3Model):
     def __init__(self, config: Phi35Config) -> None:
         super().__init__(config)
         self.vision_embed_tokens = VisionEmbedding(config)
-        self.rotary_emb = LongRope(config)
+        self.rotary_emb: Any = LongRope(config)
 
 
 class Phi35ForConditionalGeneration(Phi3ForCausalLM):
     """Phi-3.5-Vision: pictures and words in, words out."""
 
     config_class = Phi35Config
-    _no_split_modules: ClassVar[list[str]] = ["Phi3DecoderLayer", "CLIPEncoderLayer"]
+    _no_split_modules = ["Phi3DecoderLayer", "CLIPEncoderLayer"]  # noqa: RUF012
     # The embedding of words again, and what of CLIP is not used.
-    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [
+    _keys_to_ignore_on_load_unexpected = [  # noqa: RUF012
         r"vision_embed_tokens\.wte\.weight",
         r"img_processor\.vision_model\.encoder\.layers\.\d+\.",
     ]
@@ -165,7 +166,7 @@ class Phi35ForConditionalGeneration(Phi3ForCausalLM):
         self.model = Phi35Model(config)
         self.vocab_size = config.vocab_size
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def forward(
         self,
@@ -228,7 +229,7 @@ class Phi35ForConditionalGeneration(Phi3ForCausalLM):
         features = features.to(inputs_embeds.device, inputs_embeds.dtype)
         return inputs_embeds.masked_scatter(places[..., None], features)
 
-    def prepare_inputs_for_generation(
+    def prepare_inputs_for_generation(  # type: ignore[override]
         self,
         input_ids: torch.Tensor,
         past_key_values: Any = None,
@@ -243,7 +244,9 @@ class Phi35ForConditionalGeneration(Phi3ForCausalLM):
         anew = past_key_values is not None and self._crosses(input_ids, attention_mask)
         if anew:
             past_key_values, next_sequence_length = None, None
-        inputs: dict[str, Any] = GenerationMixin.prepare_inputs_for_generation(
+        # Phi-3's own would throw the cache away by the batch's length, padding and all.
+        general: Any = GenerationMixin.prepare_inputs_for_generation
+        inputs: dict[str, Any] = general(
             self,
             input_ids,
             next_sequence_length=next_sequence_length,

@@ -1,8 +1,13 @@
-"""Memory of a device that has run out."""
+"""Memory that has run out, and memory that would be kept for nothing."""
 
 from __future__ import annotations
 
+import ctypes
 import sys
+
+M_ARENA_MAX = -8
+"""glibc's name for it in malloc.h."""
+ARENAS = 2
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -16,3 +21,15 @@ def free_cached_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def share_arenas() -> None:
+    """Let all threads of this process allocate from the same two arenas.
+
+    glibc gives every thread one of its own, up to eight for each core, and what is freed in one is
+    seldom given back. Stages and decoders in threads of their own would hold more and more of it,
+    the longer the video. Other C libraries have no such arenas, and no such call.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, ARENAS)

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kairos_lib.measure.memory import share_arenas
 from kairos_lib.measure.provenance import provenance
 from kairos_lib.media.container import check_file
 from kairos_lib.media.problems import problems
@@ -134,6 +135,7 @@ class BaseSession:
             KairosError: A stage failed. The others' results are kept and the result says what is
                 missing; the same command tries that one again.
         """
+        share_arenas()
         with self.run.writing():
             known = self.run.result(BaseResult)
             if known is None or known.missing:

@@ -10,9 +10,9 @@ from kairos_lib.records import Span
 from kairos_lib.stages.audio import WAV
 from kairos_lib.stages.stage import Stage
 
-# Three minutes take some 40 MB while Silero looks at them. It knows nothing of the block before, so
+# A minute takes some 60 MB while Silero looks at it. It knows nothing of the block before, so
 # a block begins a little earlier, and spans that touch or overlap are joined.
-BLOCK_S = 180.0
+BLOCK_S = 60.0
 OVERLAP_S = 2.0
 
 
@@ -20,7 +20,7 @@ class Analyzer(Stage):
     """Finds the stretches with a voice in them. The model comes inside faster-whisper."""
 
     name: ClassVar[str] = "vad"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     record: ClassVar[type[Span]] = Span
     needs: ClassVar[tuple[str, ...]] = ("audio",)
     packages: ClassVar[tuple[str, ...]] = ("faster-whisper",)

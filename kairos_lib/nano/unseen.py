@@ -67,16 +67,14 @@ def process(clip: Path, truth: ClipTruth, profile: Base, folder: Path) -> Proces
     Raises:
         KairosError: A stage failed.
     """
-    # In a folder with no other beside it: nothing is taken over from what lies there.
-    run = folder / "base"
     graph = Graph(
         video=clip,
         facts=probe(clip, hashlib.sha256(clip.read_bytes()).hexdigest()),
         profile=profile,
-        folder=run,
+        folder=folder,
         # A project of its own: the user's runs are no place for hashes of what is thrown away.
         weights=base_weights(Project(folder), profile),
         progress=lambda stage, done, total: None,
     )
     require(graph.run())
-    return Processed(clip, truth, run)
+    return Processed(clip, truth, folder)

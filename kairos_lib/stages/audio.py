@@ -31,7 +31,7 @@ class Analyzer(Stage):
 
     def skip(self) -> str:
         """A silent film is a normal film."""
-        return "" if self.context.facts.audio_streams else "the video has no audio stream"
+        return self.silent()
 
     def run(self) -> Iterator[AudioTrack]:
         """Give the track, if there is any sound in it."""

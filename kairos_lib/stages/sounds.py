@@ -53,7 +53,7 @@ class Analyzer(Stage):
 
     def skip(self) -> str:
         """Nothing to hear."""
-        return "" if self.context.facts.audio_streams else "the video has no audio stream"
+        return self.silent()
 
     def prepare(self) -> None:
         """Load the model."""

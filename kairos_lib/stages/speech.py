@@ -49,7 +49,7 @@ class Analyzer(Stage):
         """Not asked for, or nothing to hear."""
         if self._engine is None:
             return "the base profile says speech.engine: none"
-        return "" if self.context.facts.audio_streams else "the video has no audio stream"
+        return self.silent()
 
     def prepare(self) -> None:
         """Have the engine load what it needs."""

@@ -102,6 +102,10 @@ class Stage(ABC):
         """Why this video gives the stage nothing to do; empty where it does."""
         return ""
 
+    def silent(self) -> str:
+        """Why a stage that listens has nothing to do with this video, if so."""
+        return "" if self.context.facts.audio_streams else "the video has no audio stream"
+
     def frames_per_second(self) -> float | None:
         """How many frames it wants; none for a stage that looks at none.
 

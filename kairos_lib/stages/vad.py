@@ -27,7 +27,7 @@ class Analyzer(Stage):
 
     def skip(self) -> str:
         """Nothing to hear, nothing to find."""
-        return "" if self.context.facts.audio_streams else "the video has no audio stream"
+        return self.silent()
 
     def prepare(self) -> None:
         """Importing the library takes longer than using it."""

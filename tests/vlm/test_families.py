@@ -118,13 +118,8 @@ def test_a_caption_ends_at_its_end_token(family: tuple[str, Path]) -> None:
     assert generated.truncated == (False,)
 
 
-@pytest.fixture(scope="module")
-def llava(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    return "llava_next", tiny_llava(tmp_path_factory.mktemp("weights") / "llava")
-
-
-def test_prefill_and_decoding_are_told_apart(llava: tuple[str, Path]) -> None:
-    adapter = loaded(llava, generation={"max_new_tokens": 64})
+def test_prefill_and_decoding_are_told_apart(llava_weights: Path) -> None:
+    adapter = loaded(("llava_next", llava_weights), generation={"max_new_tokens": 64})
     prepared = adapter.prepare(requests(1))
     adapter.generate(prepared)
     long, short = adapter.generate(prepared), adapter.generate(prepared, max_new_tokens=1)

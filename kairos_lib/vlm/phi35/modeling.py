@@ -155,17 +155,18 @@ class Phi35ForConditionalGeneration(Phi3ForCausalLM):
 
     config_class = Phi35Config
     _no_split_modules = ["Phi3DecoderLayer", "CLIPEncoderLayer"]  # noqa: RUF012
-    # The embedding of words again, and what of CLIP is not used.
-    _keys_to_ignore_on_load_unexpected = [  # noqa: RUF012
-        r"vision_embed_tokens\.wte\.weight",
-        r"img_processor\.vision_model\.encoder\.layers\.\d+\.",
-    ]
 
     def __init__(self, config: Phi35Config) -> None:
         Phi3PreTrainedModel.__init__(self, config)
         self.model = Phi35Model(config)
         self.vocab_size = config.vocab_size
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        # The embedding of words again, and CLIP's last layer; of anything else there is a warning.
+        unused = config.vision_config.num_hidden_layers - 1
+        self._keys_to_ignore_on_load_unexpected = [
+            r"vision_embed_tokens\.wte\.weight",
+            rf"img_processor\.vision_model\.encoder\.layers\.{unused}\.",
+        ]
         self.post_init()  # type: ignore[no-untyped-call]
 
     def forward(

@@ -32,6 +32,8 @@ class Sampler:
 
     def start(self) -> None:
         """Begin a new log."""
+        # Made here: the sampler may look for its folder before the first result is written there.
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.unlink(missing_ok=True)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "kairos_lib.measure.resources", str(psutil.Process().pid),

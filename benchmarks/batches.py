@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import models
 from benchmarks.clips import world_clip
 from benchmarks.harness import Comparison, Contender, DisagreementError, Spread, compete
 from benchmarks.table import NOT_MEASURED, Page, markdown, rounds_table
 from kairos_lib.media import audio
 from kairos_lib.media.video import VideoFile
-from kairos_lib.project import Project
-from kairos_lib.settings import Base, load
-from kairos_lib.weights import NANO
 
 SIZES = (1, 8, 32)
 SAME_SCORE = 1e-4
@@ -136,50 +134,30 @@ def _subjects(cache: Path, device: str, there: bool, items: int) -> list[Subject
         return min(items, max(size, FEW))
 
     makers: list[tuple[str, float, Callable[[int], int], Callable[[], Callable[[int], Scores]]]] = [
-        ("AST, nano", SAME_SCORE, every, lambda: _ast(*_nano_ast(), device, every)),
+        ("AST, nano", SAME_SCORE, every, lambda: _ast(*models.nano_ast(), device, every)),
         (
             "AST, full size, random weights",
             SAME_SCORE,
             few,
-            lambda: _ast(*_full_ast(), device, few),
+            lambda: _ast(*models.full_ast(), device, few),
         ),
         (
             "YOLO, nano, 320 px",
             SAME_BOX,
             every,
-            lambda: _yolo(cache, _nano_yolo(), 320, device, items),
+            lambda: _yolo(cache, models.nano_yolo(), 320, device, items),
         ),
         (
             "YOLOv8n, full size, random weights, 640 px",
             SAME_BOX,
             every,
-            lambda: _yolo(cache, _full_yolo(cache), 640, device, items),
+            lambda: _yolo(cache, models.full_yolo(cache), 640, device, items),
         ),
     ]
     return [
         Subject(name, device, count, same, make() if there else None)
         for name, same, count, make in makers
     ]
-
-
-def _nano_ast() -> tuple[Any, Any]:
-    import torch
-    import transformers
-
-    path = str(NANO / "ast")
-    extractor = transformers.AutoFeatureExtractor.from_pretrained(path)
-    model = transformers.ASTForAudioClassification.from_pretrained(path, dtype=torch.float32)
-    return extractor, model
-
-
-def _full_ast() -> tuple[Any, Any]:
-    """The shape of AST base (12 layers of 768), as transformers' defaults have it, 527 labels."""
-    import torch
-    import transformers
-
-    torch.manual_seed(0)
-    config = transformers.ASTConfig(num_labels=527)
-    return transformers.ASTFeatureExtractor(), transformers.ASTForAudioClassification(config)
 
 
 def _ast(
@@ -219,32 +197,6 @@ def _sounds(count: int) -> list[np.ndarray]:
         / 32768
         for index in range(count)
     ]
-
-
-def _nano_yolo() -> Path:
-    weights = load(Project.find(), Base, "nano").objects.weights
-    assert weights is not None
-    return NANO / weights.id
-
-
-def _full_yolo(cache: Path) -> Path:
-    """YOLOv8n with 80 classes, as its configuration file has it, in a checkpoint of its own."""
-    from kairos_lib.stages.objects import set_up_ultralytics
-
-    set_up_ultralytics()
-    import torch
-    from ultralytics.nn.tasks import DetectionModel
-
-    path = cache / "yolov8n-random.pt"
-    if not path.exists():
-        torch.manual_seed(0)
-        model: Any = DetectionModel("yolov8n.yaml", ch=3, nc=80, verbose=False)
-        model.args = {"task": "detect", "imgsz": 640}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        torch.save({"model": model.half(), "train_args": {"task": "detect"}}, partial)
-        partial.rename(path)
-    return path
 
 
 def _yolo(

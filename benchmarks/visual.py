@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +12,20 @@ import numpy as np
 from benchmarks.clips import FILM_SIZES, film_clip, film_truth, many_scenes_clip, stream_facts
 from benchmarks.harness import Comparison, Contender, DisagreementError, compete
 from benchmarks.table import Page, markdown, rounds_table, times_table
+from benchmarks.visual_ways import (
+    PROFILE,
+    Found,
+    bare_decode,
+    bare_decode_pyav,
+    earlier_way,
+    ffmpeg,
+    kairos_pass,
+    output,
+    scenedetect_command,
+    thumbnail_size,
+)
 from benchmarks.workshop import Workshop
-from kairos_lib.errors import KairosError
 from kairos_lib.media.video import VideoFile, probe
-from kairos_lib.records import Scene
-from kairos_lib.runs import Journal
-from kairos_lib.settings import Base
 
 BARE = "bare decode (`ffmpeg -f null`)"
 KAIROS = "Kairos: scenes and thumbnails"
@@ -30,7 +34,6 @@ COMMAND = "`scenedetect` command: scenes alone"
 COMMAND_START = "`scenedetect` command on ten seconds of 64×36: its start-up"
 EARLIER = "the earlier way: scenes, then a seek for each thumbnail"
 TARGET = 1.25
-PROFILE = Base(name="visual", title="Scenes and thumbnails", stages=("scenes",))
 SAME_S = 1e-6
 SEEN_LEVELS = 6.0
 """Mean absolute difference, of 255 levels, that JPEG and another way of scaling may make; the
@@ -39,82 +42,6 @@ CANDIDATES = 64
 """Frames that are kept of a scene while its middle is not known (DESIGN 5)."""
 SPACING_S = 0.25
 """And how far apart they are at first."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a contender found; cuts are where scenes after the first begin."""
-
-    cuts_s: tuple[float, ...] = ()
-    thumbnails: tuple[Path, ...] = ()
-
-
-def kairos_pass(workshop: Workshop, video: Path) -> Found:
-    """The visual pass as base processing runs it."""
-    session = workshop.process(video, PROFILE)
-    scenes = list(Journal(session.run.file("scenes.jsonl"), Scene))
-    return Found(
-        tuple(scene.start_s for scene in scenes[1:]),
-        tuple(session.run.file(f"thumbnails/{n}") for scene in scenes for n in scene.thumbnails),
-    )
-
-
-def earlier_way(video: Path, folder: Path) -> Found:
-    """PySceneDetect over OpenCV, then two seeks per scene with OpenCV."""
-    import cv2
-    from scenedetect import ContentDetector, SceneManager, open_video
-
-    manager = SceneManager()
-    manager.add_detector(ContentDetector())
-    manager.detect_scenes(open_video(str(video), backend="opencv"))
-    scenes = manager.get_scene_list(start_in_scene=True)
-    folder.mkdir(parents=True)
-    written = []
-    capture = cv2.VideoCapture(str(video))
-    for index, (start, end) in enumerate(scenes):
-        for number in (start.frame_num, (start.frame_num + end.frame_num) // 2):
-            capture.set(cv2.CAP_PROP_POS_FRAMES, number)
-            got, image = capture.read()
-            if not got:
-                raise KairosError(f"OpenCV cannot read frame {number} of {video.name}")
-            written.append(folder / f"{index:04d}-{number}.jpg")
-            cv2.imwrite(str(written[-1]), cv2.resize(image, _thumbnail_size(image)))
-    return Found(tuple(start.seconds for start, _ in scenes[1:]), tuple(written))
-
-
-def scenedetect_command(video: Path, folder: Path) -> Found:
-    """The command as it comes, writing its list of scenes."""
-    folder.mkdir(parents=True)
-    command = Path(sys.executable).with_name("scenedetect")
-    _run(
-        [
-            str(command), "-q", "-i", str(video), "-o", str(folder), "detect-content",
-            "list-scenes", "-q", "-s", "-f", "scenes.csv",
-        ]
-    )  # fmt: skip
-    with (folder / "scenes.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return Found(tuple(float(row["Start Time (seconds)"]) for row in rows[1:]))
-
-
-def bare_decode(video: Path) -> Found:
-    """Ffmpeg decodes the video stream and throws it away."""
-    _run(
-        [_ffmpeg(), "-nostdin", "-v", "error", "-i", str(video), "-map", "0:v:0", "-f", "null", "-"]
-    )
-    return Found()
-
-
-def bare_decode_pyav(video: Path) -> Found:
-    """The same in this process, with the decoder that Kairos uses."""
-    import av
-
-    with av.open(str(video)) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        for _ in container.decode(stream):
-            pass
-    return Found()
 
 
 def reference_cuts(video: Path) -> tuple[float, ...]:
@@ -168,7 +95,7 @@ def thumbnail_errors(video: Path, found: Found) -> list[float]:
                 if image is None:
                     whole = frame.image(colour="bgr24")
                     image = cv2.resize(
-                        whole, _thumbnail_size(whole), interpolation=cv2.INTER_AREA
+                        whole, thumbnail_size(whole), interpolation=cv2.INTER_AREA
                     ).astype(np.int16)
                 errors[index] = min(errors[index], float(np.abs(image - pictures[index]).mean()))
     return errors
@@ -241,7 +168,7 @@ def run(
     cache: Path, video: Path | None, rounds: int, command: str, say: Callable[[str], None]
 ) -> Page:
     """Measure on the films of both sizes, or on one video of the user's own."""
-    _ffmpeg()
+    ffmpeg()
     page = Page("Visual pass: scenes and two thumbnails of each", command, rounds)
     page.add(_preamble())
     if video is not None:
@@ -313,7 +240,7 @@ def _agreement(comparison: Comparison[Found], video: Path, frame_s: float) -> st
 
 
 def _preamble() -> str:
-    version = _run([_ffmpeg(), "-version"]).split()[2]
+    version = output([ffmpeg(), "-version"]).split()[2]
     import av
 
     libavcodec = ".".join(map(str, av.library_versions["libavcodec"]))
@@ -328,29 +255,3 @@ def _preamble() -> str:
         f"{PROFILE.scenes.analysis_px} px. Only Kairos and the earlier way make thumbnails "
         f"({PROFILE.scenes.thumbnail_px} px)."
     )
-
-
-def _thumbnail_size(image: np.ndarray) -> tuple[int, int]:
-    height, width = image.shape[:2]
-    scale = min(1.0, PROFILE.scenes.thumbnail_px / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _ffmpeg() -> str:
-    found = shutil.which("ffmpeg")
-    if found is None:
-        raise KairosError("this benchmark needs the ffmpeg command: install it, e.g. with apt-get")
-    return found
-
-
-def _run(command: list[str]) -> str:
-    """Run a command.
-
-    Raises:
-        KairosError: It failed; its last line says why.
-    """
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise KairosError(f"{Path(command[0]).name} failed: {last}")
-    return done.stdout

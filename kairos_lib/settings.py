@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.project import Project, exists, slug
+from kairos_lib.yaml_files import read, validate
 
 
 class Settings(BaseModel):
@@ -255,71 +255,7 @@ def load(project: Project, kind: type[Parameters], name: str) -> Parameters:
         what = kind.__name__.lower()
         raise KairosError(f"unknown {what} '{name}': {closest(name, known, list_known=True)}")
     shown = project.relative(path)
-    return validate(kind, {**read_yaml(path, shown), "name": name}, shown)
-
-
-def validate(kind: type[Parameters], values: dict[str, Any], shown: str) -> Parameters:
-    """Check values against a kind of parameters; one clear line for the first that is wrong."""
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise KairosError(f"{shown}: {_explain(error, kind)}") from error
-
-
-def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        owner = _model_at(kind, first["loc"][:-1])
-        valid = [key for key in owner.model_fields if key != "name"]
-        return f"unknown key '{where}': {closest(str(first['loc'][-1]), valid)}"
-    if first["type"] == "missing":
-        return f"the key '{where}' is missing"
-    return f"'{where}': {first['msg'][0].lower()}{first['msg'][1:]}, not {first['input']!r}"
-
-
-def _model_at(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model that a nested key belongs to."""
-    for part in location:
-        annotation = kind.model_fields[str(part)].annotation
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        kind = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
-    return kind
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key given twice, of which plain YAML silently keeps the last."""
-
-
-def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise yaml.MarkedYAMLError(problem=f"the key '{key}' is given twice")
-    return loader.construct_mapping(node, deep=True)
-
-
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
-def read_yaml(path: Path, shown: str) -> dict[str, Any]:
-    """Read a YAML file that holds one mapping.
-
-    Raises:
-        KairosError: It cannot be read, is not YAML, or holds something else.
-    """
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise KairosError(f"{shown}: cannot be read ({error})") from error
-    except yaml.YAMLError as error:
-        detail = getattr(error, "problem", None) or str(error).splitlines()[0]
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise KairosError(f"{shown}{line}: not valid YAML: {detail}") from error
-    if not isinstance(values, dict):
-        raise KairosError(f"{shown}: must hold keys and values")
-    return values
+    return validate(kind, {**read(path, shown), "name": name}, shown)
 
 
 def expand(entries: tuple[str, ...], known: list[str], what: str) -> list[str]:

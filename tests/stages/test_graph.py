@@ -7,12 +7,12 @@ from helpers.checkpoints import tiny_ast, tiny_whisper, tiny_yolo
 from helpers.clips import COLOURS, write_clip
 from helpers.projects import write_parameters
 
+from kairos_lib import yaml_files
 from kairos_lib.errors import KairosError
 from kairos_lib.findings import BaseFindings
 from kairos_lib.project import Project
 from kairos_lib.records import BaseResult, Detection, Record, Segment, SoundEvent, Span, StageReport
 from kairos_lib.runs import Journal
-from kairos_lib.settings import read_yaml
 from kairos_lib.stages import stage
 from kairos_lib.stages.cache import start_afresh
 from kairos_lib.stages.session import BaseSession
@@ -179,7 +179,7 @@ def test_a_change_of_one_stage_leaves_the_others_as_they_are(
     everything: Project, clip: Path
 ) -> None:
     before = process(clip)
-    profile = read_yaml(everything.parameters / "base" / "all.yaml", "all.yaml")
+    profile = yaml_files.read(everything.parameters / "base" / "all.yaml", "all.yaml")
     profile["sounds"]["top_k"] = 1
     write_parameters(everything, "base", "all", profile)
     after = process(clip)
@@ -201,7 +201,7 @@ def test_a_change_of_one_stage_leaves_the_others_as_they_are(
 
 def test_a_run_that_starts_afresh_takes_nothing_over(everything: Project, clip: Path) -> None:
     process(clip)
-    profile = read_yaml(everything.parameters / "base" / "all.yaml", "all.yaml")
+    profile = yaml_files.read(everything.parameters / "base" / "all.yaml", "all.yaml")
     profile["sounds"]["top_k"] = 1
     write_parameters(everything, "base", "all", profile)
     session = BaseSession.open(str(clip), "all")
@@ -212,7 +212,7 @@ def test_a_run_that_starts_afresh_takes_nothing_over(everything: Project, clip: 
 
 def test_a_damaged_run_is_no_hindrance_to_the_next(everything: Project, clip: Path) -> None:
     process(clip).run.file("objects.json").write_text('{"name": "objects"}')
-    profile = read_yaml(everything.parameters / "base" / "all.yaml", "all.yaml")
+    profile = yaml_files.read(everything.parameters / "base" / "all.yaml", "all.yaml")
     profile["sounds"]["top_k"] = 1
     write_parameters(everything, "base", "all", profile)
     after = reused(process(clip))
@@ -221,7 +221,7 @@ def test_a_damaged_run_is_no_hindrance_to_the_next(everything: Project, clip: Pa
 
 def test_a_tracker_follows_things_through_their_scene(project: Project) -> None:
     """The nano model in its own world: as many numbers are given as there are things at once."""
-    profile = read_yaml(ROOT / "parameters" / "base" / "nano.yaml", "nano.yaml")
+    profile = yaml_files.read(ROOT / "parameters" / "base" / "nano.yaml", "nano.yaml")
     profile["stages"] = ["objects"]
     profile["objects"] |= {"tracker": "bytetrack", "frames_per_second": 6}
     write_parameters(project, "base", "all", profile)

@@ -17,6 +17,7 @@ endif
 ifdef SCALE
 export KAIROS_SCALE := $(value SCALE)
 endif
+export KAIROS_LIMITED := $(value LIMITED)
 
 PYTHON ?= python3
 VENV := .venv

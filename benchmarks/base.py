@@ -24,15 +24,19 @@ RESULTS = Path(__file__).parent / "results"
     help="For `stage`: what the speech server's times are multiplied by.",
 )  # fmt: skip
 @click.option(
+    "--limited", envvar="KAIROS_LIMITED", is_flag=False, flag_value="1", default="",
+    help="For `stage`: 1 leaves out the server without a limit on requests.",
+)  # fmt: skip
+@click.option(
     "--out", default=RESULTS, show_default="benchmarks/results",
     type=click.Path(file_okay=False, path_type=Path), help="Where the tables are written.",
 )  # fmt: skip
-def main(name: str, video: str, rounds: int, scale: str, out: Path) -> None:
+def main(name: str, video: str, rounds: int, scale: str, limited: str, out: Path) -> None:
     """Measure base processing and write the tables; all benchmarks unless one is named."""
     try:
         chosen = _chosen(name, video, rounds, scale)
         for each in chosen:
-            page, file = _run(each, video, rounds, scale)
+            page, file = _run(each, video, rounds, scale, limited not in ("", "0"))
             path = page.write(out, file)
             click.echo(page.text())
             click.echo(f"written to {path}")
@@ -57,7 +61,7 @@ def _chosen(name: str, video: str, rounds: int, scale: str) -> tuple[str, ...]:
     return (name,) if name else NAMES
 
 
-def _run(name: str, video: str, rounds: int, scale: str) -> tuple[Page, str]:
+def _run(name: str, video: str, rounds: int, scale: str, limited: bool) -> tuple[Page, str]:
     """Measure one benchmark; the page, and the name of its file."""
     from benchmarks.clips import cache
 
@@ -76,7 +80,9 @@ def _run(name: str, video: str, rounds: int, scale: str) -> tuple[Page, str]:
         from benchmarks import stage
 
         server_scale = stage.parse_scale(scale)
-        page = stage.run(folder, rounds, server_scale, f"{command} SCALE={scale}", _say)
+        command += f" SCALE={scale}" + (" LIMITED=1" if limited else "")
+        limits = (stage.PER_MINUTE,) if limited else (stage.PER_MINUTE, None)
+        page = stage.run(folder, rounds, server_scale, command, _say, limits)
         return page, f"stage-scale-{slug(scale)}"
     if name == "batches":
         from benchmarks import batches

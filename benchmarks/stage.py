@@ -70,15 +70,16 @@ def run(
     scale: Fraction,
     command: str,
     say: Callable[[str], None],
+    limits: tuple[int | None, ...] = (PER_MINUTE, None),
     scenes: int = 75,
     duration_s: float = 480.0,
 ) -> Page:
-    """Measure with the limit on requests and without."""
+    """Measure with each of the limits on requests per minute; none is without one."""
     say("making the video, unless it is there")
     video = world_clip(cache, scenes, duration_s)
     page = Page("The whole base stage", command, rounds)
     page.add(_preamble(scale), f"{stream_facts(video).told()}; {scenes} scenes.")
-    for limit in (PER_MINUTE, None):
+    for limit in limits:
         heading = f"{limit} requests per minute" if limit else "No limit on requests"
         say(heading)
         comparison = _measure(video, scale, limit, rounds, say)

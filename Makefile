@@ -8,6 +8,9 @@ export KAIROS_BASE := $(value BASE)
 export KAIROS_REPEATS := $(value REPEATS)
 export KAIROS_FRESH := $(value FRESH)
 export KAIROS_DRY_RUN := $(value DRY_RUN)
+export KAIROS_SLOTS := $(value SLOTS)
+export KAIROS_WEIGHTS := $(value WEIGHTS)
+export KAIROS_MODEL_ID := $(value MODEL_ID)
 export KAIROS_DEBUG := $(value DEBUG)
 export KAIROS_NAME := $(value NAME)
 # Left out where they are not given: then their defaults hold.
@@ -26,7 +29,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 names = $(sort $(basename $(notdir $(wildcard parameters/$(1)/*.yaml))))
 
-.PHONY: help install demo bench plan report fetch lab nano nano-score perf-base test lint lock clean \
+.PHONY: help install demo bench plan report fetch lab nano nano-score perf-base perf-vlm test lint lock clean \
 	clean-all
 
 help: ## This list
@@ -42,16 +45,16 @@ install: $(INSTALLED) ## Create .venv with the pinned packages
 demo: $(INSTALLED) ## Run the demo suite offline and write reports/demo/index.html
 	@KAIROS_SUITE=demo KAIROS_MODEL= KAIROS_VIDEO= $(BIN)/kairos bench
 
-bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=1 BASE=..
+bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=1 BASE=.. WEIGHTS=dummy
 	@$(BIN)/kairos bench
 
 plan: $(INSTALLED) ## Same choices as bench: say what would run, and start nothing
-	@KAIROS_DRY_RUN=1 $(BIN)/kairos bench
+	@$(BIN)/kairos plan
 
 report: $(INSTALLED) ## SUITE=..: write a report again from the runs there are
 	@$(BIN)/kairos report
 
-fetch: $(INSTALLED) ## MODEL=..: download its weights and those of its base profile
+fetch: $(INSTALLED) ## MODEL=.. or MODEL_ID=..: download its weights and those of its base profile
 	@$(BIN)/kairos fetch
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab; ARGS='--allow-root --port 8890'
@@ -66,8 +69,11 @@ nano-score: $(INSTALLED) ## Score the nano models on clips they have never seen
 perf-base: $(INSTALLED) ## Benchmarks of base processing; NAME=visual|stage|batches|memory ROUNDS=n
 	@$(BIN)/python -m benchmarks.base
 
+perf-vlm: $(INSTALLED) ## Benchmarks of captioning; NAME=captions|phi35 ROUNDS=n
+	@$(BIN)/python -m benchmarks.vlm
+
 test: lint ## Lint, types and tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED) ## Format, lint and types only
 	@$(BIN)/ruff format --check .

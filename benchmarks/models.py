@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kairos_lib.parameters import load
 from kairos_lib.project import Project
-from kairos_lib.settings import Base, load
+from kairos_lib.settings import Base
 from kairos_lib.weights import NANO
 
 

@@ -17,10 +17,11 @@ from benchmarks.workshop import Workshop
 from kairos_lib.errors import KairosError
 from kairos_lib.media import audio
 from kairos_lib.nano.truth import ClipTruth
+from kairos_lib.parameters import load
 from kairos_lib.project import Project
 from kairos_lib.records import BaseResult, Detection, Scene, Segment, SoundEvent
 from kairos_lib.runs import Journal
-from kairos_lib.settings import Base, load
+from kairos_lib.settings import Base
 from kairos_lib.stages.session import BaseSession, base_weights
 from tests.helpers.speech_server import Said, SpeechServer
 
@@ -176,13 +177,13 @@ def _counted(found: Findings, server: SpeechServer) -> Findings:
 @contextmanager
 def _surroundings(url: str, scale: Fraction) -> Iterator[None]:
     """Where the engine looks for its server, and how long a minute is there."""
-    from kairos_lib.speech import api
+    from kairos_lib.remote import patience
 
     names = {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "benchmark"}
     before = {name: os.environ.get(name) for name in names}
-    pace = api.PACE
+    pace = patience.PACE
     os.environ.update(names)
-    api.PACE = api.Pace(
+    patience.PACE = patience.Pace(
         minute_s=pace.minute_s * float(scale),
         first_wait_s=pace.first_wait_s * float(scale),
         longest_wait_s=pace.longest_wait_s * float(scale),
@@ -190,7 +191,7 @@ def _surroundings(url: str, scale: Fraction) -> Iterator[None]:
     try:
         yield
     finally:
-        api.PACE = pace
+        patience.PACE = pace
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

@@ -5,6 +5,9 @@ Imports no torch: what is loaded here would stay in memory beside every kernel.
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -15,22 +18,28 @@ from kairos_lib.plan import Plan, Step
 from kairos_lib.project import Project
 from kairos_lib.records import Manifest, PlannedBase, PlannedVlm, Progress, Status
 from kairos_lib.runs import write_record
+from kairos_lib.slots import Slot, Slots
 from kairos_lib.stages.cache import start_afresh
+from kairos_lib.vlm.run import FITTING_BATCH
 
 ANALYSIS_TIMEOUT_S = 1800.0
+
+
+class Row(Protocol):
+    """One notebook, as it is shown."""
+
+    def update(self, progress: Progress) -> None:
+        """It got further."""
+
+    def end(self, status: Status) -> None:
+        """It ended."""
 
 
 class Display(Protocol):
     """Whoever shows a bench its progress."""
 
-    def begin(self, number: int, total: int, label: str) -> None:
+    def begin(self, number: int, total: int, label: str) -> Row:
         """A notebook starts."""
-
-    def update(self, progress: Progress) -> None:
-        """It got further."""
-
-    def end(self, label: str, status: Status) -> None:
-        """It ended."""
 
 
 def check_weights(planned: Plan) -> None:
@@ -41,41 +50,64 @@ def check_weights(planned: Plan) -> None:
     """
     for step in planned.vlms:
         if step.weights != "there" and not step.cached and step.model is not None:
-            hint = (
-                f"run `make fetch MODEL={step.model.name}`"
-                if step.model.weights.source == "hub"
-                else "see parameters/models/" + step.model.name + ".yaml"
-            )
-            raise KairosError(f"{step.weights}: {hint}")
+            raise KairosError(f"{step.weights}: {_advice(step)}")
 
 
-def carry_out(project: Project, planned: Plan, display: Display) -> int:
+def _advice(step: Step) -> str:
+    """How to come by the weights of a step's model."""
+    name = step.job.parameters["model"]
+    assert step.model is not None
+    if step.model.weights.source != "hub":
+        return f"see parameters/models/{name}.yaml"
+    if "weights" in step.job.parameters["changes"]:
+        return f"run `make fetch MODEL_ID={step.model.weights.id}`"
+    return f"run `make fetch MODEL={name}`, or time it with WEIGHTS=dummy"
+
+
+def carry_out(project: Project, planned: Plan, display: Display, slots: int = 1) -> int:
     """Run all that is not cached, then write the suite's manifest.
+
+    Args:
+        project: The checkout.
+        planned: What to run.
+        display: Shows how far it is.
+        slots: Notebooks that run at once; base processing is done before the first model.
 
     Returns:
         The number of notebooks that failed.
 
     Raises:
-        KairosError: A model's weights are not here; nothing has been started.
+        KairosError: A model's weights are not here, or there are not as many GPUs as slots;
+            nothing has been started.
     """
     check_weights(planned)
+    room = Slots(slots)
     steps = [*planned.bases, *planned.vlms]
     todo = [step for step in steps if not step.cached]
     problems: dict[Path, str] = {}
     write_manifest(project, planned, problems)
-    for number, step in enumerate(todo, start=1):
+
+    def run(number: int, step: Step, slot: Slot, stopped: threading.Event) -> None:
         problem = _blocked(planned, step)
-        if problem:
-            problems[step.job.run.folder] = problem
-            display.begin(number, len(todo), step.label)
-            display.end(step.label, Status(state="failed", reason="error", message=problem))
-            continue
-        if step.fresh:
+        if not problem and step.fresh:
             step.job.run.set_aside()
             if step.kind == "base":
                 start_afresh(step.job.run.folder)
-        display.begin(number, len(todo), step.label)
-        display.end(step.label, run_notebook(project, step.job, display.update))
+            elif step.repeat == 1:
+                (step.job.run.folder.parent / FITTING_BATCH).unlink(missing_ok=True)
+        row = display.begin(number, len(todo), step.label)
+        if problem:
+            problems[step.job.run.folder] = problem
+            row.end(Status(state="failed", reason="error", message=problem))
+            return
+        environment = {**step.job.environment, **slot.environment}
+        job = replace(step.job, environment=environment, slots=slot.of, gpu=slot.gpu)
+        row.end(run_notebook(project, job, row.update, stopped))
+
+    numbered = list(enumerate(todo, start=1))
+    for kind in ("base", "vlm"):
+        of_kind = [(number, step) for number, step in numbered if step.kind == kind]
+        room.run([partial(run, number, step) for number, step in of_kind])
     write_manifest(project, planned, problems)
     return sum(not step.job.run.done for step in steps)
 
@@ -108,6 +140,7 @@ def write_manifest(project: Project, planned: Plan, problems: dict[Path, str]) -
                 video=step.video.name,
                 repeat=step.repeat,
                 folder=project.relative(step.job.run.folder),
+                variant_of=step.variant_of,
                 problem=problems.get(step.job.run.folder, ""),
             )
             for step in planned.vlms
@@ -142,9 +175,9 @@ def analyse(project: Project, suite: str, display: Display, fresh: bool = False)
     if fresh:
         run.set_aside()
     label = f"analysis · {suite}"
-    display.begin(1, 1, label)
-    status = run_notebook(project, job, display.update)
-    display.end(label, status)
+    row = display.begin(1, 1, label)
+    status = run_notebook(project, job, row.update)
+    row.end(status)
     if status.state == "failed":
         raise KairosError(f"the report could not be made: {status.message}")
     from kairos_lib.report.export import export

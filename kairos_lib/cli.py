@@ -10,8 +10,10 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import click
 
@@ -20,6 +22,7 @@ from kairos_lib.errors import KairosError, closest
 from kairos_lib.project import Project
 
 REPEATS_AT_MOST = 1000
+SLOTS_AT_MOST = 64
 
 
 class Group(click.Group):
@@ -74,6 +77,9 @@ fresh_option = click.option(
     callback=_flag,
     help="Run again what is done already; the old results are set aside.",
 )
+model_id_option = click.option(
+    "--model-id", envvar="KAIROS_MODEL_ID", help="For MODEL=auto: a hub's id, or a path."
+)
 suite_option = click.option("--suite", envvar="KAIROS_SUITE", help="Name of a suite.")
 
 
@@ -83,6 +89,9 @@ suite_option = click.option("--suite", envvar="KAIROS_SUITE", help="Name of a su
 @suite_option
 @click.option("--base", envvar="KAIROS_BASE", help="Base profile.")
 @click.option("--repeats", envvar="KAIROS_REPEATS", type=str, help="Rounds, each in fresh kernels.")
+@click.option("--weights", envvar="KAIROS_WEIGHTS", help="dummy: full size, random, no download.")
+@model_id_option
+@click.option("--slots", envvar="KAIROS_SLOTS", type=str, help="Notebooks at once; 1 by default.")
 @fresh_option
 @click.option(
     "--dry-run",
@@ -98,6 +107,9 @@ def bench(
     suite: str | None,
     base: str | None,
     repeats: str | None,
+    weights: str | None,
+    model_id: str | None,
+    slots: str | None,
     fresh: bool,
     dry_run: bool,
 ) -> None:
@@ -105,30 +117,58 @@ def bench(
     from rich.console import Console
 
     from kairos_lib import bench as benches
-    from kairos_lib.display import display, plan_lines
-    from kairos_lib.plan import make_plan, suite_of
+    from kairos_lib.asked import Asked, suite_of
+    from kairos_lib.display import display, need_lines, plan_lines
+    from kairos_lib.needs import needs_of
+    from kairos_lib.plan import make_plan
 
     project = Project.find()
     console = Console()
-    chosen = suite_of(project, suite, model, video, base)
-    if repeats:
-        if not repeats.isdecimal() or not 1 <= int(repeats) <= REPEATS_AT_MOST:
-            raise KairosError(
-                f"REPEATS must be a whole number from 1 to {REPEATS_AT_MOST}, not '{repeats}'"
-            )
-        chosen = chosen.model_copy(update={"repeats": int(repeats)})
+    at_once = _whole("SLOTS", slots, SLOTS_AT_MOST) or 1
+    asked = Asked(
+        suite=suite or "",
+        model=model or "",
+        video=video or "",
+        base=base or "",
+        repeats=_whole("REPEATS", repeats, REPEATS_AT_MOST),
+        weights=weights or "",
+        model_id=model_id or "",
+    )
+    chosen = suite_of(project, asked)
     planned = make_plan(project, chosen, fresh)
     if dry_run:
-        console.print("\n".join(plan_lines(project, planned)), soft_wrap=True, highlight=False)
+        with console.status("asking what the models need"):
+            needs = needs_of(project, planned)
+        lines = [*plan_lines(project, planned), *need_lines(needs)]
+        console.print("\n".join(lines), soft_wrap=True, highlight=False)
         return
     with display(console) as shown:
-        failed = benches.carry_out(project, planned, shown)
+        failed = benches.carry_out(project, planned, shown, at_once)
         index = benches.analyse(project, chosen.name, shown)
     steps = len(planned.bases) + len(planned.vlms)
     if failed:
         click.echo(f"{failed} of {steps} notebooks failed; the report shows them: {index}")
         sys.exit(1)
     click.echo(f"report: {index}")
+
+
+main.add_command(
+    click.Command(
+        "plan",
+        params=[option for option in bench.params if option.name != "dry_run"],
+        callback=partial(cast("Callable[..., None]", bench.callback), dry_run=True),
+        help="Say what a bench would do and what its models need, and start nothing.",
+    )
+)
+
+
+def _whole(name: str, given: str | None, most: int) -> int:
+    """A number that a user gave, from 1 on; 0 where none was given."""
+    if not given:
+        return 0
+    if not (given.isdecimal() and 1 <= int(given) <= most):
+        raise KairosError(f"{name} must be a whole number from 1 to {most}, not '{given}'")
+    return int(given)
 
 
 @main.command()
@@ -156,25 +196,30 @@ def report(suite: str | None, fresh: bool) -> None:
 
 @main.command()
 @click.option("--model", envvar="KAIROS_MODEL", help="Model name.")
+@model_id_option
 @click.option("--base", envvar="KAIROS_BASE", help="Base profile; the model's own by default.")
-def fetch(model: str | None, base: str | None) -> None:
+def fetch(model: str | None, model_id: str | None, base: str | None) -> None:
     """Download the weights of a model and of its base processing."""
-    from kairos_lib import settings, weights
+    from kairos_lib import parameters, settings, weights
+    from kairos_lib.asked import AUTO, by_id
     from kairos_lib.stages.stage import order
 
     project = Project.find()
-    if not model and not base:
-        known = settings.names(project, settings.Model)
+    if model_id and model not in (None, AUTO):
+        raise KairosError(f"MODEL_ID goes with MODEL={AUTO}, not with MODEL={model}")
+    if not model and not model_id and not base:
+        known = parameters.names(project, settings.Model)
         raise KairosError(f"MODEL is not given: name one of {', '.join(known)}")
     wanted: list[settings.Weights | None] = []
-    if model:
-        chosen = settings.load(project, settings.Model, model)
+    if model or model_id:
+        changes = by_id(model_id) if model_id else None
+        chosen = parameters.load(project, settings.Model, model or AUTO, changes)
         wanted.append(chosen.weights)
         base = base or chosen.base
-    profile = settings.load(project, settings.Base, str(base))
+    profile = parameters.load(project, settings.Base, str(base))
     wanted += [s.weights(profile) for s in order(profile.stages) if s.uses_weights(profile)]
     for one in wanted:
-        if one is None or one.source in ("nano", "path"):
+        if one is None or one.source in ("nano", "path", "dummy", "server"):
             continue
         found = weights.find(project, one)
         if found.path is not None:
@@ -188,21 +233,24 @@ def fetch(model: str | None, base: str | None) -> None:
 @main.command(name="list")
 def list_() -> None:
     """List the models, videos, base profiles and suites that exist."""
-    from kairos_lib import settings
+    from kairos_lib import parameters, settings
 
     project = Project.find()
     for kind in (settings.Model, settings.Video, settings.Base, settings.Suite):
-        known = settings.names(project, kind)
-        click.echo(f"{settings.FOLDERS[kind] + ':':9}{', '.join(known)}")
+        known = parameters.names(project, kind)
+        click.echo(f"{parameters.FOLDERS[kind] + ':':9}{', '.join(known)}")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments: tuple[str, ...]) -> None:
     """Open the notebooks in JupyterLab; ARGUMENTS are handed on to it."""
+    from kairos_lib.kernels import OWN_PYTHON
+
     project = Project.find()
     # Replaces this process, so that Ctrl-C and the terminal are JupyterLab's own.
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={project.root}"]
+    os.environ[OWN_PYTHON] = sys.executable
     os.chdir(project.root)
     os.execv(sys.executable, [*command, "--LabApp.default_url=/lab/tree/notebooks", *arguments])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,8 +20,10 @@ from rich.progress import (
 from rich.text import Text
 
 from kairos_lib import records
+from kairos_lib.needs import Need
 from kairos_lib.plan import Plan
 from kairos_lib.project import Project
+from kairos_lib.report import formats
 
 PLAIN_LINE_EVERY_S = 10.0
 
@@ -35,12 +37,22 @@ class NotebookElapsedColumn(ProgressColumn):
         return Text(f"{seconds // 60}:{seconds % 60:02d}", style="cyan")
 
 
+class Row(Protocol):
+    """One notebook on the display."""
+
+    def update(self, progress: records.Progress) -> None:
+        """It got further."""
+
+    def end(self, status: records.Status) -> None:
+        """It ended."""
+
+
 class LiveDisplay:
-    """A line that moves for the notebook that runs, a line that stays for each that has ended."""
+    """A line that moves for each notebook that runs, and one that stays for each that has ended."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bars = Progress(
+        self.console = console
+        self.bars = Progress(
             TextColumn("[bold]{task.fields[place]}"),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -52,12 +64,9 @@ class LiveDisplay:
             console=console,
             transient=True,
         )
-        self._place = self._step = ""
-        self._began_s = time.monotonic()
-        self._task = self._bars.add_task("", total=None, visible=False, **self._fields("starting"))
 
     def __enter__(self) -> LiveDisplay:
-        self._bars.start()
+        self.bars.start()
         return self
 
     def __exit__(
@@ -66,34 +75,41 @@ class LiveDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bars.stop()
+        self.bars.stop()
 
-    def begin(self, number: int, total: int, label: str) -> None:
+    def begin(self, number: int, total: int, label: str) -> Row:
         """A notebook starts."""
-        self._place, self._step, self._began_s = f"{number}/{total}", "", time.monotonic()
-        self._bars.reset(
-            self._task,
-            description=escape(label),
-            total=None,
-            visible=True,
-            **self._fields("starting"),
-        )
+        return LiveRow(self, f"{number}/{total}", label)
+
+
+class LiveRow:
+    """A line that moves until its notebook ends."""
+
+    def __init__(self, display: LiveDisplay, place: str, label: str) -> None:
+        self._display = display
+        self._place = place
+        self._label = label
+        self._step = ""
+        self._began_s = time.monotonic()
+        self._task = display.bars.add_task(escape(label), total=None, **self._fields("starting"))
 
     def update(self, progress: records.Progress) -> None:
         """It got further; the time left is that of the step it is in."""
+        bars = self._display.bars
         if progress.step != self._step:
             self._step = progress.step
-            self._bars.reset(self._task, total=progress.total, **self._fields(progress.step))
-        self._bars.update(self._task, total=progress.total, completed=progress.done)
+            bars.reset(self._task, total=progress.total, **self._fields(progress.step))
+        bars.update(self._task, total=progress.total, completed=progress.done)
+
+    def end(self, status: records.Status) -> None:
+        """It ended."""
+        self._display.bars.remove_task(self._task)
+        line = ending(f"{self._place} {self._label}", status)
+        self._display.console.print(line, highlight=False)
 
     def _fields(self, step: str) -> dict[str, Any]:
         """What the columns show; a reset forgets all fields but those it is given."""
         return {"place": self._place, "step": step, "began_s": self._began_s}
-
-    def end(self, label: str, status: records.Status) -> None:
-        """It ended."""
-        self._bars.update(self._task, visible=False)
-        self._console.print(ending(f"{self._place} {label}", status), highlight=False)
 
 
 class PlainDisplay:
@@ -101,8 +117,6 @@ class PlainDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._last_s = 0.0
-        self._last_step = ""
 
     def __enter__(self) -> PlainDisplay:
         return self
@@ -115,11 +129,21 @@ class PlainDisplay:
     ) -> None:
         pass
 
-    def begin(self, number: int, total: int, label: str) -> None:
+    def begin(self, number: int, total: int, label: str) -> Row:
         """A notebook starts."""
-        self._place = f"{number}/{total}"
+        return PlainRow(self._console, f"{number}/{total}", label)
+
+
+class PlainRow:
+    """Now and then a line about one notebook."""
+
+    def __init__(self, console: Console, place: str, label: str) -> None:
+        self._console = console
+        self._place = place
+        self._label = label
+        self._last_s = 0.0
         self._last_step = ""
-        self._print(f"{self._place} {label} starts")
+        self._print(f"{place} {label} starts")
 
     def update(self, progress: records.Progress) -> None:
         """It got further: a line at each step, and every ten seconds within one."""
@@ -129,9 +153,9 @@ class PlainDisplay:
         self._last_step, self._last_s = progress.step, now_s
         self._print(f"{self._place}   {progress.step} {progress.done}/{progress.total}")
 
-    def end(self, label: str, status: records.Status) -> None:
+    def end(self, status: records.Status) -> None:
         """It ended."""
-        self._print(ending(f"{self._place} {label}", status))
+        self._print(ending(f"{self._place} {self._label}", status))
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
@@ -145,8 +169,12 @@ def display(console: Console) -> LiveDisplay | PlainDisplay:
 def ending(label: str, status: records.Status) -> str:
     """One line on how a notebook ended."""
     if status.state == "done":
-        return f"[green]done[/]   {escape(label)} · {status.time_s:.1f} s"
-    return f"[red]failed[/] {escape(label)} · {status.reason}: {escape(status.message)}"
+        text = f"[green]done[/]   {escape(label)} · {status.time_s:.1f} s"
+    else:
+        text = f"[red]failed[/] {escape(label)} · {status.reason}: {escape(status.message)}"
+    if status.vram_kept_mib:
+        text += f" · the GPU still holds {formats.memory(status.vram_kept_mib)} more than before"
+    return text
 
 
 def plan_lines(project: Project, planned: Plan) -> list[str]:
@@ -167,4 +195,34 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
         f"{len(steps) - cached} to run, {cached} cached, then the report: "
         + escape(project.relative(project.reports / planned.suite.name / "index.html"))
     )
+    return lines
+
+
+def need_lines(needs: list[Need]) -> list[str]:
+    """What each model needs, and whether there is room for it."""
+    lines = []
+    for need in needs:
+        name = escape(need.model.name)
+        if need.forecast is None:
+            lines.append(f"{name}: no forecast: {escape(need.problem)}")
+            continue
+        found, asked = need.forecast, need.model.batch_size
+        batch = (
+            "" if asked == "auto" else f", {formats.memory(asked * found.cache_mib)} for {asked}"
+        )
+        sizes = ", ".join(
+            f"{formats.memory(mib)} {'unquantised' if precision == 'none' else precision}"
+            + (" (this run)" if precision == need.model.quantisation else "")
+            for precision, mib in found.weights_mib.items()
+        )
+        prompt = "longest prompt" if need.told else "prompt without what base processing finds"
+        needed = found.needed_mib(need.model)
+        verdict = "[green]fits[/]" if need.fits else "[red]does not fit[/]"
+        lines += [
+            f"{name}: {found.parameters_millions:,.1f} M parameters; weights {sizes}",
+            f"        {found.prompt_tokens:,} tokens a scene ({prompt}), {found.visual_tokens:,} "
+            f"of them visual; KV cache {formats.memory(found.cache_mib)} a scene{batch}",
+            f"        {verdict}: weights and cache take {formats.memory(needed)} of "
+            f"{formats.memory(need.have_mib)} ({escape(need.device)}); computing takes more",
+        ]
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 
@@ -9,6 +10,13 @@ from kairos_lib.errors import KairosError, closest
 
 OWN = "python3"
 """The environment that Kairos itself is installed in, whatever else carries that name."""
+OWN_PYTHON = "KAIROS_PYTHON"
+"""Environment variable that tells a kernel of another environment which that is."""
+
+
+def own_python() -> str:
+    """The interpreter of Kairos's own environment, asked in whichever kernel."""
+    return os.environ.get(OWN_PYTHON) or sys.executable
 
 
 def python_of(kernel: str) -> str:
@@ -19,7 +27,7 @@ def python_of(kernel: str) -> str:
             there.
     """
     if kernel == OWN:
-        return sys.executable
+        return own_python()
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     manager = KernelSpecManager()

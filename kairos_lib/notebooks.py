@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from kairos_lib.errors import KairosError
+from kairos_lib.kernels import OWN_PYTHON, own_python
+from kairos_lib.measure import vram
 from kairos_lib.processes import TOKEN, kill_marked
 from kairos_lib.project import Project
 from kairos_lib.records import Progress, Reason, Status
@@ -29,6 +32,8 @@ FOLDER = "KAIROS_NOTEBOOK_FOLDER"
 """Environment variable that tells a notebook where its executed copy will lie."""
 # A measurement must not wait for a network that happens to be there.
 KERNEL_ENVIRONMENT = {
+    # As NVML counts GPUs; CUDA's own order is by speed.
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -47,15 +52,24 @@ class Job:
     parameters: dict[str, Any]
     kernel: str
     timeout_s: float
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the kernel is to have."""
+    slots: int = 1
+    """Notebooks that run at once."""
+    gpu: str | None = None
+    """The only one that it sees, where it does not see all."""
 
 
-def run_notebook(project: Project, job: Job, watch: Watcher) -> Status:
+def run_notebook(
+    project: Project, job: Job, watch: Watcher, stopped: threading.Event | None = None
+) -> Status:
     """Run a notebook and wait for it.
 
     Args:
         project: The checkout.
         job: What to run.
         watch: Told how far the notebook is, a few times a second.
+        stopped: Set by whoever wants it to end at once.
 
     Returns:
         How it ended, as `status.json` in the run's folder says.
@@ -73,10 +87,10 @@ def run_notebook(project: Project, job: Job, watch: Watcher) -> Status:
             f"another bench is working on {project.relative(job.run.folder)}: wait for it to end"
         ) from None
     with lock:
-        return _supervise(project, job, watch)
+        return _supervise(project, job, watch, stopped or threading.Event())
 
 
-def _supervise(project: Project, job: Job, watch: Watcher) -> Status:
+def _supervise(project: Project, job: Job, watch: Watcher, stopped: threading.Event) -> Status:
     for name in ("status.json", "progress.json"):
         job.run.file(name).unlink(missing_ok=True)
     write_json(
@@ -85,9 +99,11 @@ def _supervise(project: Project, job: Job, watch: Watcher) -> Status:
             "notebook": str(job.notebook),
             "parameters": job.parameters,
             "kernel": job.kernel,
+            "slots": job.slots,
         },
     )
     token = uuid.uuid4().hex
+    vram_before_mib = vram.used_mib(job.gpu)
     started_at, started = utc_now(), time.monotonic()
     reason: Reason = "interrupted"
     message = "its runner was stopped: run the same command to go on where it stopped"
@@ -101,9 +117,11 @@ def _supervise(project: Project, job: Job, watch: Watcher) -> Status:
             env={
                 **os.environ,
                 **KERNEL_ENVIRONMENT,
+                **job.environment,
                 TOKEN: token,
                 FOLDER: str(job.run.folder.resolve()),
                 "KAIROS_ROOT": str(project.root),
+                OWN_PYTHON: own_python(),
             },
         )
     try:
@@ -115,7 +133,8 @@ def _supervise(project: Project, job: Job, watch: Watcher) -> Status:
                 reason = "timeout"
                 message = f"it took longer than {job.timeout_s:.0f} s: raise its timeout_s"
                 break
-            time.sleep(POLL_S)
+            if stopped.wait(POLL_S):
+                raise KeyboardInterrupt
     except KeyboardInterrupt:
         message = "stopped by the user: run the same command to go on where it stopped"
         raise
@@ -133,6 +152,13 @@ def _supervise(project: Project, job: Job, watch: Watcher) -> Status:
                 started_at=started_at,
                 ended_at=utc_now(),
                 time_s=time.monotonic() - started,
+                slots=job.slots,
             )
             write_record(job.run.file("status.json"), status)
+    if vram_before_mib:
+        # The driver takes a moment to give back what a process held; the next one must not find
+        # the GPU half full.
+        kept_mib = vram.wait_until_back(vram_before_mib, job.gpu)
+        status = status.model_copy(update={"vram_kept_mib": kept_mib})
+        write_record(job.run.file("status.json"), status)
     return status

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from kairos_lib.errors import KairosError
 from kairos_lib.kernels import OWN
 from kairos_lib.notebooks import Job
-from kairos_lib.project import Project, exists, slug
+from kairos_lib.parameters import expand, load, names
+from kairos_lib.parameters import video as find_video
+from kairos_lib.project import Project, exists
 from kairos_lib.runs import Run
-from kairos_lib.settings import Base, Model, Suite, Video, expand, load, names
-from kairos_lib.settings import video as find_video
+from kairos_lib.settings import Base, Changes, Model, Suite, Video
 from kairos_lib.stages.session import base_run, base_weights, video_facts
-from kairos_lib.vlm.session import vlm_run
+from kairos_lib.vlm.run import vlm_run
 from kairos_lib.weights import find
+
+ALLOCATOR = "PYTORCH_ALLOC_CONF"
+"""Read by torch when it is imported."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Step:
     job: Job
     video: Video
     model: Model | None = None
+    variant_of: str = ""
+    """The model that it is compared with, where the suite has variants."""
     repeat: int = 1
     fresh: bool = False
     weights: str = "there"
@@ -59,6 +64,17 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """A model of a suite, and what tells a notebook to open it."""
+
+    model: Model
+    name: str
+    """Of its file."""
+    changes: Changes
+    variant_of: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a suite will do."""
 
@@ -68,50 +84,15 @@ class Plan:
     """In the order in which they will run."""
 
 
-def suite_of(
-    project: Project, suite: str | None, model: str | None, video: str | None, base: str | None
-) -> Suite:
-    """The suite that a user asks for, by its name or put together from models and videos.
-
-    Several models or videos are given with commas.
-
-    Raises:
-        KairosError: What was asked for does not exist, or is not enough to go by.
-    """
-    if suite:
-        if model or video:
-            raise KairosError("give either SUITE or MODEL and VIDEO, not both")
-        chosen = load(project, Suite, suite)
-        return chosen.model_copy(update={"base": base}) if base else chosen
-    models = _parts(model)
-    # A comma can be part of a file's name; then it is one video.
-    videos = (video,) if video and exists(video) else _parts(video)
-    if not (models and videos):
-        missing = "MODEL" if not models else "VIDEO"
-        known = names(project, Model if not models else Video)
-        raise KairosError(f"{missing} is not given: name one of {', '.join(known)}, or a SUITE")
-    stems = [v if v in names(project, Video) else slug(Path(v).stem) for v in videos]
-    name = slug("-".join([*models, *stems]))
-    return Suite(
-        name=name,
-        title=f"{', '.join(models)} on {', '.join(stems)}",
-        models=models,
-        videos=videos,
-        base=base,
-    )
-
-
 def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
     """Say what a suite will do.
 
     Raises:
         KairosError: A name is unknown, or a video cannot be read.
     """
-    models = [
-        load(project, Model, name) for name in expand(suite.models, names(project, Model), "model")
-    ]
+    chosen = _models(project, suite)
     videos = _videos(project, suite.videos)
-    profile = load(project, Base, suite.base or _common_base(models))
+    profile = load(project, Base, suite.base or _common_base([each.model for each in chosen]))
     bases, vlms = [], []
     for video in videos:
         run = base_run(project, video, profile)
@@ -119,14 +100,31 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
         bases.append(_base_step(project, video, profile, run, fresh))
     for repeat in range(1, suite.repeats + 1):
         for video, base in zip(videos, bases, strict=True):
-            for model in models:
-                run = vlm_run(project, base.job.run, video, model, repeat)
-                vlms.append(_vlm_step(project, video, profile, model, run, repeat, fresh))
+            for each in chosen:
+                run = vlm_run(project, base.job.run, video, each.model, repeat)
+                vlms.append(_vlm_step(project, video, profile, each, run, repeat, fresh))
     return Plan(suite, bases, vlms)
 
 
-def _parts(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+def _models(project: Project, suite: Suite) -> list[Chosen]:
+    """Each model of a suite in each of its variants."""
+    found = []
+    for name in expand(suite.models, names(project, Model), "model"):
+        own = load(project, Model, name)
+        first = ""
+        for variant, wanted in (suite.variants or {"": {}}).items():
+            changes = dict(wanted)
+            if variant:
+                changes.setdefault("name", f"{name}-{variant}")
+                changes.setdefault("title", f"{own.title}, {variant}")
+            if suite.weights == "dummy":
+                changes["name"] = f"{changes.get('name', name)}-dummy"
+                changes["title"] = f"{changes.get('title', own.title)}, dummy weights"
+                changes["weights"] = {"source": "dummy", "id": name}
+            model = load(project, Model, name, changes)
+            first = first or model.name
+            found.append(Chosen(model, name, changes, first if len(suite.variants) > 1 else ""))
+    return found
 
 
 def _common_base(models: list[Model]) -> str:
@@ -186,23 +184,36 @@ def _vlm_step(
     project: Project,
     video: Video,
     profile: Base,
-    model: Model,
+    chosen: Chosen,
     run: Run,
     repeat: int,
     fresh: bool,
 ) -> Step:
+    model = chosen.model
     job = Job(
         notebook=project.notebooks / "vlm.ipynb",
         run=run,
         parameters={
-            "model": model.name,
+            "model": chosen.name,
+            "changes": chosen.changes,
             "video": _reference(video, project),
             "base": profile.name,
             "repeat": repeat,
         },
         kernel=model.kernel,
         timeout_s=model.timeout_s,
+        environment={ALLOCATOR: model.allocator} if model.allocator else {},
     )
     found = find(project, model.weights)
     label = f"{model.name} · {video.name}" + (f" · round {repeat}" if repeat > 1 else "")
-    return Step("vlm", label, job, video, model, repeat, fresh, found.missing or "there")
+    return Step(
+        "vlm",
+        label,
+        job,
+        video,
+        model,
+        chosen.variant_of,
+        repeat,
+        fresh,
+        found.missing or "there",
+    )

@@ -95,6 +95,8 @@ class Caption(Record):
     error: str = ""
     """Why there is no text, where the scene could not be captioned."""
     frame_times_s: tuple[float, ...] = ()
+    frame_size_px: tuple[int, int] | None = None
+    """Width and height of the frames as the model's processor was given them."""
     prompt_tokens: int = 0
     """All tokens of the prompt, visual ones included."""
     visual_tokens: int = 0
@@ -118,6 +120,12 @@ class PlannedBatch(Record):
     """Largest batch that the device is known or hoped to hold."""
 
 
+class FittingBatch(Record):
+    """The largest batch that fitted where a larger one did not; `batch_size.json` of a key."""
+
+    scenes: int
+
+
 class Resources(Record):
     """Memory and processor use, sampled by a separate process."""
 
@@ -131,6 +139,8 @@ class Resources(Record):
     mean_cpu_cores: float = 0.0
     foreign_cpu_cores: float = 0.0
     """Mean number of cores that other processes kept busy meanwhile."""
+    foreign_vram_mib: float = 0.0
+    """Most that other processes held of the GPUs' memory meanwhile."""
 
 
 class StageReport(Record):
@@ -152,7 +162,7 @@ class StageReport(Record):
     records: int = 0
     weights: str = ""
     """Identity of the weights used: a commit or a SHA-256."""
-    weights_source: Literal["", "hub", "url", "path", "nano", "dummy"] = ""
+    weights_source: Literal["", "hub", "url", "path", "nano", "dummy", "server"] = ""
     batch_size: int | None = None
     """Largest batch that fitted, of a stage that works in batches."""
     resources: Resources | None = None
@@ -256,10 +266,14 @@ class VlmResult(Record):
     single_stream: ScenarioResult
     offline: ScenarioResult
     resources: Resources
-    weights_source: Literal["hub", "path", "nano", "dummy"]
+    weights_source: Literal["hub", "path", "nano", "dummy", "server"]
     weights: str
     device: str
     attention: str
+    batched_otherwise: int = 0
+    """Scenes of the single-stream sample that were captioned otherwise in a batch."""
+    placement: tuple[str, ...] = ()
+    """The devices that the weights lie on."""
     parameters_millions: float
     synthetic_video: bool = False
 
@@ -304,6 +318,11 @@ class Status(Record):
     """The whole notebook, kernel start included."""
     python: str = ""
     """The interpreter that the kernel ran in."""
+    slots: int = 1
+    """How many notebooks could run at once."""
+    vram_kept_mib: float | None = None
+    """What the GPUs still held after the kernel had ended, over what they did before; none where
+    there is no GPU."""
 
 
 class Progress(Record):
@@ -334,6 +353,8 @@ class PlannedVlm(Record):
     repeat: int
     folder: str
     """Run folder, relative to the project."""
+    variant_of: str = ""
+    """The model that it is a variant of, and is compared with; itself, of the first variant."""
     problem: str = ""
     """Why it was not run, such as base processing that failed."""
 

@@ -55,6 +55,7 @@ def main(job_file: Path) -> int:
             ended_at=utc_now(),
             time_s=time.perf_counter() - started,
             python=python_of(job["kernel"]),
+            slots=job["slots"],
         ),
     )
     return 0 if reason is None else 1

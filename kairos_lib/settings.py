@@ -1,17 +1,15 @@
-"""Every YAML file under `parameters/` as a typed model. Knows nothing of runs or notebooks."""
+"""What the YAML files under `parameters/` may say, as typed models."""
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kairos_lib.errors import KairosError, closest
-from kairos_lib.project import Project, exists, slug
-from kairos_lib.yaml_files import read, validate
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+"""What a name of a parameter file may be made of."""
 
 
 class Settings(BaseModel):
@@ -20,13 +18,18 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Changes = dict[str, Any]
+"""Some of a model's parameters, to take the place of its own; `name` and `title` included."""
+
+
 class Weights(Settings):
     """Where a model's weights come from."""
 
-    source: Literal["hub", "url", "path", "nano"]
+    source: Literal["hub", "url", "path", "nano", "dummy", "server"]
     id: str
-    """Hub repository, address of a single file, path (relative to the project), or the name of a
-    nano model."""
+    """Hub repository, address of a single file, path (relative to the project), the name of a
+    nano model, of dummy weights, which are random, a file of `parameters/architectures`, or what a
+    server calls a model."""
     revision: str | None = None
     """Git revision on the hub. `null` takes the newest at the time of `make fetch`, whose
     commit is what the run records and is keyed by."""
@@ -41,6 +44,9 @@ class Weights(Settings):
             raise ValueError("weights from a bare address need their sha256")
         if self.source == "url" and not self.id.startswith(("https://", "http://")):
             raise ValueError("an address begins with https://")
+        # A name is a stem, never a path: one with a slash must not leave the folder.
+        if self.source == "dummy" and not re.fullmatch(NAME, self.id):
+            raise ValueError("of dummy weights, it is the name of an architecture")
         return self
 
 
@@ -81,6 +87,31 @@ class Generation(Settings):
     min_new_tokens: int = Field(0, ge=0)
 
 
+NOT_OF_SERVERS = frozenset(
+    {"dtype", "quantisation", "device", "attention", "processor", "allocator"}
+)
+"""Parameters that would change nothing for a model of a server."""
+
+
+class Server(Settings):
+    """Where the models of the family `openai` are, and what may be asked of it."""
+
+    base_url: str | None = None
+    """`null` takes OPENAI_BASE_URL of the environment, or OpenAI's own address."""
+    key_name: str | None = "OPENAI_API_KEY"
+    """The environment variable that holds the key; `null` for a server that wants none."""
+    concurrency: int = Field(8, ge=1)
+    """Requests at once."""
+    requests_per_minute: int | None = Field(None, ge=1)
+    """In any minute; `null` leaves it to the server to refuse."""
+    attempts: int = Field(6, ge=1)
+    """Requests for one caption before it is given up."""
+    timeout_s: float = Field(600.0, gt=0)
+    asked_for_usage: bool = True
+    """Whether the count of tokens has to be asked for; `transformers serve` refuses to be asked,
+    and sends it."""
+
+
 class Model(Settings):
     """One vision-language model and all that its numbers depend on."""
 
@@ -100,14 +131,31 @@ class Model(Settings):
     generation: Generation = Generation()
     processor: dict[str, int | float] = {}
     """Settings of the family's own processor, by its names: `num_crops` of phi35, for one."""
-    batch_size: int = Field(8, ge=1)
+    server: Server = Server()
+    """Of the family `openai`."""
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 8
+    """Scenes that are captioned at once, halved where the device has no room for them; `auto` goes
+    by the memory there is."""
     single_stream_scenes: int = Field(16, ge=1)
     """Size of the sample of scenes, spread evenly, for the single-stream scenario."""
     base: str = "default"
     """Base profile used when no suite names one."""
+    allocator: str = ""
+    """torch's PYTORCH_ALLOC_CONF on a GPU, such as `expandable_segments:True`."""
     kernel: str = "python3"
     """Jupyter kernelspec whose environment runs this model."""
     timeout_s: float = Field(6 * 3600.0, gt=0)
+
+    @model_validator(mode="after")
+    def _a_server_decides_for_itself(self) -> Model:
+        if (self.weights.source == "server") != (self.family == "openai"):
+            raise ValueError("family: openai and weights of source: server go together")
+        if self.weights.source == "server":
+            for name in NOT_OF_SERVERS & self.model_fields_set:
+                raise ValueError(f"a server decides on its {name} itself: leave it out")
+            if self.generation.num_beams > 1 or self.generation.min_new_tokens:
+                raise ValueError("a server knows no num_beams and no min_new_tokens")
+        return self
 
 
 class ScenesSettings(Settings):
@@ -212,6 +260,13 @@ class Base(Settings):
     objects: ObjectsSettings = ObjectsSettings()
     timeout_s: float = Field(6 * 3600.0, gt=0)
 
+    @model_validator(mode="after")
+    def _finds_what_is_there(self) -> Base:
+        for part in (self.speech, self.sounds, self.objects):
+            if part.weights is not None and part.weights.source in ("dummy", "server"):
+                raise ValueError(f"weights of source {part.weights.source} are for models alone")
+        return self
+
 
 class Suite(Settings):
     """A benchmark: models by videos."""
@@ -225,87 +280,7 @@ class Suite(Settings):
     base: str | None = None
     """Base profile; where it is not given, the first model's own."""
     repeats: int = Field(1, ge=1)
-
-
-Parameters = TypeVar("Parameters", Video, Model, Base, Suite)
-FOLDERS: dict[type[Settings], str] = {
-    Video: "videos",
-    Model: "models",
-    Base: "base",
-    Suite: "suites",
-}
-
-
-def names(project: Project, kind: type[Settings]) -> list[str]:
-    """The names that exist of a kind of parameter file."""
-    return sorted(path.stem for path in (project.parameters / FOLDERS[kind]).glob("*.yaml"))
-
-
-def load(project: Project, kind: type[Parameters], name: str) -> Parameters:
-    """Read one parameter file by name.
-
-    Raises:
-        KairosError: There is no such file (the line lists the names there are), or something
-            in it is wrong (the line names the file, the key and, for an unknown key, the
-            nearest valid one).
-    """
-    path = project.parameters / FOLDERS[kind] / f"{name}.yaml"
-    # A name is a stem, never a path: one with a slash must not leave the folder.
-    if name not in (known := names(project, kind)):
-        what = kind.__name__.lower()
-        raise KairosError(f"unknown {what} '{name}': {closest(name, known, list_known=True)}")
-    shown = project.relative(path)
-    return validate(kind, {**read(path, shown), "name": name}, shown)
-
-
-def expand(entries: tuple[str, ...], known: list[str], what: str) -> list[str]:
-    """Resolve names, patterns and ranges to names, in order and without repeats.
-
-    `game-[0..3]` stands for `game-0` to `game-3`, and `game-[08..10]` keeps the zeros.
-
-    Raises:
-        KairosError: An entry stands for nothing that exists.
-    """
-    found: dict[str, None] = {}
-    for entry in entries:
-        candidates = _range(entry)
-        for candidate in candidates:
-            matches = fnmatch.filter(known, candidate)
-            if not matches:
-                near = closest(candidate, known, list_known=True)
-                raise KairosError(f"unknown {what} '{candidate}': {near}")
-            found.update(dict.fromkeys(matches))
-    return list(found)
-
-
-def _range(entry: str) -> list[str]:
-    span = re.search(r"\[(\d+)\.\.(\d+)\]", entry)
-    if not span:
-        return [entry]
-    first, last = span.groups()
-    head, tail = entry[: span.start()], entry[span.end() :]
-    width = len(first) if first.startswith("0") else 0
-    return [f"{head}{n:0{width}d}{tail}" for n in range(int(first), int(last) + 1)]
-
-
-def video(project: Project, name_or_path: str) -> Video:
-    """A video by its name under `parameters/videos`, or any file by its path.
-
-    Relative paths in parameter files are relative to the project; one given by the user is
-    relative to the working directory.
-    """
-    if name_or_path in names(project, Video):
-        known = load(project, Video, name_or_path)
-        return known.model_copy(
-            update={
-                "path": project.root / known.path,
-                "truth": project.root / known.truth if known.truth else None,
-            }
-        )
-    if "://" in name_or_path:
-        raise KairosError(f"{name_or_path} is an address: download the video and name the file")
-    path = Path(name_or_path).expanduser()
-    if not path.suffix and len(path.parts) == 1 and not exists(path):
-        load(project, Video, name_or_path)  # a mistyped name: say which there are
-    # Made absolute without resolving links: the name a user gave is the name they look for.
-    return Video(name=slug(path.stem), path=path.absolute(), title=path.stem)
+    weights: Literal["own", "dummy"] = "own"
+    """`dummy` runs every model at full size with random weights, which need no download."""
+    variants: dict[Annotated[str, Field(pattern=f"^{NAME}$")], Changes] = {}
+    """Each model as it is changed by each of these, under the name `<model>-<variant>`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import urllib.request
@@ -43,7 +44,12 @@ def find(project: Project, weights: Weights | None) -> Found:
     """Look for weights on this machine; never downloads."""
     if weights is None:
         return Found("none", missing="this profile names no weights for it")
-    found = _find_hub(weights) if weights.source == "hub" else _find_local(project, weights)
+    if weights.source == "server":
+        return Found(weights.id, Path())  # Whatever the server has under that name.
+    if weights.source == "hub":
+        found = _find_hub(weights, FileHashes(project.runs))
+    else:
+        found = _find_local(project, weights)
     if found.path is None:
         return found
     if weights.sha256 and found.path.is_file() and found.identity != weights.sha256:
@@ -60,6 +66,12 @@ def _find_local(project: Project, weights: Weights) -> Found:
     if not path.exists():
         if weights.source == "url":
             return Found("absent", missing=f"{path.name} has not been fetched to this machine")
+        if weights.source == "dummy":
+            return Found(
+                "absent",
+                missing=f"dummy weights need an architecture, and there is no "
+                f"{project.relative(path)}",
+            )
         return Found("absent", missing=f"there are no weights at {project.relative(path)}")
     hashes = FileHashes(project.runs)
     return Found(hashes.of_folder(path) if path.is_dir() else hashes.sha256(path), path)
@@ -68,6 +80,8 @@ def _find_local(project: Project, weights: Weights) -> Found:
 def _local_path(project: Project, weights: Weights) -> Path:
     if weights.source == "nano":
         return NANO / weights.id
+    if weights.source == "dummy":
+        return project.parameters / "architectures" / f"{weights.id}.yaml"
     if weights.source == "url":
         return downloads() / weights.id.rsplit("/", 1)[-1]
     return project.root / Path(weights.id).expanduser()
@@ -79,9 +93,9 @@ def downloads() -> Path:
     return Path(cache) / "kairos"
 
 
-def _find_hub(weights: Weights) -> Found:
+def _find_hub(weights: Weights, hashes: FileHashes) -> Found:
     from huggingface_hub import hf_hub_download, snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     absent = Found("absent", missing=f"{weights.id} has not been fetched to this machine")
     try:
@@ -91,18 +105,40 @@ def _find_hub(weights: Weights) -> Found:
                     weights.id, weights.file, revision=weights.revision, local_files_only=True
                 )
             )
-            return Found(weights.sha256 or f"{weights.id}@{path.parent.name}", path)
+            return _sound(
+                Found(weights.sha256 or f"{weights.id}@{path.parent.name}", path), [path], hashes
+            )
         folder = Path(
             snapshot_download(weights.id, revision=weights.revision, local_files_only=True)
         )
     except LocalEntryNotFoundError:
         return absent
+    except HFValidationError:
+        return Found("absent", missing=f"{weights.id} is no hub's id, such as owner/name")
     gap = _missing_shard(folder)
     if gap:
         return Found(
             "partial", missing=f"the download of {weights.id} is not whole ({gap} is missing)"
         )
-    return Found(f"{weights.id}@{folder.name}", folder)
+    files = sorted([*folder.glob("*.safetensors"), *folder.glob("model.bin")])
+    return _sound(Found(f"{weights.id}@{folder.name}", folder), files, hashes)
+
+
+def _sound(found: Found, files: list[Path], hashes: FileHashes) -> Found:
+    """What was found, unless a file is not what the hub has.
+
+    The hub's cache names large files by their SHA-256. Hashing takes seconds for each gigabyte,
+    once: hashes are remembered.
+    """
+    for path in files:
+        blob = path.resolve()
+        if re.fullmatch("[0-9a-f]{64}", blob.name) and hashes.sha256(blob) != blob.name:
+            return Found(
+                "wrong",
+                missing=f"{path.name} is cut short or was changed since it was fetched: remove "
+                f"{blob}",
+            )
+    return found
 
 
 def _missing_shard(folder: Path) -> str:

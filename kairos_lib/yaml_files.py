@@ -48,13 +48,18 @@ def validate(kind: type[Parsed], values: dict[str, Any], shown: str) -> Parsed:
 
 def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    # Of several kinds that a value may have, pydantic names the one it tried.
+    kinds = ("constrained-", "literal[")
+    where = ".".join(str(p) for p in first["loc"] if not str(p).startswith(kinds))
     if first["type"] == "extra_forbidden":
         owner = _model_at(kind, first["loc"][:-1])
         valid = [key for key in owner.model_fields if key != "name"]
         return f"unknown key '{where}': {closest(str(first['loc'][-1]), valid)}"
     if first["type"] == "missing":
         return f"the key '{where}' is missing"
+    if first["type"] == "value_error":
+        # Of a validator of ours, whose sentence says it all.
+        return f"'{where}': {first['ctx']['error']}" if where else str(first["ctx"]["error"])
     return f"'{where}': {first['msg'][0].lower()}{first['msg'][1:]}, not {first['input']!r}"
 
 

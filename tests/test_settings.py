@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 from helpers.projects import tiny_model, write_parameters
 
-from kairos_lib import settings
+from kairos_lib import parameters, settings
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
 
 
 def load_model(project: Project, **changes: object) -> settings.Model:
     write_parameters(project, "models", "m", tiny_model(Path("w"), **changes))
-    return settings.load(project, settings.Model, "m")
+    return parameters.load(project, settings.Model, "m")
 
 
 def test_an_unknown_key_is_refused_with_the_file_and_the_nearest_key(project: Project) -> None:
@@ -34,32 +34,32 @@ def test_a_value_of_the_wrong_kind_names_the_key_and_the_value(project: Project)
 def test_a_missing_key_is_named(project: Project) -> None:
     write_parameters(project, "models", "m", {"title": "M"})
     with pytest.raises(KairosError, match="the key 'family' is missing"):
-        settings.load(project, settings.Model, "m")
+        parameters.load(project, settings.Model, "m")
 
 
 def test_a_key_given_twice_is_refused(project: Project) -> None:
     (project.parameters / "base" / "b.yaml").write_text("title: a\ntitle: b\n")
     with pytest.raises(KairosError, match="'title' is given twice"):
-        settings.load(project, settings.Base, "b")
+        parameters.load(project, settings.Base, "b")
 
 
 def test_text_that_is_no_yaml_is_one_line_with_the_place(project: Project) -> None:
     (project.parameters / "base" / "b.yaml").write_text("title: [a\nstages: x\n")
     with pytest.raises(KairosError, match=r"b.yaml, line \d+: not valid YAML"):
-        settings.load(project, settings.Base, "b")
+        parameters.load(project, settings.Base, "b")
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(project: Project) -> None:
     for name in ("nano", "llava"):
         write_parameters(project, "models", name, tiny_model(Path("w")))
     with pytest.raises(KairosError, match=r"did you mean 'llava'\? \(known: llava, nano\)"):
-        settings.load(project, settings.Model, "lava")
+        parameters.load(project, settings.Model, "lava")
 
 
 def test_a_name_cannot_leave_the_parameters_folder(project: Project, tmp_path: Path) -> None:
     (tmp_path / "outside.yaml").write_text("title: x\n")
     with pytest.raises(KairosError, match="unknown base"):
-        settings.load(project, settings.Base, "../../../outside")
+        parameters.load(project, settings.Base, "../../../outside")
 
 
 def test_weights_from_an_address_need_their_sha256(project: Project) -> None:
@@ -80,16 +80,16 @@ def test_suites_take_names_patterns_and_ranges(
     entries: tuple[str, ...], expected: list[str]
 ) -> None:
     known = ["game-1", "game-2", "game-3", "game-08", "game-09", "game-10", "other"]
-    assert settings.expand(entries, known, "video") == expected
+    assert parameters.expand(entries, known, "video") == expected
 
 
 def test_a_range_with_a_gap_names_what_is_missing() -> None:
     with pytest.raises(KairosError, match="unknown video 'game-2'"):
-        settings.expand(("game-[1..2]",), ["game-1"], "video")
+        parameters.expand(("game-[1..2]",), ["game-1"], "video")
 
 
 def test_a_video_can_be_any_file_by_its_path(project: Project) -> None:
-    video = settings.video(project, 'some where/Ünïcode "clip".mp4')
+    video = parameters.video(project, 'some where/Ünïcode "clip".mp4')
     assert video.name == "unicode-clip"
     assert video.title == 'Ünïcode "clip"'
     assert video.path == project.root / "some where" / 'Ünïcode "clip".mp4'
@@ -98,13 +98,13 @@ def test_a_video_can_be_any_file_by_its_path(project: Project) -> None:
 def test_a_mistyped_video_name_is_not_taken_for_a_path(project: Project) -> None:
     write_parameters(project, "videos", "pasta", {"title": "P", "path": "videos/pasta.mp4"})
     with pytest.raises(KairosError, match="did you mean 'pasta'"):
-        settings.video(project, "psta")
+        parameters.video(project, "psta")
 
 
 def test_every_parameter_file_of_the_checkout_is_valid() -> None:
     checkout = Project(Path(__file__).parent.parent)
-    for kind in settings.FOLDERS:
-        known = settings.names(checkout, kind)
+    for kind in parameters.FOLDERS:
+        known = parameters.names(checkout, kind)
         assert known
         for name in known:
-            settings.load(checkout, kind, name)  # type: ignore[type-var]
+            parameters.load(checkout, kind, name)  # type: ignore[type-var]

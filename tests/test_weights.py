@@ -128,3 +128,21 @@ def test_a_hub_model_with_a_missing_shard_is_not_taken_for_whole(
     found = weights.find(project, Weights(source="hub", id="a/b"))
     assert found.path is None
     assert "two.safetensors is missing" in found.missing
+
+
+@pytest.mark.parametrize("content", [b"whole, and changed", b"who"])
+def test_a_weight_file_that_was_changed_since_it_was_fetched_is_one_line(
+    project: Project, cache: Path, content: bytes
+) -> None:
+    """The hub's cache links to files that are named by what is in them."""
+    folder = hub_snapshot(cache, "c0ffee")
+    blob = cache / "models--a--b" / "blobs" / hashlib.sha256(b"whole").hexdigest()
+    blob.parent.mkdir()
+    blob.write_bytes(b"whole")
+    (folder / "model.safetensors").symlink_to(blob)
+    wanted = Weights(source="hub", id="a/b")
+    assert weights.find(project, wanted).path == folder
+    blob.write_bytes(content)
+    found = weights.find(project, wanted)
+    assert found.path is None
+    assert found.missing.startswith("model.safetensors is cut short or was changed")

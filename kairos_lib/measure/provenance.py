@@ -16,6 +16,7 @@ import psutil
 
 from kairos_lib import __version__
 from kairos_lib.errors import KairosError
+from kairos_lib.measure import vram
 from kairos_lib.project import Project
 
 # What results can depend on. torch and transformers are in a run's key; the rest is recorded.
@@ -39,29 +40,19 @@ KEY_PACKAGES = ("torch", "transformers")
 
 @cache
 def gpus() -> tuple[dict[str, Any], ...]:
-    """Name, memory and driver of each NVIDIA GPU; empty where there is none."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return ()
-    try:
-        driver = pynvml.nvmlSystemGetDriverVersion()
-        found = []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            memory_mib = pynvml.nvmlDeviceGetMemoryInfo(handle).total / 2**20
-            found.append(
-                {
-                    "name": pynvml.nvmlDeviceGetName(handle),
-                    "memory_mib": round(memory_mib),
-                    "driver": driver,
-                }
-            )
-        return tuple(found)
-    finally:
-        pynvml.nvmlShutdown()
+    """Name, memory and driver of each NVIDIA GPU that may be used; empty where there is none."""
+    with vram.nvml() as library:
+        if library is None:
+            return ()
+        driver = library.nvmlSystemGetDriverVersion()
+        return tuple(
+            {
+                "name": library.nvmlDeviceGetName(handle),
+                "memory_mib": round(library.nvmlDeviceGetMemoryInfo(handle).total / vram.MIB),
+                "driver": driver,
+            }
+            for handle in vram.visible(library)
+        )
 
 
 @cache
@@ -88,9 +79,12 @@ def versions(python: str = sys.executable) -> dict[str, str]:
     """Versions of the packages results depend on, in the environment of an interpreter."""
     if python == sys.executable:
         return _own_versions()
+    # The first of a name counts, as it does in an import.
     code = (
         "import importlib.metadata as m, json, sys\n"
-        "have = {d.metadata['Name'].lower(): d.version for d in m.distributions()}\n"
+        "have = {}\n"
+        "for d in m.distributions():\n"
+        "    have.setdefault(d.metadata['Name'].lower(), d.version)\n"
         "print(json.dumps({p: have[p] for p in sys.argv[1:] if p in have}))"
     )
     try:
@@ -157,7 +151,12 @@ def provenance(project: Project) -> dict[str, Any]:
         "git": git(project),
         "environment": {
             name: os.environ[name]
-            for name in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "PYTORCH_CUDA_ALLOC_CONF")
+            for name in (
+                "CUDA_VISIBLE_DEVICES",
+                "OMP_NUM_THREADS",
+                "PYTORCH_ALLOC_CONF",
+                "PYTORCH_CUDA_ALLOC_CONF",
+            )
             if name in os.environ
         },
     }

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from kairos_lib.measure.vram import MIB, visible
 from kairos_lib.records import Resources
 
 SAMPLE_HZ = 10.0
@@ -61,6 +62,7 @@ def summarise(path: Path, began: float = -math.inf, ended: float = math.inf) -> 
     samples = 0
     peak_ram_mib = 0.0
     peak_vram_mib: float | None = None
+    foreign_vram_mib = 0.0
     gpu_percents: list[float] = []
     first: dict[str, Any] | None = None
     last: dict[str, Any] = {}
@@ -78,6 +80,7 @@ def summarise(path: Path, began: float = -math.inf, ended: float = math.inf) -> 
                 peak_ram_mib = max(peak_ram_mib, last["ram_mib"])
                 if last["vram_mib"] is not None:
                     peak_vram_mib = max(peak_vram_mib or 0.0, last["vram_mib"])
+                foreign_vram_mib = max(foreign_vram_mib, last.get("foreign_vram_mib") or 0.0)
                 if last["gpu_percent"] is not None:
                     gpu_percents.append(last["gpu_percent"])
     mean_gpu_percent = statistics.fmean(gpu_percents) if gpu_percents else None
@@ -87,6 +90,7 @@ def summarise(path: Path, began: float = -math.inf, ended: float = math.inf) -> 
             peak_ram_mib=peak_ram_mib,
             peak_vram_mib=peak_vram_mib,
             mean_gpu_percent=mean_gpu_percent,
+            foreign_vram_mib=foreign_vram_mib,
         )
     span_s = last["time_s"] - first["time_s"]
     own = (last["cpu_s"] - first["cpu_s"]) / span_s
@@ -98,6 +102,7 @@ def summarise(path: Path, began: float = -math.inf, ended: float = math.inf) -> 
         mean_gpu_percent=mean_gpu_percent,
         mean_cpu_cores=own,
         foreign_cpu_cores=max(0.0, total - own),
+        foreign_vram_mib=foreign_vram_mib,
     )
 
 
@@ -106,7 +111,7 @@ def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
 
     Returns:
         `ram_mib` resident, `cpu_s` used so far, `system_cpu_s` used by all processes so far,
-        `vram_mib` and `gpu_percent` or none.
+        `vram_mib`, `foreign_vram_mib` of others and `gpu_percent`, or none.
     """
     own = psutil.Process().pid
     tree = [process, *(child for child in process.children(recursive=True) if child.pid != own)]
@@ -119,32 +124,36 @@ def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
             cpu_s += times.user + times.system
         except psutil.NoSuchProcess:
             continue  # It ended between the listing and the look.
+    vram_mib, foreign_vram_mib = _vram_mib({member.pid for member in tree}, nvml)
     busy = psutil.cpu_times()
     own_times = psutil.Process().cpu_times()
     return {
         "time_s": time.monotonic(),
-        "ram_mib": ram_bytes / 2**20,
+        "ram_mib": ram_bytes / MIB,
         "cpu_s": cpu_s,
         "system_cpu_s": busy.user
         + getattr(busy, "nice", 0.0)
         + busy.system
         - own_times.user
         - own_times.system,
-        "vram_mib": _vram_mib({member.pid for member in tree}, nvml),
+        "vram_mib": vram_mib,
+        "foreign_vram_mib": foreign_vram_mib,
         "gpu_percent": _gpu_percent(nvml),
     }
 
 
-def _vram_mib(pids: set[int], nvml: Any) -> float | None:
+def _vram_mib(pids: set[int], nvml: Any) -> tuple[float | None, float | None]:
+    """What processes hold of the GPUs' memory, and what all others that compute there do."""
     if nvml is None:
-        return None
-    used_bytes = 0
-    for index in range(nvml.nvmlDeviceGetCount()):
-        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        return None, None
+    own_bytes = foreign_bytes = 0
+    for handle in visible(nvml):
         for user in nvml.nvmlDeviceGetComputeRunningProcesses(handle):
             if user.pid in pids:
-                used_bytes += user.usedGpuMemory or 0
-    return used_bytes / 2**20
+                own_bytes += user.usedGpuMemory or 0
+            else:
+                foreign_bytes += user.usedGpuMemory or 0
+    return own_bytes / MIB, foreign_bytes / MIB
 
 
 def _gpu_percent(nvml: Any) -> float | None:
@@ -152,9 +161,8 @@ def _gpu_percent(nvml: Any) -> float | None:
     if nvml is None:
         return None
     busy = []
-    for index in range(nvml.nvmlDeviceGetCount()):
+    for handle in visible(nvml):
         try:
-            handle = nvml.nvmlDeviceGetHandleByIndex(index)
             busy.append(float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu))
         except nvml.NVMLError:
             continue

@@ -34,6 +34,12 @@ Matrix = tuple[int, int, int, int]
 UPRIGHT: Matrix = (1, 0, 0, 1)
 
 
+def scaled_size(width: int, height: int, longest_px: int | None) -> tuple[int, int]:
+    """Width and height after the longer side is brought down to a length; never enlarged."""
+    scale = min(1.0, longest_px / max(width, height)) if longest_px else 1.0
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 class _Scalers(threading.local):
     """swscale's contexts of one thread.
 

@@ -145,10 +145,7 @@ class Frame:
             interpolation: libswscale's name of a method. `AREA`, the mean of the pixels that fall
                 together, costs a third of `BICUBIC` and is as good for looking for cuts.
         """
-        width, height = self.size
-        scale = min(1.0, longest_px / max(width, height)) if longest_px else 1.0
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        target = (*size, colour, interpolation)
+        target = (*picture.scaled_size(*self.size, longest_px), colour, interpolation)
         with self._scaling:
             if target not in self._images:
                 self._images[target] = picture.upright(self.picture, *target)

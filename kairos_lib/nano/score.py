@@ -19,8 +19,9 @@ from kairos_lib.nano import score_ast, score_llava, score_scenes, score_whisper,
 from kairos_lib.nano.scoring import Line
 from kairos_lib.nano.unseen import Processed, processed
 from kairos_lib.nano.voice import NoVoiceError
+from kairos_lib.parameters import load
 from kairos_lib.project import Project
-from kairos_lib.settings import Base, load
+from kairos_lib.settings import Base
 
 log = logging.getLogger("kairos.nano")
 

@@ -12,6 +12,8 @@ from kairos_lib.report.suite import BaseRun, SuiteData, VlmRun
 
 SHARED_ABOVE_CORES = 0.5
 """Cores that other processes kept busy on average; less is what any idle system does."""
+SHARED_ABOVE_MIB = 64
+"""GPU memory that others held; less is what a display or a daemon takes."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,29 @@ DUMMY = Badge(
     "are noise.",
     "bad",
 )
+SERVER = Badge(
+    "on a server",
+    "A server ran the model: its times hold waiting for the network and for the server's limits, "
+    "its memory is not known, and nobody can say which weights it has.",
+    "warning",
+)
+OFFLOADED = Badge(
+    "offloaded",
+    "The GPU had no room for all weights: some were kept in RAM or on the disk and fetched for "
+    "every token, which is many times slower.",
+    "warning",
+)
+CO_RUN = Badge(
+    "co-run",
+    "Notebooks ran several at once on this machine (SLOTS=): each can have made the others slower.",
+    "warning",
+)
+SHARED_GPU = Badge(
+    "shared GPU",
+    f"Other processes held more than {SHARED_ABOVE_MIB} MiB of the GPUs' memory meanwhile, and can "
+    "have computed there.",
+    "warning",
+)
 SYNTHETIC = Badge(
     "synthetic video",
     "The video was drawn by a program. Results on it say nothing about real footage.",
@@ -94,7 +119,7 @@ BY_HAND = Badge(
 )
 ORDER = (
     FAILED, NOT_RUN, UNFINISHED, DAMAGED, PARTIAL, RESUMED, OUTSIDE, OUTSIDE_BASE, NANO, DUMMY,
-    SYNTHETIC, SHARED, OTHER_MACHINE, BY_HAND,
+    SERVER, OFFLOADED, SYNTHETIC, CO_RUN, SHARED, SHARED_GPU, OTHER_MACHINE, BY_HAND,
 )  # fmt: skip
 BROKEN = {"failed": FAILED, "not run": NOT_RUN, "unfinished": UNFINISHED}
 
@@ -125,6 +150,15 @@ def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:
         found.add(RESUMED)
     if result.resources.foreign_cpu_cores > SHARED_ABOVE_CORES:
         found.add(SHARED)
+    if result.resources.foreign_vram_mib > SHARED_ABOVE_MIB:
+        found.add(SHARED_GPU)
+    if result.weights_source == "server":
+        found.add(SERVER)
+    devices = set(result.placement)
+    if devices & {"cpu", "disk"} and devices - {"cpu", "disk"}:
+        found.add(OFFLOADED)
+    if run.status is not None and run.status.slots > 1:
+        found.add(CO_RUN)
     if run.by_hand:
         found.add(BY_HAND)
     return found
@@ -133,6 +167,8 @@ def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:
 def of_base(base: BaseRun, suite: SuiteData) -> set[Badge]:
     """What must be known of a video's base processing."""
     found = {BROKEN[base.outcome.state]} if base.outcome.state in BROKEN else set()
+    if base.status is not None and base.status.slots > 1:
+        found.add(CO_RUN)
     if base.result is not None and base.result.resumed:
         found.add(RESUMED)
     if base.result is not None and base.result.facts.problems:

@@ -125,7 +125,7 @@ class ReportSession:
 
     def end_to_end(self) -> Html:
         """How fast each model is over each video, what failed, and what the labels mean."""
-        from kairos_lib.report import badges, charts, tables
+        from kairos_lib.report import badges, charts, tables, variants
 
         everything = [
             *(badge for run in self._data.runs for badge in badges.of_run(run, self._data)),
@@ -134,6 +134,7 @@ class ReportSession:
         return _section(
             tables.end_to_end(self._data),
             charts.rtf(self._data),
+            variants.variants(self._data),
             tables.failures(self._data),
             badges.legend(everything),
         )

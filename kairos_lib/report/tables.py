@@ -135,6 +135,10 @@ def single_stream(suite: SuiteData) -> Html | None:
         Column("Per scene", explanation="Wall time per scene, nothing overlapped"),
         Column("TTFT", explanation="Time to first token: the same as prefill, mean per scene"),
         Column("New tokens/s", explanation="New tokens per second of decoding"),
+        Column(
+            "Other in a batch",
+            explanation="Scenes of the sample whose caption is another one in the offline scenario",
+        ),
         *(Column(name, explanation=f"{name}, mean per scene") for name in listed),
         NOTES,
     )
@@ -153,6 +157,7 @@ def single_stream(suite: SuiteData) -> Html | None:
             measured(pair.measure("single-stream", seconds_per_scene), formats.work),
             part("Prefill"),
             _median(pair.measure("single-stream", decode_rate), formats.rate),
+            f"{max(result.batched_otherwise for result in pair.results):,}",
             *(part(name) for name in listed),
             pills(pair.badges),
         )

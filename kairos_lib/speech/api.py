@@ -5,60 +5,41 @@ Knows of the service only that it answers or refuses.
 
 from __future__ import annotations
 
-import random
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from kairos_lib.errors import KairosError
 from kairos_lib.media import audio
 from kairos_lib.records import Segment, Span
+from kairos_lib.remote import patience
+from kairos_lib.remote.limits import Limits
 from kairos_lib.speech.chunks import Chunk, Recording, cut, halves
 from kairos_lib.speech.engine import UNASSIGNED, Engine, Setup
-from kairos_lib.speech.limits import Limits
-from kairos_lib.speech.service import AzureService, OpenAIService, RefusedError, Service
+from kairos_lib.speech.service import AzureService, OpenAIService, Transcriber
 from kairos_lib.speech.store import Line, Store
-
-
-@dataclass(frozen=True)
-class Pace:
-    """The times that waiting is made of."""
-
-    minute_s: float = 60.0
-    """What a minute of requests per minute lasts."""
-    first_wait_s: float = 1.0
-    """Longest wait after the first refusal; doubles with each further one."""
-    longest_wait_s: float = 60.0
-    """Where the doubling ends: the limits of the services are by the minute."""
-    longest_asked_s: float = 3600.0
-    """A service that asks for more patience than this has a limit by the day."""
-
-
-PACE = Pace()
-"""What engines go by. A test or a benchmark whose service is faster than life replaces it."""
 
 
 class ApiEngine(Engine):
     """Sends chunks to a service, several at once and within its limits."""
 
     name: ClassVar[str]
-    service: ClassVar[type[Service]]
+    service: ClassVar[type[Transcriber]]
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         settings = self.settings
-        self._pace = PACE
         self._store = Store(setup.transcripts, self.name, settings.model, settings.language)
         self._limits = Limits(
             setup.transcripts / "limits" / self.name,
             settings.concurrency,
             settings.requests_per_minute,
-            self._pace.minute_s,
+            patience.PACE.minute_s,
         )
-        self._connected: Service | None = None
+        self._patience = patience.Patience(self.name, self._limits, settings.attempts)
+        self._connected: Transcriber | None = None
         self._connecting = threading.Lock()
 
     def transcribe(
@@ -96,52 +77,15 @@ class ApiEngine(Engine):
         with self._store.asking(sha256):
             lines = self._store.get(sha256)
             if lines is None and (flac := recording.flac()) is not None:
-                lines = self._ask(flac)
+                lines = self._patience.ask(functools.partial(self._service().ask, flac))
                 self._store.put(sha256, lines)
             return lines
-
-    def _ask(self, flac: bytes) -> tuple[Line, ...]:
-        """Send a file until there is an answer."""
-        attempts = self.settings.attempts
-        for attempt in range(1, attempts + 1):
-            try:
-                with self._limits.request():
-                    return self._service().ask(flac)
-            except RefusedError as refused:
-                last = refused
-            if not last.passing:
-                raise KairosError(f"{self.name} refused: {last}")
-            if (last.wait_s or 0.0) > self._pace.longest_asked_s:
-                raise KairosError(
-                    f"{self.name} asks to wait {(last.wait_s or 0) / 3600:.1f} h ({last}): run the "
-                    "same command again then; the chunks that are done are kept"
-                )
-            if attempt < attempts:
-                self._wait(attempt, last)
-        raise KairosError(
-            f"{self.name} did not answer in {attempts} attempts, the last: {last}: run the same "
-            "command again later; the chunks that are done are kept"
-        )
-
-    def _wait(self, attempt: int, refused: RefusedError) -> None:
-        """Let time pass before the next attempt: doubling, with full jitter, but as told.
-
-        Full jitter spreads those who were refused together as widely as can be
-        (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
-        """
-        pace = self._pace
-        ceiling_s = min(pace.longest_wait_s, pace.first_wait_s * 2 ** (attempt - 1))
-        wait_s = max(refused.wait_s or 0.0, random.uniform(0.0, ceiling_s))
-        if refused.for_all:
-            self._limits.pause(wait_s)
-        else:
-            self._limits.wait(wait_s)
 
     def prepare(self) -> None:
         """Import the package, which takes a second."""
         import openai  # noqa: F401
 
-    def _service(self) -> Service:
+    def _service(self) -> Transcriber:
         """Connect when there is something to send: what is kept can be had without a key."""
         with self._connecting:
             if self._connected is None:

@@ -64,7 +64,12 @@ def _probabilities(wav: Path, progress: Callable[[int, int], None]) -> Iterator[
     for first in range(0, length, BLOCK):
         last = min(length, first + BLOCK)
         samples = audio.read(wav, first / audio.SAMPLE_RATE_HZ, last / audio.SAMPLE_RATE_HZ)
-        windows = np.pad(samples, (0, -len(samples) % WINDOW)).reshape(-1, WINDOW)
+        if last == length:
+            # As the package does: silence up to the end of a window, of a further one where the
+            # recording ends with one, and over the last samples that would be shown again.
+            samples = np.pad(samples, (0, WINDOW - len(samples) % WINDOW))
+            samples[-CONTEXT:] = 0
+        windows = samples.reshape(-1, WINDOW)
         contexts = np.vstack([context, windows[:-1, -CONTEXT:]])
         context = windows[-1, -CONTEXT:]
         found, h, c = session.run(None, {"input": np.hstack([contexts, windows]), "h": h, "c": c})

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from kairos_lib.errors import KairosError
+from kairos_lib.kernels import own_python
 from kairos_lib.measure.provenance import versions
 from kairos_lib.records import StageReport
 from kairos_lib.runs import key_of, read_record, write_json, write_record
@@ -41,7 +42,8 @@ def stage_keys(profile: Base, video_sha256: str, weights: dict[str, Found]) -> d
                 "weights": weights[stage.name].identity if stage.name in weights else None,
                 "needs": {need: keys[need] for need in needs},
                 "packages": {
-                    package: versions().get(package, "absent") for package in stage.packages
+                    package: versions(own_python()).get(package, "absent")
+                    for package in stage.packages
                 },
             }
         )

@@ -33,7 +33,7 @@ FRAMES = "frames"
 RESOURCES = "resources.jsonl"
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
-Source = Literal["", "hub", "url", "path", "nano"]
+Source = Literal["", "hub", "url", "path", "nano", "dummy", "server"]
 State = Literal["running", "done", "skipped", "failed"]
 
 

@@ -11,6 +11,8 @@ from kairos_lib.measure.provenance import provenance
 from kairos_lib.media.container import check_file
 from kairos_lib.media.problems import problems
 from kairos_lib.media.video import PROBE_VERSION, probe
+from kairos_lib.parameters import load
+from kairos_lib.parameters import video as find_video
 from kairos_lib.project import Project
 from kairos_lib.records import BaseResult, PassReport, Scene, VideoFacts
 from kairos_lib.runs import (
@@ -22,8 +24,7 @@ from kairos_lib.runs import (
     write_json,
     write_record,
 )
-from kairos_lib.settings import Base, Video, load
-from kairos_lib.settings import video as find_video
+from kairos_lib.settings import Base, Video
 from kairos_lib.stages.base_data import write_base_data
 from kairos_lib.stages.cache import stage_keys
 from kairos_lib.stages.graph import FRAMES, Graph, require

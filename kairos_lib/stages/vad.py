@@ -16,7 +16,7 @@ class Analyzer(Stage):
     """Finds the stretches with a voice in them. The model comes inside faster-whisper."""
 
     name: ClassVar[str] = "vad"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     record: ClassVar[type[Span]] = Span
     needs: ClassVar[tuple[str, ...]] = ("audio",)
     packages: ClassVar[tuple[str, ...]] = ("faster-whisper",)

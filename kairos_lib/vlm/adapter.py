@@ -18,6 +18,9 @@ import numpy as np
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.settings import Model
 
+LARGEST_BATCH = 64
+"""Beyond this, a batch waits for its longest caption more than it gains."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -28,6 +31,12 @@ class Request:
     """RGB frames of shape (height, width, 3), uint8, in order of time."""
     frame_times_s: tuple[float, ...]
     prompt: str
+
+    @property
+    def frame_size_px(self) -> tuple[int, int]:
+        """Width and height of a frame; all of a scene have the same."""
+        height, width = self.images[0].shape[:2]
+        return width, height
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,14 @@ class Generated:
     """Until the scores of the first token, device-synchronised."""
     decode_s: float
     """From there until the last token."""
+    prompt_tokens: tuple[int, ...] = ()
+    """Of each request, where that is not known before."""
+    errors: tuple[str, ...] = ()
+    """Why a request came to nothing, empty where it did not; none at all where none can."""
+    unanswered: frozenset[int] = frozenset()
+    """Requests, by their place, that are to be asked again: the captions of the others are kept."""
+    reason: str = ""
+    """Why some are unanswered; captioning ends with it."""
 
 
 class OutOfMemoryError(Exception):
@@ -97,6 +114,14 @@ class Adapter(ABC):
 
     def reset_memory_peaks(self) -> None:
         """Begin to count peak memory anew."""
+
+    def room(self, prepared: Prepared) -> int:
+        """How many requests like a prepared one have room at once, going by the memory there is."""
+        return LARGEST_BATCH
+
+    def placement(self) -> tuple[str, ...]:
+        """The devices that the weights lie on: `cuda:0`, `cpu`, `disk`."""
+        return ()
 
     def parameters_millions(self) -> float:
         """Number of parameters of the loaded model."""

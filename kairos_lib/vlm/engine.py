@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from kairos_lib.errors import KairosError
 from kairos_lib.measure.clock import Stopwatch
 from kairos_lib.records import Caption, Scene, Timing
 from kairos_lib.settings import Model
@@ -58,9 +59,18 @@ class Engine:
 
     def warm_up(self, scenes: list[Scene]) -> None:
         """Run the first scene for a few tokens, so that no caption pays for a first time."""
-        requests = [request for request, _ in self._requests(scenes[:1])]
-        self._adapter.generate(self._adapter.prepare(requests), WARM_UP_TOKENS)
+        generated = self._adapter.generate(self._first(scenes), WARM_UP_TOKENS)
+        if generated.reason:
+            raise KairosError(generated.reason)
         self._adapter.synchronise()
+
+    def room(self, scenes: list[Scene]) -> int:
+        """How many scenes like the first have room on the device at once."""
+        return self._adapter.room(self._first(scenes))
+
+    def _first(self, scenes: list[Scene]) -> Prepared:
+        requests = [request for request, _ in self._requests(scenes[:1])]
+        return self._adapter.prepare(requests)
 
     def single_stream(self, scenes: list[Scene]) -> Iterator[Caption]:
         """One scene at a time with nothing overlapped: latencies, whose parts add up."""
@@ -75,6 +85,8 @@ class Engine:
             except OutOfMemoryError as error:
                 caption = self._failed(request, error)
             else:
+                if generated.reason:
+                    raise KairosError(generated.reason)
                 total_s = time.perf_counter() - scene_started
                 timing = _timing(frames_s, watch["preprocess"], generated, total_s)
                 caption = self._caption(request, prepared, generated, 0, timing, batch_size=1)
@@ -135,23 +147,28 @@ class Engine:
             size = len(ready.requests)
             if size <= limit:
                 try:
-                    yield self._generate_whole(ready), limit
-                    continue
+                    captions, reason = self._generate_whole(ready)
                 except OutOfMemoryError as error:
                     if size == 1:
                         yield [self._failed(ready.requests[0], error)], limit
                         continue
+                else:
+                    yield captions, limit
+                    if reason:
+                        raise KairosError(reason)
+                    continue
                 limit = size // 2
             parts = [slice(first, first + limit) for first in range(0, size, limit)]
             split = [self._prepare(ready.requests[p], ready.frames_s[p]) for p in parts]
             waiting = [*split, *waiting]
 
-    def _generate_whole(self, ready: _Ready) -> list[Caption]:
+    def _generate_whole(self, ready: _Ready) -> tuple[list[Caption], str]:
+        """The captions of a batch, and why some of them are not there."""
         before = time.perf_counter()
         generated = self._adapter.generate(ready.prepared)
         size = len(ready.requests)
         spent_s = time.perf_counter() - before
-        return [
+        captions = [
             self._caption(
                 request,
                 ready.prepared,
@@ -167,7 +184,9 @@ class Engine:
                 batch_size=size,
             )
             for place, request in enumerate(ready.requests)
+            if place not in generated.unanswered
         ]
+        return captions, generated.reason
 
     def _caption(
         self,
@@ -181,8 +200,10 @@ class Engine:
         return Caption(
             scene=request.scene,
             text=generated.texts[place],
+            error=generated.errors[place] if generated.errors else "",
             frame_times_s=request.frame_times_s,
-            prompt_tokens=prepared.prompt_tokens[place],
+            frame_size_px=request.frame_size_px,
+            prompt_tokens=(generated.prompt_tokens or prepared.prompt_tokens)[place],
             visual_tokens=prepared.visual_tokens[place],
             new_tokens=generated.new_tokens[place],
             truncated=generated.truncated[place],
@@ -197,6 +218,7 @@ class Engine:
             text="",
             error=f"out of memory with one scene: {reason}",
             frame_times_s=request.frame_times_s,
+            frame_size_px=request.frame_size_px,
             part=self._part,
         )
 

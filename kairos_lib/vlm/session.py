@@ -5,57 +5,43 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kairos_lib.errors import KairosError
 from kairos_lib.findings import BaseFindings
-from kairos_lib.kernels import python_of
-from kairos_lib.measure.provenance import device_name, key_versions, provenance
+from kairos_lib.measure.provenance import provenance
 from kairos_lib.measure.resources import Sampler
+from kairos_lib.parameters import load
+from kairos_lib.parameters import video as find_video
 from kairos_lib.project import Project
 from kairos_lib.records import (
     BaseResult,
     Caption,
+    FittingBatch,
     FusedScene,
     PlannedBatch,
     Scene,
     VlmResult,
 )
-from kairos_lib.runs import Journal, Run, notebook_hash, write_json, write_record
-from kairos_lib.settings import Base, Model, Video, load
-from kairos_lib.settings import video as find_video
+from kairos_lib.runs import (
+    Journal,
+    read_record,
+    write_json,
+    write_record,
+)
+from kairos_lib.settings import Base, Changes, Model, Video
 from kairos_lib.stages.session import base_run
 from kairos_lib.vlm import engine
 from kairos_lib.vlm.adapter import Adapter, find_family
 from kairos_lib.vlm.context import fuse, prompt_of
+from kairos_lib.vlm.run import FITTING_BATCH, device_of, vlm_run
 from kairos_lib.vlm.summary import summarise
+from kairos_lib.vlm.tables import captions_table, scenarios_table
 from kairos_lib.weights import Found, find
 
 if TYPE_CHECKING:
     import pandas as pd
     from pandas.io.formats.style import Styler
-
-NOTEBOOK = "vlm.ipynb"
-# What a model's numbers do not depend on.
-NOT_IN_KEY = {"name", "title", "timeout_s", "base", "kernel"}
-
-
-def vlm_run(project: Project, base: Run, video: Video, model: Model, repeat: int) -> Run:
-    """The run of a model over a video: its folder and what its key is made of."""
-    ingredients = {
-        "base": base.key,
-        "parameters": model.model_dump(mode="json", exclude=NOT_IN_KEY),
-        "family": find_family(model.family).version,
-        "engine": engine.VERSION,
-        "weights": find(project, model.weights).identity,
-        "notebook": notebook_hash(project.notebooks / NOTEBOOK),
-        "versions": key_versions(python_of(model.kernel)),
-        "device": device_name(model.device),
-    }
-    run = Run(Path(), ingredients)
-    folder = project.runs / "vlm" / model.name / video.name / run.key / f"r{repeat:03d}"
-    return Run(folder, ingredients)
 
 
 class VlmSession:
@@ -93,17 +79,34 @@ class VlmSession:
         self._engine: engine.Engine | None = None
         self._adapter: Adapter | None = None
         self._load_s = 0.0
+        self._limit = 1
+        self._remembered = self.run.folder.parent / FITTING_BATCH
         self._sampler = Sampler(self.run.file("resources.jsonl"))
 
     @classmethod
-    def open(cls, model: str, video: str, base: str, repeat: int = 1) -> VlmSession:
-        """Open by the names that a notebook's parameters give."""
+    def open(
+        cls,
+        model: str,
+        video: str,
+        base: str,
+        repeat: int = 1,
+        changes: Changes | None = None,
+    ) -> VlmSession:
+        """Open by the names that a notebook's parameters give.
+
+        Args:
+            model: A file of `parameters/models`.
+            video: A file of `parameters/videos`, or the path of any video.
+            base: A file of `parameters/base`.
+            repeat: Which round.
+            changes: Some of the model's parameters, in the place of its own.
+        """
         project = Project.find()
         return cls(
             project,
             find_video(project, video),
             load(project, Base, base),
-            load(project, Model, model),
+            load(project, Model, model, changes),
             repeat,
         )
 
@@ -123,7 +126,7 @@ class VlmSession:
             "weights": f"{self.model.weights.source}: {self.model.weights.id}",
             "precision": self.model.dtype
             + ("" if self.model.quantisation == "none" else f", {self.model.quantisation} weights"),
-            "device": device_name(self.model.device),
+            "device": device_of(self.model),
             "video": f"{self.video.title}, {self.base.facts.duration_s:.1f} s",
             "scenes": f"{self.base.scenes}, {have} of them captioned already",
             "frames a scene": f"{frames.count} ({frames.sampling}), {frames.longest_px} px",
@@ -156,7 +159,15 @@ class VlmSession:
             part=uuid.uuid4().hex[:8],
         )
         self._engine.warm_up(self.findings.scenes)
-        return f"Loaded in {self._load_s:.1f} s and warmed up."
+        self._limit = self._largest_batch(self._engine)
+        return f"Loaded in {self._load_s:.1f} s and warmed up; largest batch: {self._limit}."
+
+    def _largest_batch(self, loaded: engine.Engine) -> int:
+        """As the model's file says or as there is room for, but what failed before is not tried."""
+        wanted = self.model.batch_size
+        limit = loaded.room(self.findings.scenes) if wanted == "auto" else wanted
+        known = read_record(self._remembered, FittingBatch)
+        return min(limit, known.scenes) if known else limit
 
     def sample(self) -> list[Scene]:
         """The scenes of the single-stream scenario, spread evenly over the video."""
@@ -174,7 +185,7 @@ class VlmSession:
                 self.alone.append(caption)
                 done.add(caption.scene)
                 self.run.progress("single-stream", len(done), len(sample))
-        return _table(self.alone)
+        return captions_table(self.alone)
 
     def offline(self) -> Styler:
         """Caption all scenes in batches; what is there already is kept."""
@@ -186,6 +197,10 @@ class VlmSession:
             batches, limit = self._batches(done)
             for batch in self._loaded().offline(batches, limit):
                 numbers = tuple(caption.scene for caption in batch.captions)
+                if batch.limit < limit:
+                    # Rounds to come are spared what this one had to find out.
+                    write_record(self._remembered, FittingBatch(scenes=batch.limit))
+                    limit = batch.limit
                 if numbers not in recorded:
                     self.batches.append(PlannedBatch(scenes=numbers, limit=batch.limit))
                 for caption in batch.captions:
@@ -193,7 +208,12 @@ class VlmSession:
                         self.captions.append(caption)
                         done.add(caption.scene)
                 self.run.progress("offline", len(done), len(scenes))
-        return _table(self.captions)
+            errors = [caption.error for caption in self.captions]
+            if errors and all(errors):
+                raise KairosError(
+                    f"no scene could be captioned: {errors[0]} (FRESH=1 tries all of them again)"
+                )
+        return captions_table(self.captions)
 
     def _batches(self, done: set[int]) -> tuple[list[list[Scene]], int]:
         """What is left to do: a batch cut short is replayed whole, the rest is grouped anew.
@@ -208,7 +228,7 @@ class VlmSession:
             for batch in recorded
             if not done.issuperset(batch.scenes)
         ]
-        limit = recorded[-1].limit if recorded else self.model.batch_size
+        limit = recorded[-1].limit if recorded else self._limit
         planned = {i for batch in recorded for i in batch.scenes}
         rest = [scene for scene in scenes if scene.index not in planned]
         fresh = [rest[first : first + limit] for first in range(0, len(rest), limit)]
@@ -239,35 +259,24 @@ class VlmSession:
                     resources=resources,
                     weights_source="hub" if weights.source == "url" else weights.source,
                     weights=self._weights.identity,
-                    device=device_name(self.model.device),
+                    device=device_of(self.model),
                     attention=self.model.attention,
+                    batched_otherwise=self._batched_otherwise(),
+                    placement=adapter.placement(),
                     parameters_millions=adapter.parameters_millions(),
                     synthetic_video=self.video.truth is not None,
                 ),
             )
         self.lock.release()
-        return self.summary()
+        assert self.result is not None
+        return scenarios_table(self.result)
 
-    def summary(self) -> pd.DataFrame:
-        """Both scenarios in one table."""
-        import pandas as pd
-
-        result = self.result
-        if result is None:
-            return pd.DataFrame()
-        rows = []
-        for scenario in (result.single_stream, result.offline):
-            seconds = {k: round(v, 3) for k, v in scenario.timing.model_dump().items()}
-            rows.append(
-                {
-                    "scenario": scenario.scenario,
-                    "scenes": scenario.scenes,
-                    "wall time (s)": round(scenario.time_s, 3),
-                    **seconds,
-                    "new tokens": scenario.new_tokens,
-                }
-            )
-        return pd.DataFrame(rows).set_index("scenario")
+    def _batched_otherwise(self) -> int:
+        """How many captions the last bits of the arithmetic changed."""
+        alone = {caption.scene: caption.text for caption in self.alone}
+        return sum(
+            alone.get(caption.scene, caption.text) != caption.text for caption in self.captions
+        )
 
     def _fused(self) -> Iterator[FusedScene]:
         alone = {caption.scene: caption for caption in self.alone}
@@ -285,25 +294,3 @@ class VlmSession:
         self._loaded()
         assert self._adapter is not None
         return self._adapter
-
-
-def _table(captions: Journal[Caption]) -> Styler:
-    """The captions in full: pandas would cut them off after 50 characters."""
-    import pandas as pd
-
-    table = pd.DataFrame(
-        [
-            {
-                "scene": caption.scene,
-                "caption": caption.text or f"[{caption.error}]",
-                "prompt tokens": caption.prompt_tokens,
-                "new tokens": caption.new_tokens,
-                "seconds": f"{caption.timing.total_s:.3f}",
-            }
-            for caption in captions
-        ]
-    )
-    styled = table.style.hide(axis="index")
-    if len(table):
-        styled = styled.set_properties(subset=["caption"], **{"text-align": "left"})
-    return styled

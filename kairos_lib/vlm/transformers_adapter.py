@@ -7,13 +7,31 @@ transformers have in common, since a model may run in an environment of its own.
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
+
+import psutil
 
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.measure.memory import is_out_of_memory
 from kairos_lib.settings import Model
-from kairos_lib.vlm.adapter import Adapter, Generated, OutOfMemoryError, Prepared, Request
+from kairos_lib.vlm import dummy
+from kairos_lib.vlm.adapter import (
+    LARGEST_BATCH,
+    Adapter,
+    Generated,
+    OutOfMemoryError,
+    Prepared,
+    Request,
+)
+from kairos_lib.vlm.loading import (
+    COMPUTING,
+    SHARE,
+    cached_values,
+    check_whole,
+    quantisation_config,
+)
 
 
 class TransformersAdapter(Adapter):
@@ -41,8 +59,7 @@ class TransformersAdapter(Adapter):
         """The network, with the options of `from_pretrained`."""
         import transformers
 
-        model = getattr(transformers, self.model_class)
-        return model.from_pretrained(path, use_safetensors=True, **options)
+        return self.from_pretrained(getattr(transformers, self.model_class), path, **options)
 
     def conversation(self, request: Request) -> list[dict[str, Any]]:
         """One user's turn: the images, then the words."""
@@ -64,8 +81,50 @@ class TransformersAdapter(Adapter):
         """Ids that stand for a picture's features in a prompt."""
         return [self.model.config.image_token_id]
 
+    # Given to a family
+
+    def from_pretrained(
+        self, model_class: Any, path: str, config: Any = None, **options: Any
+    ) -> Any:
+        """A network with its weights; random ones where they are dummies.
+
+        Args:
+            model_class: A class of transformers, or one of its `Auto` ones.
+            path: A checkpoint's folder.
+            config: Where the class does not find its own in that folder.
+            options: Of `from_pretrained`.
+        """
+        import transformers
+
+        if not (self.dummy or self._empty):
+            if config is not None:
+                options["config"] = config
+            model, found = model_class.from_pretrained(
+                path,
+                use_safetensors=True,
+                output_loading_info=True,
+                # Told by us, in one line, rather than in a report.
+                ignore_mismatched_sizes=True,
+                **options,
+            )
+            check_whole(found)
+            return model
+        configs: Any = transformers.AutoConfig
+        config = config or configs.from_pretrained(path)
+        if not issubclass(model_class, transformers.PreTrainedModel):
+            model_class = getattr(transformers, config.architectures[0])
+        if self._empty:
+            import torch
+
+            with torch.device("meta"):
+                return model_class(config)
+        state = dummy.random_weights(model_class, config, options["dtype"])
+        return model_class.from_pretrained(None, config=config, state_dict=state, **options)
+
     def __init__(self, settings: Model, weights: Path) -> None:
         super().__init__(settings, weights)
+        self.dummy = settings.weights.source == "dummy"
+        self._empty = False
         self.model: Any = None
         self.processor: Any = None
         unknown = sorted(set(settings.processor) - self.processor_settings)
@@ -76,23 +135,37 @@ class TransformersAdapter(Adapter):
                 f"{settings.family}: {closest(unknown[0], known, list_known=True)}"
             )
 
+    def load_empty(self) -> None:
+        """Build the network with no memory behind its weights: it can prepare, not generate."""
+        self._empty = True
+        self.load()
+
     def load(self) -> None:
         """Load processor and weights, quantised on the way where asked."""
         import torch
 
         self._gpu = self.settings.device == "auto" and torch.cuda.is_available()
         self._dtype = getattr(torch, self.settings.dtype)
-        path = str(self.weights)
+        whole = dummy.checkpoint(self.weights) if self.dummy else nullcontext(self.weights)
+        with whole as folder:
+            self._load(folder)
+
+    def _load(self, folder: Path) -> None:
+        from safetensors import SafetensorError
+
+        path = str(folder)
         try:
             self.processor = self.load_processor(path)
             model = self.load_model(
                 path,
                 dtype=self._dtype,
                 attn_implementation=self.settings.attention,
-                quantization_config=self._quantisation(self._dtype),
+                quantization_config=quantisation_config(self.settings.quantisation, self._dtype),
                 device_map="auto" if self._gpu else {"": "cpu"},
             )
-        except (OSError, ValueError, ImportError) as error:
+        except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
+            if is_out_of_memory(error):
+                raise
             reason = str(error).strip().splitlines()[0]
             raise KairosError(f"cannot load {self.settings.name} from {path}: {reason}") from error
         # Batches of unequal prompts must end at the same place, where writing begins.
@@ -106,18 +179,6 @@ class TransformersAdapter(Adapter):
         for name in ("temperature", "top_p", "top_k"):
             setattr(model.generation_config, name, None)
         self.model = model.eval()
-
-    def _quantisation(self, dtype: Any) -> Any:
-        import transformers
-
-        config: Any = transformers.BitsAndBytesConfig
-        if self.settings.quantisation == "nf4":
-            return config(
-                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
-            )
-        if self.settings.quantisation == "int8":
-            return config(load_in_8bit=True)
-        return None
 
     def worded(self, requests: list[Request]) -> list[str]:
         """Each request in the words of the model's chat template."""
@@ -134,19 +195,26 @@ class TransformersAdapter(Adapter):
 
         inputs = self.tensors(requests)
         visual = torch.isin(inputs["input_ids"], torch.tensor(self.visual_token_ids()))
+        # Counted before they are moved: `to` moves them in place, and a device would be waited for.
+        prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
+        visual_tokens = visual.sum(dim=1).tolist()
         return Prepared(
             inputs=inputs.to(device=self.model.device, dtype=self._dtype),
-            prompt_tokens=tuple(inputs["attention_mask"].sum(dim=1).tolist()),
-            visual_tokens=tuple(visual.sum(dim=1).tolist()),
+            prompt_tokens=tuple(prompt_tokens),
+            visual_tokens=tuple(visual_tokens),
         )
 
     def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
         """Run `generate` and tell prefill from decode by when the first scores are there."""
+        limit = max_new_tokens or self.settings.generation.max_new_tokens
+        # Noise has no end of its own: each caption takes as many steps as it may.
+        least = limit if self.dummy else self.settings.generation.min_new_tokens
+        return self._generate(prepared, limit, least)
+
+    def _generate(self, prepared: Prepared, limit: int, least: int) -> Generated:
         import torch
         from transformers import LogitsProcessorList
 
-        settings = self.settings.generation
-        limit = max_new_tokens or settings.max_new_tokens
         first_scores = _FirstScores(self.synchronise)
         self.synchronise()
         started = time.perf_counter()
@@ -155,8 +223,8 @@ class TransformersAdapter(Adapter):
                 output = self.model.generate(
                     **prepared.inputs,
                     max_new_tokens=limit,
-                    min_new_tokens=settings.min_new_tokens,
-                    num_beams=settings.num_beams,
+                    min_new_tokens=least,
+                    num_beams=self.settings.generation.num_beams,
                     do_sample=False,
                     use_cache=True,
                     pad_token_id=self.processor.tokenizer.pad_token_id,
@@ -203,6 +271,41 @@ class TransformersAdapter(Adapter):
             import torch
 
             torch.cuda.reset_peak_memory_stats()
+
+    def room(self, prepared: Prepared) -> int:
+        """Goes by what one caption takes: measured on a GPU, reckoned from its cache elsewhere."""
+        if self._gpu:
+            return max(1, min([LARGEST_BATCH, *self._measured(prepared)]))
+        tokens = prepared.prompt_tokens[0] + self.settings.generation.max_new_tokens
+        beams = self.settings.generation.num_beams
+        each = tokens * beams * cached_values(self.model.config) * self._dtype.itemsize * COMPUTING
+        free = psutil.virtual_memory().available
+        return max(1, min(LARGEST_BATCH, int(free * SHARE / each)))
+
+    def _measured(self, prepared: Prepared) -> list[int]:
+        """How many captions of full length have room on each GPU beside the weights."""
+        import torch
+
+        devices = range(torch.cuda.device_count())
+        torch.cuda.empty_cache()
+        before = [torch.cuda.memory_allocated(device) for device in devices]
+        for device in devices:
+            torch.cuda.reset_peak_memory_stats(device)
+        limit = self.settings.generation.max_new_tokens
+        self._generate(prepared, limit, limit)
+        rooms = []
+        for device in devices:
+            each = torch.cuda.max_memory_allocated(device) - before[device]
+            torch.cuda.empty_cache()
+            free, _ = torch.cuda.mem_get_info(device)
+            rooms.append(int(free * SHARE / max(each, 1)))
+        return rooms
+
+    def placement(self) -> tuple[str, ...]:
+        """As accelerate spread them."""
+        spread = getattr(self.model, "hf_device_map", None) or {"": self.model.device}
+        names = (f"cuda:{to}" if isinstance(to, int) else str(to) for to in spread.values())
+        return tuple(sorted(set(names)))
 
     def parameters_millions(self) -> float:
         """As transformers counts them, packed 4-bit weights counted in full."""

@@ -22,9 +22,10 @@ from kairos_lib.nano.train_ast import (
 from kairos_lib.nano.training import Training
 from kairos_lib.nano.unseen import Processed, process
 from kairos_lib.nano.world import Field, Scene, Shape
+from kairos_lib.parameters import load
 from kairos_lib.project import Project
 from kairos_lib.records import SoundEvent
-from kairos_lib.settings import Base, load
+from kairos_lib.settings import Base
 
 needs_voice = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="espeak-ng is not installed"

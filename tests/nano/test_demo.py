@@ -7,8 +7,9 @@ import pytest
 from kairos_lib.nano.score import PARTS, PROFILE
 from kairos_lib.nano.truth import CLIPS, ClipTruth
 from kairos_lib.nano.unseen import Processed, process
+from kairos_lib.parameters import load
 from kairos_lib.project import Project
-from kairos_lib.settings import Base, load
+from kairos_lib.settings import Base
 
 CHECKOUT = Project(Path(__file__).resolve().parents[2])
 

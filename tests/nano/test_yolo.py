@@ -16,10 +16,10 @@ from kairos_lib.nano.train_yolo import WEIGHTS, build_model, lessons, optimizer_
 from kairos_lib.nano.training import Training
 from kairos_lib.nano.unseen import Processed, process
 from kairos_lib.nano.world import KINDS, Field, Scene, Shape
+from kairos_lib.parameters import load as load_settings
 from kairos_lib.project import Project
 from kairos_lib.records import Detection, SoundEvent
 from kairos_lib.settings import Base
-from kairos_lib.settings import load as load_settings
 from kairos_lib.stages.objects import load
 
 CHECKOUT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kairos_lib.speech import api
+from kairos_lib.remote import patience
 
 KEY = "sk-test-4f9a1c77d0e2"
 MINUTE_S = 0.3
@@ -13,8 +13,8 @@ MINUTE_S = 0.3
 
 @pytest.fixture(autouse=True)
 def _scaled(monkeypatch: pytest.MonkeyPatch) -> None:
-    pace = api.Pace(minute_s=MINUTE_S, first_wait_s=0.02, longest_wait_s=0.1)
-    monkeypatch.setattr(api, "PACE", pace)
+    pace = patience.Pace(minute_s=MINUTE_S, first_wait_s=0.02, longest_wait_s=0.1)
+    monkeypatch.setattr(patience, "PACE", pace)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)

@@ -22,10 +22,10 @@ from pathlib import Path
 from kairos_lib.media import audio
 from kairos_lib.records import Span
 from kairos_lib.settings import SpeechSettings
-from kairos_lib.speech import api
+from kairos_lib.remote import patience
 from kairos_lib.speech.engine import Setup, find
 
-api.PACE = api.Pace(minute_s=float(sys.argv[1]))
+patience.PACE = patience.Pace(minute_s=float(sys.argv[1]))
 folder = Path(sys.argv[2])
 spans = [Span.model_validate_json(line) for line in sys.argv[3:]]
 settings = SpeechSettings(engine="openai", concurrency=2, requests_per_minute=7)

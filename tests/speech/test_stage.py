@@ -10,10 +10,11 @@ from helpers.speech_server import SpeechServer
 from kairos_lib.errors import KairosError
 from kairos_lib.media import audio
 from kairos_lib.nano.truth import CLIPS, ClipTruth
+from kairos_lib.parameters import load
 from kairos_lib.project import Project
 from kairos_lib.records import Scene, Segment, StageReport
 from kairos_lib.runs import Journal, read_record
-from kairos_lib.settings import Base, load
+from kairos_lib.settings import Base
 from kairos_lib.stages.session import BaseSession
 
 from .conftest import KEY

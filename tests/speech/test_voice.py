@@ -49,3 +49,12 @@ def test_a_voice_found_block_by_block_is_that_of_the_whole(
     assert whole
     monkeypatch.setattr(voice, "BLOCK", windows * voice.WINDOW)
     assert [tuple(stretch) for stretch in voice.spans(wav, settings)] == whole
+
+
+@pytest.mark.parametrize("samples", [511, 512, 513, 1024, 30 * 16_000, 312 * 512, 312 * 512 + 500])
+def test_where_a_recording_ends_makes_no_difference(tmp_path: Path, samples: int) -> None:
+    whole, cut = tmp_path / "whole.wav", tmp_path / "cut.wav"
+    audio.extract(CLIPS / "demo-speech.mp4", whole)
+    audio.cut(whole, 0.0, samples / audio.SAMPLE_RATE_HZ, cut)
+    settings = VadSettings(min_silence_s=0.3)
+    assert [tuple(stretch) for stretch in voice.spans(cut, settings)] == of_the_whole(cut, settings)

@@ -10,6 +10,8 @@ from kairos_lib.project import Project
 from kairos_lib.records import FusedScene, VlmResult
 from kairos_lib.runs import Journal
 from kairos_lib.stages.session import BaseSession
+from kairos_lib.vlm.adapter import Generated, OutOfMemoryError, Prepared
+from kairos_lib.vlm.families.llava_next import Family
 from kairos_lib.vlm.session import VlmSession
 
 
@@ -127,3 +129,49 @@ def test_weights_that_are_not_here_say_how_to_get_them(ready: Project) -> None:
     session = VlmSession.open("tiny", "twelve", "plain")
     with pytest.raises(KairosError, match="run `make fetch MODEL=tiny`"):
         session.load()
+
+
+def test_the_largest_batch_goes_by_the_memory_there_is(ready: Project, llava_weights: Path) -> None:
+    write_parameters(ready, "models", "tiny", tiny_model(llava_weights, batch_size="auto"))
+    session = VlmSession.open("tiny", "twelve", "plain")
+    assert "largest batch: 64" in session.load()
+    session.offline()
+    assert [len(batch.scenes) for batch in session.batches] == [12]
+
+
+def test_a_batch_that_failed_in_one_round_is_not_tried_in_the_next(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate = Family.generate
+    tried: list[int] = []
+
+    def in_little_room(self: Family, prepared: Prepared, limit: int | None = None) -> Generated:
+        tried.append(len(prepared.prompt_tokens))
+        if tried[-1] > 2:
+            raise OutOfMemoryError("too small")
+        return generate(self, prepared, limit)
+
+    monkeypatch.setattr(Family, "generate", in_little_room)
+    for repeat in (1, 2):
+        tried.clear()
+        session = VlmSession.open("tiny", "twelve", "plain", repeat)
+        run_all(session)
+        assert max(tried) == (4 if repeat == 1 else 2)
+
+
+def test_some_of_a_models_parameters_can_be_otherwise(ready: Project) -> None:
+    changes = {"name": "tiny-short", "generation": {"max_new_tokens": 3}}
+    session = VlmSession.open("tiny", "twelve", "plain", changes=changes)
+    run_all(session)
+    assert session.run.folder.parents[2].name == "tiny-short"
+    assert {caption.new_tokens for caption in session.captions} <= {1, 2, 3}
+    # The rest of what is nested is as it was.
+    assert session.model.frames.longest_px == 56
+
+
+def test_the_size_of_the_frames_is_recorded(ready: Project) -> None:
+    session = VlmSession.open("tiny", "twelve", "plain")
+    run_all(session)
+    (size,) = {caption.frame_size_px for caption in session.captions}
+    assert size is not None
+    assert max(size) == 56

@@ -5,6 +5,7 @@ Source: Abdin et al., "Phi-3 Technical Report", 2024; the model itself is in `vl
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -33,9 +34,8 @@ class Family(TransformersAdapter):
         from kairos_lib.vlm.phi35.configuration import read_config
         from kairos_lib.vlm.phi35.modeling import Phi35ForConditionalGeneration
 
-        model: Any = Phi35ForConditionalGeneration.from_pretrained(
-            path, config=read_config(self.weights), use_safetensors=True, **options
-        )
+        config = read_config(Path(path))
+        model = self.from_pretrained(Phi35ForConditionalGeneration, path, config, **options)
         end = self.processor.tokenizer.convert_tokens_to_ids(END)
         ends = model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kairos_lib.errors import KairosError
-from kairos_lib.speech.limits import Limits
+from kairos_lib.remote.limits import Limits
 
 
 def test_a_place_is_free_a_minute_after_its_request_has_ended(tmp_path: Path):

@@ -1,0 +1,62 @@
+"""The benchmarks of captioning: `make perf-vlm`, or `python -m benchmarks.vlm --help`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from benchmarks.base import RESULTS
+from benchmarks.table import Page
+from kairos_lib.errors import KairosError
+from kairos_lib.project import Project
+
+NAMES = ("captions", "phi35")
+
+
+@click.command()
+@click.option("--name", envvar="KAIROS_NAME", default="", help=f"One of {', '.join(NAMES)}.")
+@click.option("--rounds", envvar="KAIROS_ROUNDS", default=5, show_default=True, type=int)
+@click.option(
+    "--out", default=RESULTS, show_default="benchmarks/results",
+    type=click.Path(file_okay=False, path_type=Path), help="Where the tables are written.",
+)  # fmt: skip
+def main(name: str, rounds: int, out: Path) -> None:
+    """Measure captioning and write the tables; all benchmarks unless one is named."""
+    try:
+        if rounds < 1:
+            raise KairosError(f"ROUNDS={rounds}: at least one round is needed")
+        if name and name not in NAMES:
+            raise KairosError(f"unknown benchmark '{name}': there are {', '.join(NAMES)}")
+        for each in (name,) if name else NAMES:
+            page = _run(each, rounds)
+            path = page.write(out, each)
+            click.echo(page.text())
+            click.echo(f"written to {path}")
+    except KairosError as error:
+        click.echo(f"benchmark: {error}", err=True)
+        sys.exit(1)
+
+
+def _run(name: str, rounds: int) -> Page:
+    from benchmarks.clips import cache
+
+    folder = cache(Project.find())
+    command = f"make perf-vlm NAME={name} ROUNDS={rounds}"
+    if name == "captions":
+        from benchmarks import captions
+
+        return captions.run(folder, rounds, command, _say)
+    from benchmarks import phi35
+
+    return phi35.run(folder, rounds, command, _say)
+
+
+def _say(line: str) -> None:
+    """How far it is, kept apart from the tables."""
+    click.echo(line, err=True)
+
+
+if __name__ == "__main__":
+    main()

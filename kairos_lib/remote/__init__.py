@@ -1,0 +1,1 @@
+"""Services over the network: limits, refusals and patience. Knows nothing of what is asked."""

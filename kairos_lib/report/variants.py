@@ -1,0 +1,82 @@
+"""What changing a model changed: its variants, such as other precisions, beside the first."""
+
+from __future__ import annotations
+
+import statistics
+from difflib import SequenceMatcher
+
+from kairos_lib.records import Caption
+from kairos_lib.report import formats
+from kairos_lib.report.formats import MISSING
+from kairos_lib.report.html import Html
+from kairos_lib.report.suite import SuiteData
+from kairos_lib.report.summary import Pair, pairs
+from kairos_lib.report.tables import MODEL, VIDEO, Cell, Column, measured, table
+from kairos_lib.runs import Journal
+
+
+def variants(suite: SuiteData) -> Html | None:
+    """Speed, memory and captions of each variant; none where the suite has no variants."""
+    known = pairs(suite)
+    by_name = {(pair.model, pair.video): pair for pair in known}
+    columns = (
+        MODEL,
+        VIDEO,
+        Column("VLM time", explanation="Wall time of the offline scenario"),
+        Column("Speed", explanation="VLM time of the first variant by that of this one"),
+        Column("Peak memory", explanation="VRAM on a GPU, RAM of the kernel without one"),
+        Column("Captions changed", explanation="Share of scenes worded in any way otherwise"),
+        Column("Words kept", explanation="Share of words in common and in order, mean of scenes"),
+    )
+
+    def row(pair: Pair) -> tuple[Cell, ...]:
+        first = by_name.get((pair.runs[0].planned.variant_of, pair.video))
+        changed = kept = faster = MISSING
+        if first is not None and first.results and pair.results:
+            told = _captions(first)
+            shares = [
+                similarity(told[scene], text)
+                for scene, text in _captions(pair).items()
+                if scene in told
+            ]
+            if shares:
+                changed = f"{sum(share < 1 for share in shares) / len(shares):.0%}"
+                kept = f"{statistics.fmean(shares):.1%}"
+            before, now = first.vlm_time_s, pair.vlm_time_s
+            if before and now and now.value:
+                faster = f"{before.value / now.value:.2f}×"
+        return (
+            pair.model_title, pair.title, measured(pair.vlm_time_s, formats.work), faster,
+            _memory(pair), changed, kept,
+        )  # fmt: skip
+
+    shown = [pair for pair in known if pair.runs[0].planned.variant_of]
+    return table(
+        "Variants, compared with the first of them", columns, (row(pair) for pair in shown)
+    )
+
+
+def similarity(one: str, other: str) -> float:
+    """Share of the words of both texts that they have in common and in order, from 0 to 1.
+
+    Twice the words matched by the words of both (Ratcliff and Obershelp, "Pattern Matching: The
+    Gestalt Approach", 1988).
+    """
+    if one == other:
+        return 1.0
+    share = SequenceMatcher(None, one.split(), other.split(), autojunk=False).ratio()
+    # Other spaces are another text with the same words.
+    return min(share, 0.999)
+
+
+def _captions(pair: Pair) -> dict[int, str]:
+    captions = Journal(pair.shown.folder / "captions.jsonl", Caption)
+    return {caption.scene: caption.text for caption in captions if not caption.error}
+
+
+def _memory(pair: Pair) -> str:
+    resources = [result.resources for result in pair.results if result.resources.samples]
+    if not resources:
+        return MISSING
+    vram_mib = [used.peak_vram_mib for used in resources if used.peak_vram_mib]
+    return formats.memory(max(vram_mib or [used.peak_ram_mib for used in resources]))

@@ -1,0 +1,258 @@
+"""Any server with OpenAI's chat interface: OpenAI, Azure, vLLM, SGLang, `transformers serve`.
+
+Frames travel as pictures, several requests at once within the server's limits, and answers are
+streamed, so that the time to the first token is known. Tokens are as the server counts them.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from kairos_lib.errors import KairosError
+from kairos_lib.project import slug
+from kairos_lib.remote import patience
+from kairos_lib.remote.limits import Limits
+from kairos_lib.remote.service import GarbageError, Service, check_address
+from kairos_lib.settings import Model
+from kairos_lib.vlm.adapter import Adapter, Generated, Prepared, Request
+from kairos_lib.weights import downloads
+
+if TYPE_CHECKING:
+    import openai
+
+OF_ONE_SCENE = frozenset({400, 413, 422})
+"""Refusals of what is in one request; the others would meet every request alike."""
+NO_KEY = "no-key-is-wanted"
+"""What a server that wants no key is sent for one: the package sends none at all never."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one request."""
+
+    text: str = ""
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+    truncated: bool = False
+    first_s: float = 0.0
+    """From sending until the first words."""
+    rest_s: float = 0.0
+    """From there until the last."""
+    error: str = ""
+    """Why the scene has no caption."""
+    reason: str = ""
+    """Why no scene has one for now: nothing was answered."""
+
+
+class Family(Adapter):
+    """One model of a server."""
+
+    version: ClassVar[int] = 1
+
+    def load(self) -> None:
+        """Make ready to connect; nothing is sent."""
+        settings = self.settings
+        self._service = ChatService(settings)
+        server = settings.server
+        # Of the user, not of a project: the server counts them all together.
+        self._limits = Limits(
+            downloads() / "limits" / slug(place(settings)),
+            server.concurrency,
+            server.requests_per_minute,
+            patience.PACE.minute_s,
+        )
+        self._patience = patience.Patience(settings.weights.id, self._limits, server.attempts)
+
+    def prepare(self, requests: list[Request]) -> Prepared:
+        """Frames as PNG, which loses nothing, then the words."""
+        messages = [
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        *({"type": "image_url", "image_url": {"url": png(i)}} for i in r.images),
+                        {"type": "text", "text": r.prompt},
+                    ],
+                }
+            ]
+            for r in requests
+        ]
+        # How many tokens a prompt has, its answer says.
+        none = (0,) * len(requests)
+        return Prepared(messages, none, none)
+
+    def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
+        """Ask for all captions at once, as far as the limits go."""
+        limit = max_new_tokens or self.settings.generation.max_new_tokens
+        ask = functools.partial(self._ask, limit)
+        with ThreadPoolExecutor(self.settings.server.concurrency, "server") as pool:
+            try:
+                answers = list(pool.map(ask, prepared.inputs))
+            except BaseException:
+                self._limits.stop("captioning was interrupted")
+                raise
+        reasons = {place: a.reason for place, a in enumerate(answers) if a.reason}
+        return Generated(
+            texts=tuple(answer.text for answer in answers),
+            new_tokens=tuple(answer.new_tokens for answer in answers),
+            truncated=tuple(answer.truncated for answer in answers),
+            # Waiting for the limits and for another attempt is in neither: it is other time.
+            prefill_s=statistics.fmean(answer.first_s for answer in answers),
+            decode_s=statistics.fmean(answer.rest_s for answer in answers),
+            prompt_tokens=tuple(answer.prompt_tokens for answer in answers),
+            errors=tuple(answer.error for answer in answers),
+            unanswered=frozenset(reasons),
+            reason=next(iter(reasons.values()), ""),
+        )
+
+    def _ask(self, limit: int, messages: Any) -> Answer:
+        """One answer. An exception would lose those of others, which are paid for."""
+        try:
+            return self._patience.ask(lambda: self._service.ask(messages, limit))
+        except patience.FinalError as error:
+            if error.status in OF_ONE_SCENE:
+                return Answer(error=str(error))
+            reason = str(error)
+        except KairosError as error:
+            reason = str(error)
+        self._limits.stop(reason)
+        return Answer(reason=reason)
+
+
+class ChatService(Service):
+    """A server's chat completions."""
+
+    advice: ClassVar[dict[int, str]] = {
+        400: "check weights.id and generation of the model",
+        401: "check {key_name}",
+        403: "check {key_name} and what it may be used for",
+        404: "check weights.id and server.base_url of the model",
+    }
+
+    def __init__(self, settings: Model) -> None:
+        self.settings = settings
+        self.key_name = settings.server.key_name or "server.key_name of the model"
+        super().__init__()
+
+    def key(self) -> str:
+        """Of the environment, where the server wants one."""
+        return super().key() if self.settings.server.key_name else NO_KEY
+
+    def connect(self, key: str) -> openai.OpenAI:
+        """To the model's address."""
+        import openai
+
+        return openai.OpenAI(
+            api_key=key,
+            base_url=address(self.settings),
+            max_retries=0,
+            timeout=self.settings.server.timeout_s,
+        )
+
+    def ask(self, messages: Any, max_new_tokens: int) -> Answer:
+        """Have one caption written.
+
+        Raises:
+            RefusedError: It was not.
+        """
+        return self.asking(lambda: self._streamed(messages, max_new_tokens))
+
+    def _streamed(self, messages: Any, max_new_tokens: int) -> Answer:
+        server = self.settings.server
+        options: dict[str, Any] = {}
+        if server.asked_for_usage:
+            options["stream_options"] = {"include_usage": True}
+        started = time.perf_counter()
+        first_s = 0.0
+        words: list[str] = []
+        reason, usage = None, None
+        # A caption is drawn greedily here as everywhere.
+        with self.client.chat.completions.create(
+            model=self.settings.weights.id,
+            messages=messages,
+            max_completion_tokens=max_new_tokens,
+            temperature=0.0,
+            stream=True,
+            **options,
+        ) as stream:
+            for part in _parts(stream):
+                usage = part.usage or usage
+                for choice in part.choices:
+                    if choice.delta.content:
+                        first_s = first_s or time.perf_counter() - started
+                        words.append(choice.delta.content)
+                    reason = choice.finish_reason or reason
+                # The package's own limit is on each silence: a stream that drips would never end.
+                if time.perf_counter() - started > server.timeout_s:
+                    raise GarbageError(f"the answer was not whole after {server.timeout_s:g} s")
+        ended_s = time.perf_counter() - started
+        if reason is None:
+            raise GarbageError("the answer broke off")
+        if usage is None:
+            raise GarbageError("the answer does not say how many tokens it took")
+        return Answer(
+            text="".join(words).strip(),
+            prompt_tokens=usage.prompt_tokens,
+            new_tokens=usage.completion_tokens,
+            truncated=reason == "length",
+            first_s=first_s or ended_s,
+            rest_s=ended_s - first_s if first_s else 0.0,
+        )
+
+
+def _parts(stream: Any) -> Iterator[Any]:
+    """What comes of a stream; one that breaks off does so with any exception there is."""
+    import openai
+
+    parts = iter(stream)
+    while True:
+        try:
+            part = next(parts, None)
+        except openai.APIStatusError:
+            raise
+        except openai.APIError as error:
+            # Told in the middle of an answer that had begun well: of this moment, not for good.
+            raise GarbageError(f"the answer broke off: {error.message}") from None
+        except Exception as error:
+            raise GarbageError(f"the answer broke off ({type(error).__name__})") from None
+        if part is None:
+            return
+        yield part
+
+
+def address(settings: Model) -> str:
+    """Where a model's server is.
+
+    Raises:
+        KairosError: That is no address.
+    """
+    given = settings.server.base_url or os.environ.get("OPENAI_BASE_URL", "")
+    check_address(f"server.base_url of {settings.name}", given)
+    return given or "https://api.openai.com/v1"
+
+
+def place(settings: Model) -> str:
+    """The server's name and the path there, for a record."""
+    parts = urlsplit(address(settings))
+    return f"{parts.netloc}{parts.path}".rstrip("/")
+
+
+def png(image: np.ndarray) -> str:
+    """A frame of shape (height, width, 3) as the address of its own content."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

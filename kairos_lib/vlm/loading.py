@@ -1,0 +1,50 @@
+"""What loading a model of transformers needs beside `from_pretrained`, and what it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SHARE = 0.9
+"""Of the free memory: the rest is for what the allocator cannot use in one piece."""
+COMPUTING = 3
+"""What a caption takes on a CPU, in sizes of its cache: the cache once more while it grows, and
+what the layers compute."""
+
+
+def quantisation_config(quantisation: str, dtype: Any) -> Any:
+    """Bitsandbytes' settings for weights in 4 or 8 bits; none for others."""
+    import transformers
+
+    config: Any = transformers.BitsAndBytesConfig
+    if quantisation == "nf4":
+        return config(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
+    if quantisation == "int8":
+        return config(load_in_8bit=True)
+    return None
+
+
+def check_whole(found: dict[str, Any]) -> None:
+    """See that no weight was left at random because the files do not have it.
+
+    Raises:
+        ValueError: One was.
+    """
+    for what in ("missing_keys", "mismatched_keys", "error_msgs"):
+        # Of weights of another shape, with both shapes.
+        names = sorted(
+            name if isinstance(name, str) else " ".join(map(str, name))
+            for name in found.get(what) or ()
+        )
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise ValueError(
+                f"the weights do not go with the model ({what[:-5]}: {names[0]}{more})"
+            )
+
+
+def cached_values(config: Any) -> int:
+    """Numbers that the cache of a model holds of each token: a key and a value, layer by layer."""
+    text = config.get_text_config()
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    return int(2 * text.num_hidden_layers * heads * size)

@@ -1,0 +1,58 @@
+"""The run of a model over a video: where it lies, and what its key is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kairos_lib.kernels import python_of
+from kairos_lib.measure.provenance import device_name, key_versions
+from kairos_lib.project import Project
+from kairos_lib.runs import Run, notebook_hash
+from kairos_lib.settings import Model, Video
+from kairos_lib.vlm import engine
+from kairos_lib.vlm.adapter import find_family
+from kairos_lib.weights import find
+
+NOTEBOOK = "vlm.ipynb"
+FITTING_BATCH = "batch_size.json"
+"""Beside the rounds of a key, which is of one model, video and device."""
+# What a model's numbers do not depend on.
+NOT_IN_KEY = ("name", "title", "timeout_s", "base", "kernel")
+NOT_IN_KEY_OF_SERVERS = frozenset({"attempts", "timeout_s", "key_name", "asked_for_usage"})
+
+
+def vlm_run(project: Project, base: Run, video: Video, model: Model, repeat: int) -> Run:
+    """The run of a model over a video: its folder and what its key is made of."""
+    ingredients = {
+        "base": base.key,
+        "parameters": model.model_dump(mode="json", exclude=_not_in_key(model)),
+        "family": find_family(model.family).version,
+        "engine": engine.VERSION,
+        "weights": find(project, model.weights).identity,
+        "notebook": notebook_hash(project.notebooks / NOTEBOOK),
+        "versions": key_versions(python_of(model.kernel)),
+        "device": device_of(model),
+    }
+    run = Run(Path(), ingredients)
+    folder = project.runs / "vlm" / model.name / video.name / run.key / f"r{repeat:03d}"
+    return Run(folder, ingredients)
+
+
+def _not_in_key(model: Model) -> dict[str, Any]:
+    excluded: dict[str, Any] = dict.fromkeys(NOT_IN_KEY, True)
+    of_server = model.weights.source == "server"
+    excluded["server"] = set(NOT_IN_KEY_OF_SERVERS) if of_server else True
+    if model.weights.source == "path":
+        # What lies there is in the key; the same elsewhere is the same.
+        excluded["weights"] = {"id"}
+    return excluded
+
+
+def device_of(model: Model) -> str:
+    """What a model runs on, here or elsewhere."""
+    if model.weights.source != "server":
+        return device_name(model.device)
+    from kairos_lib.vlm.families.openai import place
+
+    return f"server {place(model)}"

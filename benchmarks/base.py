@@ -50,15 +50,24 @@ def _chosen(name: str, video: str, rounds: int, scale: str) -> tuple[str, ...]:
     from benchmarks.stage import parse_scale
 
     parse_scale(scale)
-    if rounds < 1:
-        raise KairosError(f"ROUNDS={rounds}: at least one round is needed")
-    if name and name not in NAMES:
-        raise KairosError(f"unknown benchmark '{name}': there are {', '.join(NAMES)}")
+    check(name, NAMES, rounds)
     if video and name not in ("", "visual"):
         raise KairosError(f"VIDEO is for the benchmark 'visual', not for '{name}'")
     if video:
         return ("visual",)
     return (name,) if name else NAMES
+
+
+def check(name: str, names: tuple[str, ...], rounds: int) -> None:
+    """See that what is asked for can be measured.
+
+    Raises:
+        KairosError: There is no such benchmark, or no round.
+    """
+    if rounds < 1:
+        raise KairosError(f"ROUNDS={rounds}: at least one round is needed")
+    if name and name not in names:
+        raise KairosError(f"unknown benchmark '{name}': there are {', '.join(names)}")
 
 
 def _run(name: str, video: str, rounds: int, scale: str, limited: bool) -> tuple[Page, str]:
@@ -71,29 +80,29 @@ def _run(name: str, video: str, rounds: int, scale: str, limited: bool) -> tuple
         from benchmarks import visual
 
         if not video:
-            return visual.run(folder, None, rounds, command, _say), name
+            return visual.run(folder, None, rounds, command, say), name
         path = Path(video).expanduser()
         # The file's name and no more of its path, which would be of this machine.
         command += f" VIDEO={path.name}"
-        return visual.run(folder, path, rounds, command, _say), f"visual-{slug(path.stem)}"
+        return visual.run(folder, path, rounds, command, say), f"visual-{slug(path.stem)}"
     if name == "stage":
         from benchmarks import stage
 
         server_scale = stage.parse_scale(scale)
         command += f" SCALE={scale}" + (" LIMITED=1" if limited else "")
         limits = (stage.PER_MINUTE,) if limited else (stage.PER_MINUTE, None)
-        page = stage.run(folder, rounds, server_scale, command, _say, limits)
+        page = stage.run(folder, rounds, server_scale, command, say, limits)
         return page, f"stage-scale-{slug(scale)}"
     if name == "batches":
         from benchmarks import batches
 
-        return batches.run(folder, rounds, command, _say), name
+        return batches.run(folder, rounds, command, say), name
     from benchmarks import memory
 
-    return memory.run(folder, rounds, command, _say), name
+    return memory.run(folder, rounds, command, say), name
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     """How far it is, kept apart from the tables."""
     click.echo(line, err=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.base import RESULTS
+from benchmarks.base import RESULTS, check, say
 from benchmarks.table import Page
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
@@ -25,10 +25,7 @@ NAMES = ("captions", "phi35")
 def main(name: str, rounds: int, out: Path) -> None:
     """Measure captioning and write the tables; all benchmarks unless one is named."""
     try:
-        if rounds < 1:
-            raise KairosError(f"ROUNDS={rounds}: at least one round is needed")
-        if name and name not in NAMES:
-            raise KairosError(f"unknown benchmark '{name}': there are {', '.join(NAMES)}")
+        check(name, NAMES, rounds)
         for each in (name,) if name else NAMES:
             page = _run(each, rounds)
             path = page.write(out, each)
@@ -47,15 +44,10 @@ def _run(name: str, rounds: int) -> Page:
     if name == "captions":
         from benchmarks import captions
 
-        return captions.run(folder, rounds, command, _say)
+        return captions.run(folder, rounds, command, say)
     from benchmarks import phi35
 
-    return phi35.run(folder, rounds, command, _say)
-
-
-def _say(line: str) -> None:
-    """How far it is, kept apart from the tables."""
-    click.echo(line, err=True)
+    return phi35.run(folder, rounds, command, say)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -37,16 +37,6 @@ class NotebookElapsedColumn(ProgressColumn):
         return Text(f"{seconds // 60}:{seconds % 60:02d}", style="cyan")
 
 
-class Row(Protocol):
-    """One notebook on the display."""
-
-    def update(self, progress: records.Progress) -> None:
-        """It got further."""
-
-    def end(self, status: records.Status) -> None:
-        """It ended."""
-
-
 class LiveDisplay:
     """A line that moves for each notebook that runs, and one that stays for each that has ended."""
 
@@ -77,7 +67,7 @@ class LiveDisplay:
     ) -> None:
         self.bars.stop()
 
-    def begin(self, number: int, total: int, label: str) -> Row:
+    def begin(self, number: int, total: int, label: str) -> LiveRow:
         """A notebook starts."""
         return LiveRow(self, f"{number}/{total}", label)
 
@@ -129,7 +119,7 @@ class PlainDisplay:
     ) -> None:
         pass
 
-    def begin(self, number: int, total: int, label: str) -> Row:
+    def begin(self, number: int, total: int, label: str) -> PlainRow:
         """A notebook starts."""
         return PlainRow(self._console, f"{number}/{total}", label)
 

@@ -153,7 +153,8 @@ class Engine:
                         yield [self._failed(ready.requests[0], error)], limit
                         continue
                 else:
-                    yield captions, limit
+                    if captions:
+                        yield captions, limit
                     if reason:
                         raise KairosError(reason)
                     continue

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from helpers.chat_server import ChatServer
 from helpers.projects import CHECKOUT, tiny_model, write_parameters
+from helpers.sessions import run_all
 from PIL import Image
 from pydantic import ValidationError
 
@@ -129,11 +130,14 @@ def test_what_meets_all_requests_alike_is_one_line(faults: list, line: str) -> N
     assert KEY not in generated.reason
 
 
-def test_captions_that_were_paid_for_are_kept_when_the_server_fails(small: Project) -> None:
+@pytest.mark.parametrize("answered", [0, 2])
+def test_captions_that_were_paid_for_are_kept_when_the_server_fails(
+    small: Project, answered: int
+) -> None:
     """The run ends, and goes on with those that are missing."""
     BaseSession.open("twelve", "plain").process()
-    # Warm-up, three scenes of the sample, and two of the twelve; then one refusal for good.
-    with ChatServer(["ok"] * 6 + ["401"]) as server:
+    # Warm-up, three scenes of the sample, and some of the twelve; then one refusal for good.
+    with ChatServer(["ok"] * (4 + answered) + ["401"]) as server:
         model = served_model("m", {"base_url": server.url, "concurrency": 1})
         write_parameters(small, "models", "theirs", model)
         session = VlmSession.open("theirs", "twelve", "plain")
@@ -141,7 +145,8 @@ def test_captions_that_were_paid_for_are_kept_when_the_server_fails(small: Proje
         session.single_stream()
         with pytest.raises(KairosError, match="refused with 401"):
             session.offline()
-        assert [caption.scene for caption in session.captions] == [0, 1]
+        assert [caption.scene for caption in session.captions] == list(range(answered))
+        assert all(batch.scenes for batch in session.batches)
         session.lock.release()
         again = VlmSession.open("theirs", "twelve", "plain")
         again.load()
@@ -186,13 +191,7 @@ def test_a_run_over_a_server_is_recorded_as_one(small: Project) -> None:
     with ChatServer(["400"]) as server:
         model = served_model("their-model", {"base_url": server.url, "concurrency": 1})
         write_parameters(small, "models", "theirs", model)
-        session = VlmSession.open("theirs", "twelve", "plain")
-        session.load()
-        session.single_stream()
-        session.offline()
-        session.finish()
-    result = session.result
-    assert result is not None
+        result = run_all(VlmSession.open("theirs", "twelve", "plain"))
     assert (result.weights_source, result.weights) == ("server", "their-model")
     assert result.device == f"server {server.url[7:]}"
     # The refusal met the warm-up.

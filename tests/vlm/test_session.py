@@ -4,25 +4,16 @@ from pathlib import Path
 
 import pytest
 from helpers.projects import tiny_model, write_parameters
+from helpers.sessions import run_all
 
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
-from kairos_lib.records import FusedScene, VlmResult
+from kairos_lib.records import FusedScene
 from kairos_lib.runs import Journal
 from kairos_lib.stages.session import BaseSession
 from kairos_lib.vlm.adapter import Generated, OutOfMemoryError, Prepared
 from kairos_lib.vlm.families.llava_next import Family
 from kairos_lib.vlm.session import VlmSession
-
-
-def run_all(session: VlmSession) -> VlmResult:
-    session.load()
-    session.single_stream()
-    session.offline()
-    session.finish()
-    result = session.result
-    assert result is not None
-    return result
 
 
 @pytest.fixture

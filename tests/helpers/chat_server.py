@@ -30,15 +30,17 @@ class ChatServer:
 
     Args:
         faults: What befalls the requests, in order of arrival; after the last all is well.
-        delay_s: Before the first words, and again before the last.
+        delays_s: Before the first words, and before the last.
     """
 
-    def __init__(self, faults: Iterable[Fault] = (), delay_s: float = 0.0) -> None:
+    def __init__(
+        self, faults: Iterable[Fault] = (), delays_s: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.most = 0
         """Requests that were under way at once."""
-        self.delay_s = delay_s
+        self.delays_s = delays_s
         self._faults = list(faults)
         self._running = 0
         self._lock = threading.Lock()
@@ -109,9 +111,9 @@ def answer(handler: BaseHTTPRequestHandler, server: ChatServer, body: Any, fault
         return
     parts = body["messages"][0]["content"]
     pictures = sum(part["type"] == "image_url" for part in parts)
-    time.sleep(server.delay_s)
+    time.sleep(server.delays_s[0])
     say(handler, {"content": f"{pictures} pictures: "})
-    time.sleep(server.delay_s)
+    time.sleep(server.delays_s[1])
     if fault == "cut":
         return
     say(handler, {"content": parts[-1]["text"].split()[-1]})

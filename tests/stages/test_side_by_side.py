@@ -175,7 +175,7 @@ def test_each_stage_tells_its_own_time_and_what_the_kernel_took_meanwhile(
     reports = run(monkeypatch, clip, tmp_path, listener("heavy", run=work), listener("light"))
     heavy = reports["heavy"]
     assert 1.0 <= heavy.time_s <= heavy.ended_s - heavy.began_s + 0.01
-    assert reports["light"].time_s < 1.0
+    assert reports["light"].time_s < heavy.time_s
     assert heavy.resources is not None
     assert heavy.resources.samples >= 3
     assert heavy.resources.peak_ram_mib > 200

@@ -9,6 +9,9 @@ SHARE = 0.9
 COMPUTING = 3
 """What a caption takes on a CPU, in sizes of its cache: the cache once more while it grows, and
 what the layers compute."""
+PACKED_OUTPUTS = 32
+"""Of a layer in 4 bits, that bitsandbytes packs together for a CPU (`block_n` of its
+`functional.py`)."""
 
 
 def quantisation_config(quantisation: str, dtype: Any) -> Any:
@@ -21,6 +24,23 @@ def quantisation_config(quantisation: str, dtype: Any) -> Any:
     if quantisation == "int8":
         return config(load_in_8bit=True)
     return None
+
+
+def spare_unpackable(model: Any) -> None:
+    """Keep layers that bitsandbytes cannot pack for a CPU's bfloat16 units off that path.
+
+    It lays the outputs out in groups of 32 and scales whole blocks of inputs, and stops with an
+    assertion at layers of other sizes, such as the 3,420 of Qwen2.5-VL's vision tower. Its general
+    path takes them.
+    """
+    import bitsandbytes
+
+    for layer in model.modules():
+        if isinstance(layer, bitsandbytes.nn.Linear4bit) and (
+            layer.out_features % PACKED_OUTPUTS
+            or layer.in_features % layer.weight.quant_state.blocksize
+        ):
+            layer.support_avx512bf16_for_cpu = False
 
 
 def check_whole(found: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ from kairos_lib.vlm.loading import (
     cached_values,
     check_whole,
     quantisation_config,
+    spare_unpackable,
 )
 
 
@@ -168,6 +169,8 @@ class TransformersAdapter(Adapter):
                 raise
             reason = str(error).strip().splitlines()[0]
             raise KairosError(f"cannot load {self.settings.name} from {path}: {reason}") from error
+        if self.settings.quantisation == "nf4" and not self._gpu:
+            spare_unpackable(model)
         # Batches of unequal prompts must end at the same place, where writing begins.
         tokenizer = self.processor.tokenizer
         tokenizer.padding_side = "left"

@@ -164,7 +164,7 @@ def qwen(folder: Path, version: str) -> Path:
     text = _text(len(tokenizer), rope_parameters=head)
     vision = {"depth": 2, "num_heads": 2, "patch_size": 14, "spatial_merge_size": 2}
     if version == "2_5":
-        vision |= {"hidden_size": 64, "intermediate_size": 128, "out_hidden_size": 64}
+        vision |= {"hidden_size": 64, "intermediate_size": 148, "out_hidden_size": 64}
         vision |= {"fullatt_block_indexes": [1], "window_size": 56}
     else:
         vision |= {"embed_dim": 64, "hidden_size": 64, "mlp_ratio": 2}

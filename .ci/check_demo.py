@@ -6,11 +6,12 @@ import re
 import sys
 from html import escape
 
+from kairos_lib.manifest import Manifest
 from kairos_lib.nano.captions import score
 from kairos_lib.nano.truth import ClipTruth
 from kairos_lib.nano.word_errors import WordErrors, word_errors
 from kairos_lib.project import Project
-from kairos_lib.records import FusedScene, Manifest
+from kairos_lib.records import FusedScene
 from kairos_lib.runs import Journal, Run, read_record
 
 RIGHT_AT_LEAST = 0.9

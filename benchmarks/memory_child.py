@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from kairos_lib.manifest import Manifest, PlannedBase
 from kairos_lib.parameters import load
 from kairos_lib.project import Project
-from kairos_lib.records import Manifest, PlannedBase
 from kairos_lib.runs import write_record
 from kairos_lib.settings import Base, Prompt, Video
 from kairos_lib.stages.session import BaseSession

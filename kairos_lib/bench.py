@@ -13,10 +13,11 @@ from typing import Protocol
 
 from kairos_lib.errors import KairosError
 from kairos_lib.kernels import OWN
+from kairos_lib.manifest import Manifest, PlannedBase, PlannedVlm
 from kairos_lib.notebooks import Job, run_notebook
 from kairos_lib.plan import Plan, Step
 from kairos_lib.project import Project
-from kairos_lib.records import Manifest, PlannedBase, PlannedVlm, Progress, Status
+from kairos_lib.records import Progress, Status
 from kairos_lib.runs import write_record
 from kairos_lib.slots import Slot, Slots
 from kairos_lib.stages.cache import start_afresh

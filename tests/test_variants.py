@@ -11,9 +11,10 @@ from helpers.architectures import small
 from helpers.projects import CHECKOUT, fill, make_project, tiny_model, write_parameters
 
 from kairos_lib.asked import Asked, suite_of
+from kairos_lib.manifest import Manifest
 from kairos_lib.plan import make_plan
 from kairos_lib.project import Project
-from kairos_lib.records import Caption, Manifest, VlmResult
+from kairos_lib.records import Caption, VlmResult
 from kairos_lib.report.variants import similarity
 from kairos_lib.runs import Journal, read_record
 

@@ -16,12 +16,10 @@ from typing import Literal, TypeVar
 from pydantic import Field
 
 from kairos_lib.errors import KairosError, closest
+from kairos_lib.manifest import Manifest, PlannedBase, PlannedVlm
 from kairos_lib.project import Project
 from kairos_lib.records import (
     BaseResult,
-    Manifest,
-    PlannedBase,
-    PlannedVlm,
     Record,
     StageReport,
     Status,

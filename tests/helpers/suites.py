@@ -9,15 +9,13 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from kairos_lib.manifest import Manifest, PlannedBase, PlannedVlm
 from kairos_lib.project import Project
 from kairos_lib.records import (
     BaseResult,
     Caption,
     Detection,
     FusedScene,
-    Manifest,
-    PlannedBase,
-    PlannedVlm,
     Resources,
     ScenarioResult,
     Scene,

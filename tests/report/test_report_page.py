@@ -17,8 +17,9 @@ from helpers.suites import SuiteMaker
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from kairos_lib.errors import KairosError
+from kairos_lib.manifest import PlannedBase
 from kairos_lib.project import Project
-from kairos_lib.records import Caption, PlannedBase
+from kairos_lib.records import Caption
 from kairos_lib.report.export import export
 from kairos_lib.report.session import AnalysisResult, ReportSession, analysis_run
 from kairos_lib.runs import Run

@@ -32,7 +32,7 @@ SMALL = {
 """Of the language model on a CPU, where the real one would take days without a cache."""
 SMALL_TOWER = {
     "hidden_size": 1024,
-    "intermediate_size": 1024,
+    "intermediate_size": 256,
     "num_hidden_layers": 2,
     "num_attention_heads": 16,
     "image_size": 336,

@@ -15,6 +15,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.kernels import OWN
 from kairos_lib.manifest import Manifest, PlannedBase, PlannedVlm
 from kairos_lib.notebooks import Job, run_notebook
+from kairos_lib.parameters import fetching
 from kairos_lib.plan import Plan, Step
 from kairos_lib.project import Project
 from kairos_lib.records import Progress, Status
@@ -43,7 +44,7 @@ class Display(Protocol):
         """A notebook starts."""
 
 
-def check_weights(planned: Plan) -> None:
+def check_weights(project: Project, planned: Plan) -> None:
     """See that every model that has to run has its weights here.
 
     Raises:
@@ -51,18 +52,7 @@ def check_weights(planned: Plan) -> None:
     """
     for step in planned.vlms:
         if step.weights != "there" and not step.cached and step.model is not None:
-            raise KairosError(f"{step.weights}: {_advice(step)}")
-
-
-def _advice(step: Step) -> str:
-    """How to come by the weights of a step's model."""
-    name = step.job.parameters["model"]
-    assert step.model is not None
-    if step.model.weights.source != "hub":
-        return f"see parameters/models/{name}.yaml"
-    if "weights" in step.job.parameters["changes"]:
-        return f"run `make fetch MODEL_ID={step.model.weights.id}`"
-    return f"run `make fetch MODEL={name}`, or time it with WEIGHTS=dummy"
+            raise KairosError(f"{step.weights}: {fetching(project, step.model.weights)}")
 
 
 def carry_out(project: Project, planned: Plan, display: Display, slots: int = 1) -> int:
@@ -81,7 +71,7 @@ def carry_out(project: Project, planned: Plan, display: Display, slots: int = 1)
         KairosError: A model's weights are not here, or there are not as many GPUs as slots;
             nothing has been started.
     """
-    check_weights(planned)
+    check_weights(project, planned)
     room = Slots(slots)
     steps = [*planned.bases, *planned.vlms]
     todo = [step for step in steps if not step.cached]

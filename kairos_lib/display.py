@@ -176,6 +176,8 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
         facts = [step.why]
         if step.weights != "there":
             facts.append(f"weights: {step.weights}")
+        elif step.model is not None and step.model.weights.source == "server":
+            facts.append("a server has the weights")
         elif not step.cached:
             facts.append("weights are there")
         lines.append(f"{state}  {escape(step.label)}: {escape('; '.join(facts))}")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.project import Project, exists, slug
-from kairos_lib.settings import NAME, Base, Changes, Model, Settings, Suite, Video
+from kairos_lib.settings import NAME, Base, Changes, Model, Settings, Suite, Video, Weights
 from kairos_lib.yaml_files import read, validate
 
 Parameters = TypeVar("Parameters", Video, Model, Base, Suite)
@@ -54,6 +54,22 @@ def load(
         if not re.fullmatch(NAME, str(values["name"])):
             raise KairosError(f"{values['name']!r} cannot be a name")
     return validate(kind, values, shown)
+
+
+def fetching(project: Project, weights: Weights) -> str:
+    """The command that brings a model's weights here, or where to look for what is missing.
+
+    A model's name may be a variant's, or made of a checkpoint's id: whoever has the same weights
+    in a file of their own is the model to fetch.
+    """
+    owners = [
+        name for name in names(project, Model) if load(project, Model, name).weights == weights
+    ]
+    if weights.source != "hub":
+        return f"see {project.relative(project.parameters)}/models/{(owners or ['*'])[0]}.yaml"
+    if owners:
+        return f"run `make fetch MODEL={owners[0]}`, or time it with WEIGHTS=dummy"
+    return f"run `make fetch MODEL_ID={weights.id}`"
 
 
 def changed(values: dict[str, Any], changes: Changes) -> dict[str, Any]:

@@ -35,8 +35,9 @@ def spare_unpackable(model: Any) -> None:
     """
     import bitsandbytes
 
+    packable: Any = bitsandbytes.nn
     for layer in model.modules():
-        if isinstance(layer, bitsandbytes.nn.Linear4bit) and (
+        if isinstance(layer, packable.Linear4bit) and (
             layer.out_features % PACKED_OUTPUTS
             or layer.in_features % layer.weight.quant_state.blocksize
         ):

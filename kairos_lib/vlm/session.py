@@ -11,7 +11,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.findings import BaseFindings
 from kairos_lib.measure.provenance import provenance
 from kairos_lib.measure.resources import Sampler
-from kairos_lib.parameters import load
+from kairos_lib.parameters import fetching, load
 from kairos_lib.parameters import video as find_video
 from kairos_lib.project import Project
 from kairos_lib.records import (
@@ -141,7 +141,7 @@ class VlmSession:
         if self._weights.path is None:
             raise KairosError(
                 f"the weights of {self.model.name} are not here: {self._weights.missing}; "
-                f"run `make fetch MODEL={self.model.name}`"
+                f"{fetching(self.project, self.model.weights)}"
             )
         self._sampler.start()
         self.run.progress("load", 0, 1)

@@ -120,6 +120,11 @@ def test_weights_that_are_not_here_say_how_to_get_them(ready: Project) -> None:
     session = VlmSession.open("tiny", "twelve", "plain")
     with pytest.raises(KairosError, match="run `make fetch MODEL=tiny`"):
         session.load()
+    session.lock.release()
+    by_id = {"name": "a-b", "weights": {"source": "hub", "id": "a/b"}}
+    session = VlmSession.open("tiny", "twelve", "plain", changes=by_id)
+    with pytest.raises(KairosError, match="run `make fetch MODEL_ID=a/b`"):
+        session.load()
 
 
 def test_the_largest_batch_goes_by_the_memory_there_is(ready: Project, llava_weights: Path) -> None:

@@ -198,7 +198,7 @@ def need_lines(needs: list[Need]) -> list[str]:
             lines.append(f"{name}: no forecast: {escape(need.problem)}")
             continue
         found, asked = need.forecast, need.model.batch_size
-        cache_mib = found.cache_mib(need.model.dtype)
+        cache_mib = found.cache_mib(need.model.dtype, need.model.generation)
         batch = "" if asked == "auto" else f", {formats.memory(asked * cache_mib)} for {asked}"
         sizes = ", ".join(
             f"{formats.memory(found.weights_mib(need.model.dtype, precision))} "

@@ -95,7 +95,7 @@ def _needs(suite: SuiteData, models: list[PlannedModel]) -> Html | None:
             model.title,
             parameters(found.parameters_millions),
             *(formats.memory(found.weights_mib(p.dtype, p.quantisation)) for p in weights),
-            *(formats.memory(batch * found.cache_mib(HALF)) for batch in BATCHES),
+            *(formats.memory(batch * _cache_mib(model, HALF)) for batch in BATCHES),
             f"{found.prompt_tokens:,}",
             f"{found.visual_tokens:,}",
             _peak(model, told),
@@ -136,6 +136,12 @@ def _peak(model: PlannedModel, told: list[Pair]) -> Cell:
     )
 
 
+def _cache_mib(model: PlannedModel, dtype: Dtype) -> float:
+    """Of one scene."""
+    assert model.model is not None and model.forecast is not None
+    return model.forecast.cache_mib(dtype, model.model.generation)
+
+
 def _own(model: PlannedModel) -> Precision:
     """As its parameters have it."""
     assert model.model is not None
@@ -162,7 +168,7 @@ def _room(models: list[PlannedModel]) -> Html | None:
             yield (
                 model.title,
                 precision.title + (" (this suite)" if precision == same else ""),
-                *(_largest(found, precision, gib) for gib in GPUS),
+                *(_largest(model, found, precision, gib) for gib in GPUS),
             )
 
     return table(
@@ -177,9 +183,9 @@ def _room(models: list[PlannedModel]) -> Html | None:
     )
 
 
-def _largest(found: Forecast, precision: Precision, gib: int) -> str:
+def _largest(model: PlannedModel, found: Forecast, precision: Precision, gib: int) -> str:
     room_mib = gib * 1024 * SHARE - found.weights_mib(precision.dtype, precision.quantisation)
-    cache_mib = found.cache_mib(precision.dtype)
+    cache_mib = _cache_mib(model, precision.dtype)
     fitting = [batch for batch in BATCHES if batch * cache_mib <= room_mib]
     return f"{max(fitting)}" if fitting else f"{MISSING} no"
 

@@ -20,7 +20,7 @@ from kairos_lib.measure.provenance import key_versions
 from kairos_lib.project import Project
 from kairos_lib.records import Record
 from kairos_lib.runs import key_of, read_record, write_record
-from kairos_lib.settings import Model, Weights
+from kairos_lib.settings import Generation, Model, Weights
 from kairos_lib.vlm.adapter import find_family
 from kairos_lib.weights import Found, find
 
@@ -36,13 +36,12 @@ INT8_BYTES = 1.0
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 Dtype = Literal["float32", "bfloat16", "float16"]
 Quantisation = Literal["none", "int8", "nf4"]
-# What the figures depend on; what a prompt says is given beside it, and precision is reckoned with
-# afterwards.
+# What the figures depend on. What a prompt says is given beside it; precision, beams and the length
+# of captions are reckoned with afterwards.
 MATTERS: Any = {
     "family": True,
     "weights": {"source"},
     "frames": True,
-    "generation": {"max_new_tokens", "num_beams"},
     "processor": True,
 }
 
@@ -53,8 +52,8 @@ class Forecast(Record):
     parameters_millions: float
     packed_millions: float
     """Those of them that quantisation packs."""
-    cached_millions: float
-    """Keys and values of one scene's prompt and caption, for all beams."""
+    cached_per_token: int
+    """Numbers that are kept of each token: keys and values, layer by layer."""
     prompt_tokens: int
     """Of one scene, visual ones included."""
     visual_tokens: int
@@ -66,15 +65,20 @@ class Forecast(Record):
         kept_millions = self.parameters_millions - self.packed_millions
         return (kept_millions * whole + self.packed_millions * packed) * 1e6 / MIB
 
-    def cache_mib(self, dtype: Dtype) -> float:
-        """Size of the cache of one scene; quantisation leaves it as it is."""
-        return self.cached_millions * DTYPE_BYTES[dtype] * 1e6 / MIB
+    def cache_mib(self, dtype: Dtype, generation: Generation) -> float:
+        """Size of the cache of one scene's prompt and caption, for all beams.
+
+        Quantisation leaves it as it is.
+        """
+        tokens = self.prompt_tokens + generation.max_new_tokens
+        values = tokens * generation.num_beams * self.cached_per_token
+        return values * DTYPE_BYTES[dtype] / MIB
 
     def needed_mib(self, model: Model) -> float:
         """Weights and cache of a whole batch; what computing takes comes on top."""
         batch = 1 if model.batch_size == "auto" else model.batch_size
         weights_mib = self.weights_mib(model.dtype, model.quantisation)
-        return weights_mib + batch * self.cache_mib(model.dtype)
+        return weights_mib + batch * self.cache_mib(model.dtype, model.generation)
 
 
 def buildable(project: Project, model: Model, described: str) -> tuple[Model, Found]:
@@ -179,13 +183,11 @@ def forecast(model: Model, weights: Path, size: tuple[int, int], prompt: str) ->
     frame = np.zeros((height, width, 3), dtype=np.uint8)
     times_s = tuple(float(number) for number in range(count))
     prepared = adapter.prepare([Request(0, (frame,) * count, times_s, prompt)])
-    tokens = prepared.prompt_tokens[0] + model.generation.max_new_tokens
     whole, packed = _sizes(adapter.model)
-    values = tokens * model.generation.num_beams * cached_values(adapter.model.config)
     return Forecast(
         parameters_millions=whole / 1e6,
         packed_millions=packed / 1e6,
-        cached_millions=values / 1e6,
+        cached_per_token=cached_values(adapter.model.config),
         prompt_tokens=prepared.prompt_tokens[0],
         visual_tokens=prepared.visual_tokens[0],
     )

@@ -26,9 +26,9 @@ from kairos_lib.vlm.context import longest_prompt
 from kairos_lib.vlm.forecast import Forecast
 from kairos_lib.weights import find
 
-# Weights of 7,000 M parameters, 6,000 of which are packed, and 64 M numbers of cache a scene.
+# 7,000 M parameters, 6,000 of which are packed. With the 8 tokens of a caption, 1,250 in all.
 SEVEN = Forecast(
-    parameters_millions=7000, packed_millions=6000, cached_millions=64, prompt_tokens=1234,
+    parameters_millions=7000, packed_millions=6000, cached_per_token=51200, prompt_tokens=1242,
     visual_tokens=1000,
 )  # fmt: skip
 PROMPT = "Describe the scene."
@@ -96,8 +96,8 @@ def test_the_size_of_a_model_is_told_at_each_precision(maker: SuiteMaker) -> Non
         "13.0 GiB",  # 7,000 M in 16 bits
         "7.5 GiB",  # 1,000 M in 16 bits, 6,000 M in 8
         "5.0 GiB",  # 1,000 M in 16 bits, 6,000 M in 4.5
-        "122 MiB", "977 MiB", "3.8 GiB",  # 64 M numbers in 16 bits, by scenes
-        "1,234", "1,000", "— not measured",
+        "122 MiB", "977 MiB", "3.8 GiB",  # 1,250 tokens of 51,200 numbers
+        "1,242", "1,000", "— not measured",
     ]  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def test_a_run_tells_its_own_parameters_when_their_file_has_changed(maker: Suite
     del parameters["weights"]["id"]
     (folder / "key.json").write_text(json.dumps({"parameters": parameters}))
     write_model(maker, frames={"longest_px": 1344})
-    assert rows(shown(maker), "What each model needs, computed")[0][9] == "1,234"
+    assert rows(shown(maker), "What each model needs, computed")[0][9] == "1,242"
 
 
 def test_a_model_whose_parameters_are_gone_is_listed_with_the_reason(maker: SuiteMaker) -> None:

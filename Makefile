@@ -13,6 +13,9 @@ export KAIROS_WEIGHTS := $(value WEIGHTS)
 export KAIROS_MODEL_ID := $(value MODEL_ID)
 export KAIROS_DEBUG := $(value DEBUG)
 export KAIROS_NAME := $(value NAME)
+export KAIROS_FORMAT := $(value FORMAT)
+export KAIROS_TRANSCRIPT := $(value TRANSCRIPT)
+export KAIROS_OUT := $(value OUT)
 # Left out where they are not given: then their defaults hold.
 ifdef ROUNDS
 export KAIROS_ROUNDS := $(value ROUNDS)
@@ -29,8 +32,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 names = $(sort $(basename $(notdir $(wildcard parameters/$(1)/*.yaml))))
 
-.PHONY: help install demo bench plan report fetch lab nano nano-score perf-base perf-vlm test lint lock clean \
-	clean-all
+.PHONY: help install demo bench plan report export fetch lab nano nano-score perf-base perf-vlm \
+	test lint lock clean clean-all
 
 help: ## This list
 	@echo 'make TARGET [NAME=value ...]'; echo
@@ -53,6 +56,9 @@ plan: $(INSTALLED) ## Same choices as bench: say what would run, and start nothi
 
 report: $(INSTALLED) ## SUITE=..: write a report again from the runs there are
 	@$(BIN)/kairos report
+
+export: $(INSTALLED) ## SUITE=.. FORMAT=srt|vtt|coco|json OUT=folder; MODEL=.. VIDEO=.. TRANSCRIPT=1
+	@$(BIN)/kairos export
 
 fetch: $(INSTALLED) ## MODEL=.. or MODEL_ID=..: download its weights and those of its base profile
 	@$(BIN)/kairos fetch

@@ -195,6 +195,53 @@ def report(suite: str | None, fresh: bool) -> None:
 
 
 @main.command()
+@suite_option
+@click.option(
+    "--format", "formats", envvar="KAIROS_FORMAT", help="srt, vtt, coco, json; or several."
+)
+@click.option("--model", envvar="KAIROS_MODEL", help="Of the suite's; all by default.")
+@click.option("--video", envvar="KAIROS_VIDEO", help="Of the suite's; all by default.")
+@click.option("--out", envvar="KAIROS_OUT", help="Folder to write to.")
+@click.option(
+    "--transcript",
+    envvar="KAIROS_TRANSCRIPT",
+    is_flag=False,
+    flag_value="1",
+    callback=_flag,
+    help="With srt and vtt: speech as subtitles of its own as well.",
+)
+def export(
+    suite: str | None,
+    formats: str | None,
+    model: str | None,
+    video: str | None,
+    out: str | None,
+    transcript: bool,
+) -> None:
+    """Write captions and findings of a suite's runs for other programs."""
+    from kairos_lib.publish import export as exports
+    from kairos_lib.report.suite import read
+
+    if not out:
+        raise KairosError("OUT is not given: name a folder to write to")
+    data = read(Project.find(), suite or "demo")
+    wanted = exports.Wanted(_names(formats), _names(model), _names(video), transcript)
+    count = 0
+    for one in exports.export(data, wanted, Path(out).expanduser()):
+        if isinstance(one, exports.Written):
+            count += 1
+            click.echo(f"{one.path}: {one.holds}")
+        else:
+            click.echo(f"left out: {one.what}: {' '.join(one.why.split())}", err=True)
+    if not count:
+        _stop(f"nothing was written to {out}: see above for what there is nothing of", 1)
+
+
+def _names(given: str | None) -> tuple[str, ...]:
+    return tuple(part for name in (given or "").split(",") if (part := name.strip()))
+
+
+@main.command()
 @click.option("--model", envvar="KAIROS_MODEL", help="Model name.")
 @model_id_option
 @click.option("--base", envvar="KAIROS_BASE", help="Base profile; the model's own by default.")

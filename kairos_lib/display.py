@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,6 +24,7 @@ from kairos_lib.needs import Need
 from kairos_lib.plan import Plan
 from kairos_lib.project import Project
 from kairos_lib.report import formats
+from kairos_lib.vlm.forecast import Quantisation
 
 PLAIN_LINE_EVERY_S = 10.0
 
@@ -199,13 +200,13 @@ def need_lines(needs: list[Need]) -> list[str]:
             lines.append(f"{name}: no forecast: {escape(need.problem)}")
             continue
         found, asked = need.forecast, need.model.batch_size
-        batch = (
-            "" if asked == "auto" else f", {formats.memory(asked * found.cache_mib)} for {asked}"
-        )
+        cache_mib = found.cache_mib(need.model.dtype, need.model.generation)
+        batch = "" if asked == "auto" else f", {formats.memory(asked * cache_mib)} for {asked}"
         sizes = ", ".join(
-            f"{formats.memory(mib)} {'unquantised' if precision == 'none' else precision}"
+            f"{formats.memory(found.weights_mib(need.model.dtype, precision))} "
+            + ("unquantised" if precision == "none" else precision)
             + (" (this run)" if precision == need.model.quantisation else "")
-            for precision, mib in found.weights_mib.items()
+            for precision in get_args(Quantisation)
         )
         prompt = "longest prompt" if need.told else "prompt without what base processing finds"
         needed = found.needed_mib(need.model)
@@ -213,7 +214,7 @@ def need_lines(needs: list[Need]) -> list[str]:
         lines += [
             f"{name}: {found.parameters_millions:,.1f} M parameters; weights {sizes}",
             f"        {found.prompt_tokens:,} tokens a scene ({prompt}), {found.visual_tokens:,} "
-            f"of them visual; KV cache {formats.memory(found.cache_mib)} a scene{batch}",
+            f"of them visual; KV cache {formats.memory(cache_mib)} a scene{batch}",
             f"        {verdict}: weights and cache take {formats.memory(needed)} of "
             f"{formats.memory(need.have_mib)} ({escape(need.device)}); computing takes more",
         ]

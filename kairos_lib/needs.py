@@ -12,12 +12,11 @@ from kairos_lib.measure.provenance import gpus
 from kairos_lib.plan import Plan, Step
 from kairos_lib.project import Project
 from kairos_lib.records import BaseResult
-from kairos_lib.settings import Model, Weights
+from kairos_lib.settings import Model
 from kairos_lib.stages.session import video_facts
 from kairos_lib.vlm import forecast
-from kairos_lib.vlm.context import prompt_of
+from kairos_lib.vlm.context import longest_prompt
 from kairos_lib.vlm.forecast import Forecast
-from kairos_lib.weights import find
 
 
 @dataclass(frozen=True)
@@ -55,36 +54,20 @@ def _need(project: Project, planned: Plan, step: Step) -> Need:
     on_gpu = model.device == "auto" and bool(gpus())
     have_mib = gpus()[0]["memory_mib"] if on_gpu else psutil.virtual_memory().available / 2**20
     device = str(gpus()[0]["name"]) if on_gpu else "this machine's free RAM"
-    prompt = _longest_prompt(planned, step)
+    base = next(base for base in planned.bases if base.video == step.video).job.run
+    told = base.done and base.result(BaseResult) is not None
     found, problem = None, ""
     try:
-        found = _forecast(project, step, prompt or model.prompt.instruction)
+        prompt = model.prompt.instruction
+        if told:
+            prompt = longest_prompt(BaseFindings(base.folder), model.prompt)
+        # Its architecture is known without its weights, if somebody wrote it down.
+        own = "weights" not in step.job.parameters["changes"]
+        built, weights = forecast.buildable(
+            project, model, step.job.parameters["model"] if own else ""
+        )
+        size = video_facts(project, step.video).display_size
+        found = forecast.of(project, built, weights, size, prompt)
     except KairosError as error:
         problem = str(error)
-    return Need(model, found, problem, bool(prompt), have_mib, device)
-
-
-def _forecast(project: Project, step: Step, prompt: str) -> Forecast:
-    model = step.model
-    assert model is not None
-    if model.weights.source == "server":
-        raise KairosError("a server runs it")
-    facts = video_facts(project, step.video)
-    weights = find(project, model.weights)
-    if weights.path is None and "weights" not in step.job.parameters["changes"]:
-        # Its architecture is known without its weights, if somebody wrote it down.
-        dummy = Weights(source="dummy", id=step.job.parameters["model"])
-        model, weights = model.model_copy(update={"weights": dummy}), find(project, dummy)
-    if weights.path is None:
-        raise KairosError("its weights are not here, and nobody described its architecture")
-    return forecast.of(project, model, weights, facts.display_size, prompt)
-
-
-def _longest_prompt(planned: Plan, step: Step) -> str:
-    """Of the video's scenes, where base processing is done."""
-    assert step.model is not None
-    base = next(base.job.run for base in planned.bases if base.video == step.video)
-    if not base.done or base.result(BaseResult) is None:
-        return ""
-    prompts = (prompt_of(found, step.model.prompt) for found in BaseFindings(base.folder))
-    return max(prompts, key=len, default="")
+    return Need(model, found, problem, told, have_mib, device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kairos_lib.findings import SceneFindings
+from kairos_lib.findings import BaseFindings, SceneFindings
 from kairos_lib.records import Caption, FusedScene
 from kairos_lib.settings import Prompt
 from kairos_lib.vlm.prompts import SceneContext, scene_prompt
@@ -20,6 +20,12 @@ def prompt_of(found: SceneFindings, prompt: Prompt) -> str:
         objects=objects if "objects" in prompt.context else (),
     )
     return scene_prompt(prompt.instruction, told)
+
+
+def longest_prompt(findings: BaseFindings, prompt: Prompt) -> str:
+    """The longest of a video's prompts; the instruction alone where it has no scenes."""
+    prompts = (prompt_of(found, prompt) for found in findings)
+    return max(prompts, key=len, default=prompt.instruction)
 
 
 def fuse(

@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -20,10 +20,11 @@ from kairos_lib.measure.provenance import key_versions
 from kairos_lib.project import Project
 from kairos_lib.records import Record
 from kairos_lib.runs import key_of, read_record, write_record
-from kairos_lib.settings import Model
-from kairos_lib.weights import Found
+from kairos_lib.settings import Generation, Model, Weights
+from kairos_lib.vlm.adapter import find_family
+from kairos_lib.weights import Found, find
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same model would give other figures."""
 TIMEOUT_S = 300.0
 MIB = 2**20
@@ -33,30 +34,82 @@ NF4_BYTES = 0.5 + 4 / 64
 INT8_BYTES = 1.0
 """Of a weight in 8 bits; the scale of each row is not counted."""
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+Dtype = Literal["float32", "bfloat16", "float16"]
+Quantisation = Literal["none", "int8", "nf4"]
+# What the figures depend on. What a prompt says is given beside it; precision, beams and the length
+# of captions are reckoned with afterwards.
+MATTERS: Any = {
+    "family": True,
+    "weights": {"source"},
+    "frames": True,
+    "processor": True,
+}
 
 
 class Forecast(Record):
-    """What one model needs."""
+    """What one model needs, in numbers whose bytes depend on the precision."""
 
     parameters_millions: float
-    weights_mib: dict[str, float]
-    """By precision: `none` (unquantised), `int8` and `nf4`."""
-    cache_mib: float
-    """Keys and values of one scene's prompt and caption, for all beams."""
+    packed_millions: float
+    """Those of them that quantisation packs."""
+    cached_per_token: int
+    """Numbers that are kept of each token: keys and values, layer by layer."""
     prompt_tokens: int
     """Of one scene, visual ones included."""
     visual_tokens: int
 
+    def weights_mib(self, dtype: Dtype, quantisation: Quantisation) -> float:
+        """Size of the weights."""
+        whole = DTYPE_BYTES[dtype]
+        packed = {"none": whole, "int8": INT8_BYTES, "nf4": NF4_BYTES}[quantisation]
+        kept_millions = self.parameters_millions - self.packed_millions
+        return (kept_millions * whole + self.packed_millions * packed) * 1e6 / MIB
+
+    def cache_mib(self, dtype: Dtype, generation: Generation) -> float:
+        """Size of the cache of one scene's prompt and caption, for all beams.
+
+        Quantisation leaves it as it is.
+        """
+        tokens = self.prompt_tokens + generation.max_new_tokens
+        values = tokens * generation.num_beams * self.cached_per_token
+        return values * DTYPE_BYTES[dtype] / MIB
+
     def needed_mib(self, model: Model) -> float:
         """Weights and cache of a whole batch; what computing takes comes on top."""
         batch = 1 if model.batch_size == "auto" else model.batch_size
-        return self.weights_mib[model.quantisation] + batch * self.cache_mib
+        weights_mib = self.weights_mib(model.dtype, model.quantisation)
+        return weights_mib + batch * self.cache_mib(model.dtype, model.generation)
+
+
+def buildable(project: Project, model: Model, described: str) -> tuple[Model, Found]:
+    """What a model can be built from: its weights or, where they are not here, its description.
+
+    Args:
+        project: The checkout.
+        model: The model.
+        described: The file of `parameters/architectures` that describes it, if there is one.
+
+    Returns:
+        The model, with dummy weights where its own are not here, and what was found of them.
+
+    Raises:
+        KairosError: Neither is there, or it is not run on this machine.
+    """
+    if model.weights.source == "server":
+        raise KairosError("a server runs it")
+    weights = find(project, model.weights)
+    if weights.path is None and described:
+        dummy = Weights(source="dummy", id=described)
+        model, weights = model.model_copy(update={"weights": dummy}), find(project, dummy)
+    if weights.path is None:
+        raise KairosError("its weights are not here, and nobody described its architecture")
+    return model, weights
 
 
 def of(
     project: Project, model: Model, weights: Found, size: tuple[int, int], prompt: str
 ) -> Forecast:
-    """Ask for a forecast.
+    """Ask for a forecast; one that was asked for before is remembered.
 
     Args:
         project: The checkout.
@@ -68,17 +121,15 @@ def of(
     Raises:
         KairosError: The model cannot be built.
     """
+    remembered = place(project, model, weights, size, prompt)
+    if (known := read_record(remembered, Forecast)) is not None:
+        return known
     question = {
         "model": model.model_dump(mode="json"),
         "weights": str(weights.path),
         "size": size,
         "prompt": prompt,
     }
-    made_of = {"version": VERSION, "weights": weights.identity, "versions": key_versions()}
-    key = key_of({"question": question, **made_of})
-    remembered = project.runs / "forecasts" / f"{key}.json"
-    if (known := read_record(remembered, Forecast)) is not None:
-        return known
     try:
         answer = subprocess.run(
             [sys.executable, "-m", "kairos_lib.vlm.forecast"],
@@ -96,12 +147,30 @@ def of(
     return found
 
 
+def place(
+    project: Project, model: Model, weights: Found, size: tuple[int, int], prompt: str
+) -> Path:
+    """The file that a forecast is remembered in, named by all that it depends on."""
+    key = key_of(
+        {
+            "version": VERSION,
+            "family": find_family(model.family).version,
+            "weights": weights.identity,
+            "model": model.model_dump(mode="json", include=MATTERS),
+            "size": size,
+            "prompt": prompt,
+            "versions": key_versions(),
+        }
+    )
+    return project.runs / "forecasts" / f"{key}.json"
+
+
 def forecast(model: Model, weights: Path, size: tuple[int, int], prompt: str) -> Forecast:
     """Build a model without its weights and prepare one scene."""
     import numpy as np
 
     from kairos_lib.media.picture import scaled_size
-    from kairos_lib.vlm.adapter import Request, find_family
+    from kairos_lib.vlm.adapter import Request
     from kairos_lib.vlm.loading import cached_values
     from kairos_lib.vlm.transformers_adapter import TransformersAdapter
 
@@ -114,21 +183,11 @@ def forecast(model: Model, weights: Path, size: tuple[int, int], prompt: str) ->
     frame = np.zeros((height, width, 3), dtype=np.uint8)
     times_s = tuple(float(number) for number in range(count))
     prepared = adapter.prepare([Request(0, (frame,) * count, times_s, prompt)])
-    tokens = prepared.prompt_tokens[0] + model.generation.max_new_tokens
-    bytes_each = DTYPE_BYTES[model.dtype]
-    whole, linear = _sizes(adapter.model)
+    whole, packed = _sizes(adapter.model)
     return Forecast(
         parameters_millions=whole / 1e6,
-        weights_mib={
-            "none": whole * bytes_each / MIB,
-            "int8": ((whole - linear) * bytes_each + linear * INT8_BYTES) / MIB,
-            "nf4": ((whole - linear) * bytes_each + linear * NF4_BYTES) / MIB,
-        },
-        cache_mib=tokens
-        * model.generation.num_beams
-        * cached_values(adapter.model.config)
-        * bytes_each
-        / MIB,
+        packed_millions=packed / 1e6,
+        cached_per_token=cached_values(adapter.model.config),
         prompt_tokens=prepared.prompt_tokens[0],
         visual_tokens=prepared.visual_tokens[0],
     )

@@ -1,0 +1,1 @@
+"""What was found and captioned, in formats that other programs read."""

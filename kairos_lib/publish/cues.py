@@ -1,0 +1,58 @@
+"""Cues: what stands on a screen from when to when. Knows nothing of file formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from kairos_lib.findings import SceneFindings
+from kairos_lib.records import FusedScene
+
+CUT_OFF = " […]"
+"""Ends a caption that reached the limit on new tokens."""
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A text and when it is shown."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+def of_captions(scenes: Iterable[FusedScene], labels: Iterable[str] = ()) -> list[Cue]:
+    """One cue for each scene that has a caption, as long as the scene.
+
+    Args:
+        scenes: In the order of time.
+        labels: What must be known before reading them.
+    """
+    cues = [
+        Cue(
+            fused.scene.start_s,
+            fused.scene.end_s,
+            fused.caption.text + (CUT_OFF if fused.caption.truncated else ""),
+        )
+        for fused in scenes
+        if fused.caption.text.strip()
+    ]
+    return _labelled(cues, labels)
+
+
+def of_speech(findings: Iterable[SceneFindings], labels: Iterable[str] = ()) -> list[Cue]:
+    """One cue for each stretch of speech; labels as those of captions."""
+    cues = [
+        Cue(segment.start_s, segment.end_s, segment.text)
+        for found in findings
+        for segment in found.segments
+        if segment.text.strip()
+    ]
+    # A segment can begin before the scene that it is assigned to.
+    return _labelled(sorted(cues, key=lambda cue: (cue.start_s, cue.end_s)), labels)
+
+
+def _labelled(cues: list[Cue], labels: Iterable[str]) -> list[Cue]:
+    """With labels in front of the first cue: subtitles have no other place that is always shown."""
+    told = "".join(f"[{label}] " for label in labels)
+    return [replace(cues[0], text=told + cues[0].text), *cues[1:]] if cues else []

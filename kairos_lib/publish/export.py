@@ -1,0 +1,267 @@
+"""What `kairos export` writes: chooses runs and file names, and tells what was left out.
+
+Knows nothing of what a format looks like. All files lie in one folder; what they are called is made
+of names in the run folders, none of which can lead out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from kairos_lib.errors import KairosError, closest
+from kairos_lib.findings import BaseFindings
+from kairos_lib.parameters import expand
+from kairos_lib.publish import coco, cues, whole
+from kairos_lib.publish.names import FileNames
+from kairos_lib.publish.subtitles import srt, webvtt
+from kairos_lib.records import BaseResult, Caption, FusedScene
+from kairos_lib.report import formats
+from kairos_lib.report.badges import (
+    NANO,
+    OUTSIDE_BASE,
+    Badge,
+    of_base,
+    of_captions,
+    of_run,
+    ordered,
+)
+from kairos_lib.report.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.report.summary import Pair, pairs
+from kairos_lib.runs import Journal, write_bytes
+
+SUBTITLES = ("srt", "vtt")
+FORMATS = (*SUBTITLES, "coco", "json")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be exported."""
+
+    formats: tuple[str, ...]
+    """Of `FORMATS`."""
+    models: tuple[str, ...] = ()
+    """Names or patterns; all of the suite's where none is given."""
+    videos: tuple[str, ...] = ()
+    """Likewise."""
+    transcript: bool = False
+    """Whether speech gets subtitles of its own."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file."""
+
+    path: Path
+    holds: str
+    """What is in it: `12 captions`."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What there is no file of."""
+
+    what: str
+    why: str
+
+
+def export(suite: SuiteData, wanted: Wanted, folder: Path) -> Iterator[Written | LeftOut]:
+    """Write files, one after the other; each is there whole or not at all.
+
+    Args:
+        suite: The runs.
+        wanted: Which of them, and how.
+        folder: Where to; made if need be. Files of the same names in it are replaced.
+
+    Raises:
+        KairosError: What is wanted does not exist, or there can be no such folder.
+    """
+    chosen = _chosen(suite, wanted)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KairosError(
+            f"OUT={folder} cannot be a folder ({error.strerror}): name another"
+        ) from error
+    return _export(suite, wanted, chosen, folder)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    pairs: list[Pair]
+    bases: list[BaseRun]
+
+
+def _chosen(suite: SuiteData, wanted: Wanted) -> _Chosen:
+    """The part of a suite that is wanted."""
+    for name in wanted.formats:
+        if name not in FORMATS:
+            raise KairosError(f"unknown format '{name}': {closest(name, FORMATS, list_known=True)}")
+    if not wanted.formats:
+        raise KairosError(f"FORMAT is not given: name one of {', '.join(FORMATS)}")
+    if wanted.transcript and not set(wanted.formats) & set(SUBTITLES):
+        raise KairosError("TRANSCRIPT goes with FORMAT=srt or vtt; json has it in any case")
+    if wanted.models and set(wanted.formats) == {"coco"}:
+        raise KairosError("FORMAT=coco has what base processing found, of no MODEL: leave it out")
+    plan = suite.manifest
+    models = list(dict.fromkeys(run.model for run in plan.runs))
+    videos = list(dict.fromkeys([*(b.video for b in plan.bases), *(r.video for r in plan.runs)]))
+    if wanted.models:
+        models = expand(wanted.models, models, "model of this suite")
+    if wanted.videos:
+        videos = expand(wanted.videos, videos, "video of this suite")
+    return _Chosen(
+        [pair for pair in pairs(suite) if pair.model in models and pair.video in videos],
+        [base for base in suite.bases if base.planned.video in videos],
+    )
+
+
+def _export(
+    suite: SuiteData, wanted: Wanted, chosen: _Chosen, folder: Path
+) -> Iterator[Written | LeftOut]:
+    names = FileNames()
+    for ending in wanted.formats:
+        if ending in SUBTITLES:
+            for pair in chosen.pairs:
+                name = names.take(pair.video, pair.model, ending)
+                yield _tried(_label(pair), partial(_captions, suite, pair, folder / name))
+        if ending in SUBTITLES and wanted.transcript:
+            for base in chosen.bases:
+                name = names.take(base.planned.video, "transcript", ending)
+                what = f"speech of {base.planned.title}"
+                yield _tried(what, partial(_speech, suite, base, folder / name))
+        if ending == "coco":
+            yield from _coco(suite, chosen.bases, folder, names)
+        if ending == "json":
+            yield from _whole(suite, chosen, folder, names)
+
+
+def _tried(what: str, write: Callable[[], Written | LeftOut]) -> Written | LeftOut:
+    """One file; records that cannot be read are told, and the others are written all the same."""
+    try:
+        return write()
+    except KairosError as error:
+        return LeftOut(what, str(error))
+
+
+def _label(pair: Pair) -> str:
+    return f"{pair.model_title} on {pair.title}"
+
+
+def _captions(suite: SuiteData, pair: Pair, path: Path) -> Written | LeftOut:
+    result = pair.shown.result
+    if result is None:
+        return LeftOut(_label(pair), _why(pair.shown))
+    known = cues.of_captions(
+        Journal(pair.shown.folder / "fused.jsonl", FusedScene),
+        _texts(of_captions(result)),
+    )
+    if not known:
+        return LeftOut(_label(pair), "it has no captions")
+    badges = of_run(pair.shown, suite)
+    note = f"Captions of {pair.title} by {pair.model_title}, one for each scene."
+    text = srt(known) if path.suffix == ".srt" else webvtt(known, [note, *_texts(badges)])
+    write_bytes(path, text.encode())
+    holds = formats.count(len(known), "caption")
+    if len(known) < result.scenes:
+        holds += f" of {formats.count(result.scenes, 'scene')}"
+    return Written(path, _with(holds, badges))
+
+
+def _speech(suite: SuiteData, base: BaseRun, path: Path) -> Written | LeftOut:
+    what = f"speech of {base.planned.title}"
+    if why := _stage_missing(base, "speech"):
+        return LeftOut(what, why)
+    badges = of_base(base, suite)
+    meaning = badges & {OUTSIDE_BASE, NANO}
+    known = cues.of_speech(BaseFindings(base.folder), _texts(meaning))
+    if not known:
+        return LeftOut(what, "none was found")
+    note = f"Transcript of {base.planned.title}."
+    text = srt(known) if path.suffix == ".srt" else webvtt(known, [note, *_texts(badges)])
+    write_bytes(path, text.encode())
+    holds = formats.count(len(known), "stretch of speech", "stretches of speech")
+    return Written(path, _with(holds, badges))
+
+
+def _why(run: VlmRun | BaseRun) -> str:
+    """Why a run has no result."""
+    outcome = run.outcome
+    return f"{outcome.reason}: {outcome.message}" if outcome.message else outcome.reason
+
+
+def _stage_missing(base: BaseRun, stage: str) -> str:
+    """Why there is nothing of a stage; empty where there is."""
+    if base.result is None:
+        return _why(base)
+    report = next((report for report in base.result.stages if report.name == stage), None)
+    if report is None:
+        return f"its base profile has no stage {stage}"
+    return "" if report.state == "done" else f"{stage} {report.state}: {report.reason}"
+
+
+def _coco(
+    suite: SuiteData, bases: list[BaseRun], folder: Path, names: FileNames
+) -> Iterator[Written | LeftOut]:
+    known: list[tuple[BaseRun, BaseResult, BaseFindings]] = []
+    labels: set[str] = set()
+    for base in bases:
+        what = f"objects in {base.planned.title}"
+        why = _stage_missing(base, "objects")
+        if why or base.result is None:
+            yield LeftOut(what, why)
+            continue
+        try:
+            found = BaseFindings(base.folder)
+        except KairosError as error:
+            yield LeftOut(what, str(error))
+            continue
+        if own := coco.labels(found):
+            labels |= own
+            known.append((base, base.result, found))
+        else:
+            yield LeftOut(what, "none were found")
+    for base, result, found in known:
+        path = folder / names.take(base.planned.video, "coco", "json")
+        boxes, frames = coco.write(path, result, found, coco.numbered(labels))
+        holds = f"{formats.count(boxes, 'box', 'boxes')} in {formats.count(frames, 'frame')}"
+        yield Written(path, _with(holds, of_base(base, suite)))
+
+
+def _whole(
+    suite: SuiteData, chosen: _Chosen, folder: Path, names: FileNames
+) -> Iterator[Written | LeftOut]:
+    for base in chosen.bases:
+        said: dict[str, tuple[VlmRun, Mapping[int, Caption]]] = {}
+        for pair in chosen.pairs:
+            if pair.video != base.planned.video:
+                continue
+            if pair.shown.result is None:
+                yield LeftOut(_label(pair), _why(pair.shown))
+                continue
+            try:
+                said[pair.model] = (pair.shown, whole.captions(pair.shown))
+            except KairosError as error:
+                yield LeftOut(_label(pair), str(error))
+        if base.result is None:
+            yield LeftOut(base.planned.title, _why(base))
+            continue
+        path = folder / names.take(base.planned.video, "kairos", "json")
+        write = partial(whole.write, path, suite, base, base.result, list(said.values()))
+        yield _tried(base.planned.title, partial(_one_video, path, write, len(said)))
+
+
+def _one_video(path: Path, write: Callable[[], int], models: int) -> Written:
+    counts = f"{formats.count(write(), 'scene')}, {formats.count(models, 'model')}"
+    return Written(path, counts)
+
+
+def _with(holds: str, badges: set[Badge]) -> str:
+    """What a file holds, and what must be known of it."""
+    return f"{holds} ({'; '.join(_texts(badges))})" if badges else holds
+
+
+def _texts(badges: set[Badge]) -> list[str]:
+    return [badge.text for badge in ordered(badges)]

@@ -1,0 +1,36 @@
+"""Names of files: safe on any system, and each given once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from kairos_lib.project import slug
+from kairos_lib.settings import NAME
+
+NAME_CHARACTERS = 80
+"""Of a video or a model in a file's name: systems allow 255 bytes for all of it."""
+
+
+class FileNames:
+    """Names of files in one folder, none of which is given twice or leads elsewhere."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def take(self, *parts: str) -> str:
+        """A name made of parts, with a few digits where it would be another's too."""
+        *parts_before, ending = parts
+        name = ".".join([*map(_safe, parts_before), ending])
+        if name.casefold() in self._taken:  # Many systems take A and a for the same.
+            digits = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:6]
+            name = ".".join([*map(_safe, parts_before), digits, ending])
+        self._taken.add(name.casefold())
+        return name
+
+
+def _safe(text: str) -> str:
+    """A name that is a part of a file's name on any system."""
+    if len(text) <= NAME_CHARACTERS and re.fullmatch(NAME, text):
+        return text
+    return slug(text)

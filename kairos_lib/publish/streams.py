@@ -1,0 +1,46 @@
+"""JSON files of any length, written record by record and put in place when they are whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from kairos_lib.records import Record
+from kairos_lib.runs import replacing
+
+
+def write_object(
+    path: Path, head: Mapping[str, Record | str], lists: Mapping[str, Iterable[Record]]
+) -> dict[str, int]:
+    """Write one JSON object; memory does not grow with its lists.
+
+    Args:
+        path: Of the file.
+        head: Its first members.
+        lists: The others, each an array with a line for each record.
+
+    Returns:
+        How many records each list has.
+    """
+    counts = dict.fromkeys(lists, 0)
+    with replacing(path) as file:
+        between = b"{"
+        for name, value in head.items():
+            file.write(between + f"{_json(name)}: {_json(value)}".encode())
+            between = b",\n"
+        for name, records in lists.items():
+            file.write(between + f"{_json(name)}: [".encode())
+            between = b"\n"
+            for record in records:
+                file.write(between + _json(record).encode())
+                between = b",\n"
+                counts[name] += 1
+            file.write(b"\n]")
+            between = b",\n"
+        file.write(b"}\n")
+    return counts
+
+
+def _json(value: Record | str) -> str:
+    return value.model_dump_json() if isinstance(value, Record) else json.dumps(value)

@@ -1,0 +1,136 @@
+"""All that is known of one video in one JSON file: what was found, and what each model wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from kairos_lib import __version__
+from kairos_lib.findings import BaseFindings, SeenObject
+from kairos_lib.publish.streams import write_object
+from kairos_lib.records import (
+    BaseResult,
+    Caption,
+    Detection,
+    FusedScene,
+    Record,
+    Scene,
+    Segment,
+    SoundEvent,
+    VlmResult,
+)
+from kairos_lib.report.badges import Badge, of_base, of_captions, of_run, ordered
+from kairos_lib.report.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.runs import Journal
+
+
+class Video(Record):
+    """The video, and how base processing of it went."""
+
+    badges: tuple[str, ...]
+    """What must be known of its findings."""
+    result: BaseResult
+
+
+class ModelOfVideo(Record):
+    """One model over the video."""
+
+    model: str
+    title: str
+    badges: tuple[str, ...]
+    """What must be known of its numbers."""
+    result: VlmResult
+
+
+class Said(Record):
+    """One model's caption of one scene."""
+
+    model: str
+    badges: tuple[str, ...]
+    """What must be known before reading it."""
+    caption: Caption
+
+
+class SceneOfVideo(Record):
+    """One scene."""
+
+    scene: Scene
+    transcript: str
+    segments: tuple[Segment, ...]
+    sounds: tuple[SoundEvent, ...]
+    objects: tuple[SeenObject, ...]
+    detections: tuple[Detection, ...]
+    captions: tuple[Said, ...]
+
+
+def captions(run: VlmRun) -> dict[int, Caption]:
+    """A run's captions by scene.
+
+    Raises:
+        KairosError: They cannot be read.
+    """
+    fused = Journal(run.folder / "fused.jsonl", FusedScene)
+    return {one.scene.index: one.caption for one in fused}
+
+
+def write(
+    path: Path,
+    suite: SuiteData,
+    base: BaseRun,
+    result: BaseResult,
+    said: Sequence[tuple[VlmRun, Mapping[int, Caption]]],
+) -> int:
+    """Write one video's file.
+
+    Args:
+        path: Of the file.
+        suite: What the video is a part of.
+        base: Its base processing.
+        result: What that came to.
+        said: A run of each model, and its captions by scene.
+
+    Returns:
+        The number of scenes.
+
+    Raises:
+        KairosError: The findings cannot be read.
+    """
+    head: dict[str, Record | str] = {
+        "kairos": __version__,
+        "suite": suite.manifest.name,
+        "video": Video(badges=_texts(of_base(base, suite)), result=result),
+    }
+    models = [
+        ModelOfVideo(
+            model=run.planned.model,
+            title=run.planned.model_title,
+            badges=_texts(of_run(run, suite)),
+            result=run.result,
+        )
+        for run, _ in said
+        if run.result is not None
+    ]
+    scenes = (
+        SceneOfVideo(
+            scene=found.scene,
+            transcript=found.transcript,
+            segments=found.segments,
+            sounds=found.sounds,
+            objects=found.objects,
+            detections=found.detections,
+            captions=tuple(_said(found.scene.index, said)),
+        )
+        for found in BaseFindings(base.folder)
+    )
+    return write_object(path, head, {"models": models, "scenes": scenes})["scenes"]
+
+
+def _said(scene: int, said: Sequence[tuple[VlmRun, Mapping[int, Caption]]]) -> Iterator[Said]:
+    for run, known in said:
+        if run.result is not None and scene in known:
+            badges = _texts(of_captions(run.result))
+            yield Said(model=run.planned.model, badges=badges, caption=known[scene])
+
+
+def _texts(badges: set[Badge]) -> tuple[str, ...]:
+    return tuple(badge.text for badge in ordered(badges))

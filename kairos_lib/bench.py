@@ -137,6 +137,8 @@ def write_manifest(project: Project, planned: Plan, problems: dict[Path, str]) -
             for step in planned.vlms
             if step.model is not None
         ),
+        price_per_hour=planned.suite.price_per_hour,
+        currency=planned.suite.currency,
     )
     write_record(project.runs / "suites" / f"{planned.suite.name}.json", manifest)
 

@@ -39,3 +39,6 @@ class Manifest(Record):
     repeats: int
     bases: tuple[PlannedBase, ...]
     runs: tuple[PlannedVlm, ...]
+    price_per_hour: float | None = None
+    """Of the machine; none where the suite names none."""
+    currency: str = "USD"

@@ -9,15 +9,17 @@ from typing import Any, TypeVar
 
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.project import Project, exists, slug
+from kairos_lib.references import Reference
 from kairos_lib.settings import NAME, Base, Changes, Model, Settings, Suite, Video, Weights
 from kairos_lib.yaml_files import read, validate
 
-Parameters = TypeVar("Parameters", Video, Model, Base, Suite)
+Parameters = TypeVar("Parameters", Video, Model, Base, Suite, Reference)
 FOLDERS: dict[type[Settings], str] = {
     Video: "videos",
     Model: "models",
     Base: "base",
     Suite: "suites",
+    Reference: "reference",
 }
 
 

@@ -134,6 +134,12 @@ class Resources(Record):
     """Resident memory of the kernel and its children."""
     peak_vram_mib: float | None = None
     """Device memory of those processes, as NVML counts it; none without a GPU."""
+    peak_device_vram_mib: float | None = None
+    """What all processes and the driver held of all GPUs that were to be seen, likewise."""
+    peak_torch_allocated_mib: float | None = None
+    """What tensors held of the GPUs in the offline scenario, as torch counts it; of a model."""
+    peak_torch_reserved_mib: float | None = None
+    """What torch had taken from the driver to that end, gaps included; likewise."""
     mean_gpu_percent: float | None = None
     """Mean share of time in which the busiest GPU ran a kernel, as NVML counts it."""
     mean_cpu_cores: float = 0.0
@@ -141,6 +147,8 @@ class Resources(Record):
     """Mean number of cores that other processes kept busy meanwhile."""
     foreign_vram_mib: float = 0.0
     """Most that other processes held of the GPUs' memory meanwhile."""
+    foreign_gpu_processes: int = 0
+    """Most of them that computed on the GPUs at once."""
 
 
 class StageReport(Record):
@@ -249,6 +257,44 @@ class ScenarioResult(Record):
     """Largest batch that worked."""
     parts: int
     """Sittings it took; more than one is a resumed run, whose time is kept out of statistics."""
+    frames: int = 0
+    """Shown to the model, in the scenes that have a caption; 0 where that was not recorded."""
+    energy_j: float | None = None
+    """What the model's GPUs used meanwhile, idling and all; none where no counter tells, or where
+    the run was resumed."""
+
+
+class NetworkPart(Record):
+    """One of the networks that a model is made of."""
+
+    kind: str
+    """Its type, as its configuration calls it, or its class."""
+    layers: int | None = None
+    hidden_size: int | None = None
+    parameters_millions: float
+
+
+class Architecture(Record):
+    """How a model is built, read from its configuration and its weights once they are loaded."""
+
+    model: str
+    """Its class."""
+    vision: NetworkPart | None
+    connector: NetworkPart | None
+    """What turns the vision encoder's features into visual tokens."""
+    language: NetworkPart
+    """All the rest, embeddings and output layer included."""
+    image_px: int | None = None
+    """Longer side of the pictures that the vision encoder takes; none where it takes any size."""
+    patch_px: int | None = None
+    """Side of a patch of them."""
+    queries: int | None = None
+    """Learned queries of a Q-Former."""
+    context_tokens: int | None = None
+    attention: str = ""
+    """Implementation that is used, of the vision encoder too where it is another."""
+    dtype: str = ""
+    quantisation: str = "none"
 
 
 class VlmResult(Record):
@@ -275,6 +321,8 @@ class VlmResult(Record):
     placement: tuple[str, ...] = ()
     """The devices that the weights lie on."""
     parameters_millions: float
+    architecture: Architecture | None = None
+    """Unknown of a model of a server."""
     synthetic_video: bool = False
 
     @property

@@ -284,3 +284,6 @@ class Suite(Settings):
     """`dummy` runs every model at full size with random weights, which need no download."""
     variants: dict[Annotated[str, Field(pattern=f"^{NAME}$")], Changes] = {}
     """Each model as it is changed by each of these, under the name `<model>-<variant>`."""
+    price_per_hour: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Of the machine, for what an hour of video costs; `null` leaves that out."""
+    currency: str = Field("USD", min_length=1, max_length=8)

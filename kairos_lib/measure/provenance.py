@@ -9,6 +9,7 @@ import subprocess
 import sys
 from functools import cache
 from importlib import metadata
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,40 @@ def gpus() -> tuple[dict[str, Any], ...]:
             }
             for handle in vram.visible(library)
         )
+
+
+def clocks() -> list[dict[str, int | None]]:
+    """Clocks of each GPU as they are now, and the highest it has, in MHz; none where it is mum."""
+    with vram.nvml() as library:
+        if library is None:
+            return []
+
+        def ask(question: str, handle: Any, clock: int) -> int | None:
+            try:
+                return int(getattr(library, question)(handle, clock))
+            except library.NVMLError:
+                return None
+
+        sm, memory = library.NVML_CLOCK_SM, library.NVML_CLOCK_MEM
+        return [
+            {
+                "sm_clock_mhz": ask("nvmlDeviceGetClockInfo", handle, sm),
+                "memory_clock_mhz": ask("nvmlDeviceGetClockInfo", handle, memory),
+                "max_sm_clock_mhz": ask("nvmlDeviceGetMaxClockInfo", handle, sm),
+                "max_memory_clock_mhz": ask("nvmlDeviceGetMaxClockInfo", handle, memory),
+            }
+            for handle in vram.visible(library)
+        ]
+
+
+def cpu_max_mhz() -> float | None:
+    """The processor's highest clock, where the system tells it."""
+    try:
+        found = psutil.cpu_freq()
+    except (OSError, NotImplementedError):
+        return None
+    # Some virtual machines answer with 0.
+    return found.max or None if found else None
 
 
 @cache
@@ -114,12 +149,14 @@ def key_versions(python: str = sys.executable) -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """The machine, in figures that a reader can compare with their own."""
+    none: dict[str, Any] = {}
     return {
         "cpu": cpu_name(),
         "threads": psutil.cpu_count(),
         "cores": psutil.cpu_count(logical=False),
+        "cpu_max_mhz": cpu_max_mhz(),
         "ram_mib": round(psutil.virtual_memory().total / 2**20),
-        "gpus": list(gpus()),
+        "gpus": [{**gpu, **now} for gpu, now in zip_longest(gpus(), clocks(), fillvalue=none)],
         "system": platform.platform(),
         "boot_time_s": int(psutil.boot_time()),
     }

@@ -62,7 +62,9 @@ def summarise(path: Path, began: float = -math.inf, ended: float = math.inf) -> 
     samples = 0
     peak_ram_mib = 0.0
     peak_vram_mib: float | None = None
+    peak_device_vram_mib: float | None = None
     foreign_vram_mib = 0.0
+    foreign_gpu_processes = 0
     gpu_percents: list[float] = []
     first: dict[str, Any] | None = None
     last: dict[str, Any] = {}
@@ -80,29 +82,29 @@ def summarise(path: Path, began: float = -math.inf, ended: float = math.inf) -> 
                 peak_ram_mib = max(peak_ram_mib, last["ram_mib"])
                 if last["vram_mib"] is not None:
                     peak_vram_mib = max(peak_vram_mib or 0.0, last["vram_mib"])
+                if (held := last.get("device_vram_mib")) is not None:
+                    peak_device_vram_mib = max(peak_device_vram_mib or 0.0, held)
                 foreign_vram_mib = max(foreign_vram_mib, last.get("foreign_vram_mib") or 0.0)
+                others = int(last.get("foreign_gpu_processes") or 0)
+                foreign_gpu_processes = max(foreign_gpu_processes, others)
                 if last["gpu_percent"] is not None:
                     gpu_percents.append(last["gpu_percent"])
     mean_gpu_percent = statistics.fmean(gpu_percents) if gpu_percents else None
-    if first is None or last["time_s"] <= first["time_s"]:
-        return Resources(
-            samples=samples,
-            peak_ram_mib=peak_ram_mib,
-            peak_vram_mib=peak_vram_mib,
-            mean_gpu_percent=mean_gpu_percent,
-            foreign_vram_mib=foreign_vram_mib,
-        )
-    span_s = last["time_s"] - first["time_s"]
-    own = (last["cpu_s"] - first["cpu_s"]) / span_s
-    total = (last["system_cpu_s"] - first["system_cpu_s"]) / span_s
+    own = total = 0.0
+    if first is not None and last["time_s"] > first["time_s"]:
+        span_s = last["time_s"] - first["time_s"]
+        own = (last["cpu_s"] - first["cpu_s"]) / span_s
+        total = (last["system_cpu_s"] - first["system_cpu_s"]) / span_s
     return Resources(
         samples=samples,
         peak_ram_mib=peak_ram_mib,
         peak_vram_mib=peak_vram_mib,
+        peak_device_vram_mib=peak_device_vram_mib,
         mean_gpu_percent=mean_gpu_percent,
         mean_cpu_cores=own,
         foreign_cpu_cores=max(0.0, total - own),
         foreign_vram_mib=foreign_vram_mib,
+        foreign_gpu_processes=foreign_gpu_processes,
     )
 
 
@@ -111,7 +113,8 @@ def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
 
     Returns:
         `ram_mib` resident, `cpu_s` used so far, `system_cpu_s` used by all processes so far,
-        `vram_mib`, `foreign_vram_mib` of others and `gpu_percent`, or none.
+        `vram_mib`, `foreign_vram_mib` and `foreign_gpu_processes` of others, `device_vram_mib` of
+        all, and `gpu_percent`, or none.
     """
     own = psutil.Process().pid
     tree = [process, *(child for child in process.children(recursive=True) if child.pid != own)]
@@ -124,7 +127,6 @@ def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
             cpu_s += times.user + times.system
         except psutil.NoSuchProcess:
             continue  # It ended between the listing and the look.
-    vram_mib, foreign_vram_mib = _vram_mib({member.pid for member in tree}, nvml)
     busy = psutil.cpu_times()
     own_times = psutil.Process().cpu_times()
     return {
@@ -136,24 +138,28 @@ def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
         + busy.system
         - own_times.user
         - own_times.system,
-        "vram_mib": vram_mib,
-        "foreign_vram_mib": foreign_vram_mib,
+        **_gpu_memory({member.pid for member in tree}, nvml),
         "gpu_percent": _gpu_percent(nvml),
     }
 
 
-def _vram_mib(pids: set[int], nvml: Any) -> tuple[float | None, float | None]:
-    """What processes hold of the GPUs' memory, and what all others that compute there do."""
+def _gpu_memory(pids: set[int], nvml: Any) -> dict[str, float | None]:
+    """What processes hold of the GPUs' memory, what all others that compute there do, and all."""
+    names = ("vram_mib", "foreign_vram_mib", "foreign_gpu_processes", "device_vram_mib")
     if nvml is None:
-        return None, None
-    own_bytes = foreign_bytes = 0
+        return dict.fromkeys(names)
+    own_bytes = foreign_bytes = device_bytes = 0
+    foreign_pids = set()
     for handle in visible(nvml):
+        device_bytes += nvml.nvmlDeviceGetMemoryInfo(handle).used
         for user in nvml.nvmlDeviceGetComputeRunningProcesses(handle):
             if user.pid in pids:
                 own_bytes += user.usedGpuMemory or 0
             else:
+                foreign_pids.add(user.pid)
                 foreign_bytes += user.usedGpuMemory or 0
-    return own_bytes / MIB, foreign_bytes / MIB
+    values = (own_bytes / MIB, foreign_bytes / MIB, len(foreign_pids), device_bytes / MIB)
+    return dict(zip(names, values, strict=True))
 
 
 def _gpu_percent(nvml: Any) -> float | None:

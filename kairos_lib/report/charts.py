@@ -6,18 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from kairos_lib.records import BaseResult
-from kairos_lib.report import formats, svg
+from kairos_lib.report import formats, rates, svg
 from kairos_lib.report.badges import Badge, of_base, ordered
 from kairos_lib.report.html import Html
+from kairos_lib.report.rates import OTHER, PARTS, parts_per_scene
 from kairos_lib.report.stages import FRAMES, stage_names, stage_title
 from kairos_lib.report.suite import SuiteData
-from kairos_lib.report.summary import Pair, pairs
-from kairos_lib.report.tables import (
-    OTHER,
-    PARTS,
-    parts_per_scene,
-    resumed,
-)
+from kairos_lib.report.summary import Pair, Scenario, pairs
+from kairos_lib.report.tables import resumed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,23 +71,50 @@ def rtf(suite: SuiteData) -> Html | None:
 
 def single_stream(suite: SuiteData) -> Html | None:
     """Where the time of one scene goes."""
+    return _parts(
+        suite,
+        "single-stream",
+        axis="Seconds per scene, one scene at a time",
+        title="Where the time of one scene goes, for each model and video",
+    )
+
+
+def offline(suite: SuiteData) -> Html | None:
+    """Where the work of one scene goes in batches, and how long it takes by the clock."""
+    return _parts(
+        suite,
+        "offline",
+        axis="Seconds of work per scene, in batches; the mark is the time by the clock",
+        title="Where the work of one scene goes in batches, for each model and video",
+        by_the_clock=True,
+    )
+
+
+def _parts(
+    suite: SuiteData, scenario: Scenario, axis: str, title: str, by_the_clock: bool = False
+) -> Html | None:
+    """A stacked bar for each model and video."""
     labels = []
     parts = []
+    marks = []
     for pair in pairs(suite):
         measures = [
-            pair.measure("single-stream", lambda s, part=part: parts_per_scene(s)[part])  # type: ignore[misc]
+            pair.measure(scenario, lambda s, part=part: parts_per_scene(s)[part])  # type: ignore[misc]
             for part in range(len(PARTS))
         ]
-        if any(measures):
+        wall = pair.measure(scenario, rates.seconds_per_scene)
+        if any(measures) and wall is not None:
             labels.append((_label(pair), _note(pair)))
             parts.append([measure.value if measure else 0.0 for measure in measures])
+            marks.append(wall.value)
     return _stacked(
         labels,
         parts,
         PARTS,
-        name="single-stream",
-        axis="Seconds per scene, one scene at a time",
-        title="Where the time of one scene goes, for each model and video",
+        name=scenario,
+        axis=axis,
+        title=title,
+        marks=marks if by_the_clock else (),
     )
 
 
@@ -150,8 +173,9 @@ def _stacked(
     name: str,
     axis: str,
     title: str,
+    marks: Sequence[float],
 ) -> Html | None:
-    """Bars made of parts, one below the other."""
+    """Bars made of parts, one below the other, each with a mark on it where there are marks."""
     if not labels:
         return None
     with svg.canvas(WIDTH_IN, ROW_IN * len(labels) + FRAME_IN + 0.3) as (figure, axes):
@@ -162,21 +186,28 @@ def _stacked(
             colour = svg.GREY if part == OTHER else svg.SERIES[index % len(svg.SERIES)]
             axes.barh(middles, widths, left=starts, height=BAR_HEIGHT, color=colour, label=part)
             starts = [start + width for start, width in zip(starts, widths, strict=True)]
+        for row, mark_s in enumerate(marks):
+            middle = row + BAR_BELOW
+            axes.plot([mark_s] * 2, [middle - 0.26, middle + 0.26], color=svg.INK, linewidth=1.4)
         for row, total_s in enumerate(starts):
-            _number(axes, formats.work(total_s), total_s, row)
+            told_s = marks[row] if marks else total_s
+            _number(axes, formats.work(told_s), max(total_s, told_s), row)
         _rows(axes, labels, top=-0.6)
-        axes.set_xlim(0, max(*starts, 1e-9) * ROOM)
+        axes.set_xlim(0, max(*starts, *marks, 1e-9) * ROOM)
         axes.set_xlabel(axis)
         _legend(axes, len(names))
-        told = "; ".join(
+        told = [
             f"{label}: "
             + ", ".join(
                 f"{part.lower()} {formats.work(value)}"
                 for part, value in zip(names, values, strict=True)
             )
             for (label, _), values in zip(labels, parts, strict=True)
-        )
-        return svg.inline(figure, name=name, title=title, description=f"{told}.")
+        ]
+        if marks:
+            timed = zip(told, marks, strict=True)
+            told = [f"{line}, by the clock {formats.work(mark_s)}" for line, mark_s in timed]
+        return svg.inline(figure, name=name, title=title, description="; ".join(told) + ".")
 
 
 def _label(pair: Pair) -> str:

@@ -56,6 +56,28 @@ def memory(mib: float) -> str:
     return f"{mib:.0f} MiB" if round(mib) < 1024 else f"{mib / 1024:.1f} GiB"
 
 
+def share(part: float) -> str:
+    """A share of a whole: `38%`, `0.4%`."""
+    return f"{part:.0%}" if part >= 0.00995 or part == 0 else f"{part:.1%}"
+
+
+def energy(joules: float) -> str:
+    """Energy: `310 J`, `12.4 kJ`."""
+    return f"{joules:.0f} J" if round(joules) < 1000 else f"{joules / 1000:,.1f} kJ"
+
+
+def price(amount: float) -> str:
+    """An amount of money without its currency: `0.0042`, `0.21`, `12.50`."""
+    if amount >= 0.995:
+        return f"{amount:,.2f}"
+    return f"{amount:#.2g}" if amount >= 0.0001 else "< 0.0001"
+
+
+def milliseconds(seconds: float) -> str:
+    """A very short time, which can be below nothing: `21.3 ms`, `-0.0124 ms`."""
+    return f"{seconds * 1000:.3g} ms" if abs(seconds) < 0.9995 else f"{seconds:.2f} s"
+
+
 def rate(per_second: float) -> str:
     """Something a second: `8.4`, `310`."""
     return f"{per_second:.1f}" if per_second < 99.95 else f"{per_second:,.0f}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from kairos_lib.records import Resources, StageReport
+from kairos_lib.references import PublishedStages
 from kairos_lib.report import formats
 from kairos_lib.report.badges import of_base, pills
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, joined, render
+from kairos_lib.report.reference import references, stages_of
 from kairos_lib.report.suite import BaseRun, SuiteData
 from kairos_lib.report.tables import LENGTH, SCENES, STATUS, VIDEO, Cell, Column, table
 
@@ -41,6 +43,7 @@ def stages(suite: SuiteData) -> Html | None:
         SCENES,
         Column("Frames", explanation="The one pass over the video, shared by all that look at it"),
         *(Column(stage_title(name)) for name in names),
+        Column("Sum", explanation="Of the frames and all stages: what the shares are of"),
         Column("Total", explanation="Wall time: stages overlap, so it is less than their sum"),
         STATUS,
     )
@@ -49,26 +52,70 @@ def stages(suite: SuiteData) -> Html | None:
         result = base.result
         by_name = {stage.name: stage for stage in base.stages}
         decode_s = frames_s(base)
+        sum_s = _sum_s(base)
         badges = of_base(base, suite)
         text = "done" if base.outcome.state == "done" else ""
         return (
             base.planned.title,
             formats.length(result.facts.duration_s) if result else MISSING,
             f"{result.scenes:,}" if result else MISSING,
-            MISSING if decode_s is None else formats.work(decode_s),
-            *(_stage(by_name.get(name)) for name in names),
+            MISSING if decode_s is None else _shared(decode_s, sum_s),
+            *(_stage(by_name.get(name), sum_s) for name in names),
+            MISSING if sum_s is None else formats.work(sum_s),
             formats.work(result.total_s) if result else MISSING,
             render("status", text=text, pills=pills(badges)),
         )
 
-    listed = table("Time of each stage", columns, map(row, suite.bases))
-    return joined(listed, _took(suite), _missing_stages(suite), _damage(suite)) if listed else None
+    listed = table("Time of each stage, and its share of their sum", columns, map(row, suite.bases))
+    if listed is None:
+        return None
+    return joined(listed, *_published(suite), _took(suite), _missing_stages(suite), _damage(suite))
 
 
-def _stage(report: StageReport | None) -> str:
+def _sum_s(base: BaseRun) -> float | None:
+    """The time of all stages together; none where some of them are missing."""
+    if base.result is None:
+        return None
+    done = [stage.time_s for stage in base.stages if stage.state == "done"]
+    return base.result.decode_s + sum(done)
+
+
+def _stage(report: StageReport | None, sum_s: float | None) -> Cell:
     if report is None:
         return MISSING
-    return formats.work(report.time_s) if report.state == "done" else report.state
+    return _shared(report.time_s, sum_s) if report.state == "done" else report.state
+
+
+def _shared(time_s: float, sum_s: float | None) -> Cell:
+    """A time with its share of the sum."""
+    if not sum_s:
+        return formats.work(time_s)
+    return render("measure", value=formats.work(time_s), note=formats.share(time_s / sum_s))
+
+
+def _published(suite: SuiteData) -> list[Html]:
+    """What was published of the same videos on another machine."""
+    columns = (
+        VIDEO, LENGTH, Column("Speech"), Column("Sounds"), Column("Objects"),
+        Column("Other", explanation="The total less the three"),
+        Column("Total", explanation="As published, with shares of it"),
+    )  # fmt: skip
+
+    def row(title: str, found: PublishedStages) -> tuple[Cell, ...]:
+        named = (found.speech_min, found.sounds_min, found.objects_min)
+        other = max(0.0, found.total_min - sum(named))
+        parts = (_shared(part * 60, found.total_min * 60) for part in (*named, other))
+        return (title, formats.length(found.length_s), *parts, formats.work(found.total_min * 60))
+
+    tables = [
+        table(
+            f"{reference.title}: the same videos on another machine",
+            columns,
+            [row(title, found) for title, found in stages_of(suite, reference)],
+        )
+        for reference in references(suite.project)
+    ]
+    return [made for made in tables if made is not None]
 
 
 def _took(suite: SuiteData) -> Html | None:

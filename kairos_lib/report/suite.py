@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -46,6 +46,11 @@ class Gpu(Record):
     name: str
     memory_mib: int = 0
     driver: str = ""
+    sm_clock_mhz: int | None = None
+    """Of its processors, when the run had just ended."""
+    max_sm_clock_mhz: int | None = None
+    memory_clock_mhz: int | None = None
+    max_memory_clock_mhz: int | None = None
 
 
 class Machine(Record):
@@ -54,9 +59,15 @@ class Machine(Record):
     cpu: str = ""
     threads: int | None = None
     cores: int | None = None
+    cpu_max_mhz: float | None = None
     ram_mib: int = 0
     gpus: tuple[Gpu, ...] = ()
     system: str = ""
+
+    @property
+    def vram_mib(self) -> int:
+        """Memory of all GPUs that were to be seen."""
+        return sum(gpu.memory_mib for gpu in self.gpus)
 
     @property
     def same_as(self) -> tuple[object, ...]:
@@ -79,6 +90,8 @@ class Provenance(Record):
     packages: Mapping[str, str] = Field(default_factory=dict)
     machine: Machine = Machine()
     git: Checkout = Checkout()
+    given: Mapping[str, Any] = Field(default_factory=dict)
+    """Parameters of a model that its file or the suite gave; the others are by default."""
 
 
 @dataclass(frozen=True)

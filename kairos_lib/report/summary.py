@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from kairos_lib.records import ScenarioResult, VlmResult
+from kairos_lib.report import rates
 from kairos_lib.report.badges import Badge, of_run, ordered
 from kairos_lib.report.suite import SuiteData, VlmRun
 
@@ -72,6 +73,30 @@ class Pair:
         return self.measure("offline", lambda scenario: scenario.time_s / length_s)
 
     @property
+    def single_stream_rtf(self) -> Measure | None:
+        """Real-time factor of the single-stream scenario; of a sample, an estimate for all."""
+        scenes, length_s = self.scenes, self.length_s
+        if not scenes or not length_s:
+            return None
+        return self.measure("single-stream", lambda scenario: rates.rtf(scenario, scenes, length_s))
+
+    @property
+    def joules_per_minute(self) -> Measure | None:
+        """Energy of the offline scenario for each minute of video."""
+        length_s = self.length_s
+        if not length_s:
+            return None
+        return self.measure("offline", lambda scenario: rates.joules_per_minute(scenario, length_s))
+
+    def cost(self, price_per_hour: float) -> Measure | None:
+        """What an hour of video costs, offline, on a machine at a price."""
+        rtf = self.rtf
+        if rtf is None:
+            return None
+        value, low, high = (price_per_hour * one for one in (rtf.value, rtf.low, rtf.high))
+        return Measure(value, low, high, rtf.n)
+
+    @property
     def shown(self) -> VlmRun:
         """The run whose captions are shown: the first that is done, or else got furthest."""
         done = [run for run in self.runs if run.result is not None]
@@ -123,26 +148,45 @@ def rows(suite: SuiteData) -> list[dict[str, Any]]:
 SCENARIOS: tuple[Scenario, ...] = ("offline", "single-stream")
 SCENARIO_FIELDS = (
     "time_s", "prompt_tokens", "visual_tokens", "new_tokens", "truncated", "batch_size", "parts",
+    "frames", "energy_j",
 )  # fmt: skip
+RATES: dict[str, Callable[[ScenarioResult], float | None]] = {
+    "seconds_per_scene": rates.seconds_per_scene,
+    "ttft_s": rates.prefill_s,
+    "prefill_tokens_per_s": rates.prefill_rate,
+    "decode_tokens_per_s": rates.decode_rate,
+    "new_tokens_per_s": rates.throughput,
+    "visual_tokens_per_frame": rates.visual_tokens_per_frame,
+    "mean_power_w": rates.watts,
+}
+OF_ONE_SCENE = ("ttft_s", "prefill_tokens_per_s", "decode_tokens_per_s")
+"""Rates of the single-stream scenario: in a batch, a scene's share of the time is none of them."""
 TIMING_FIELDS = ("frames_s", "preprocess_s", "prefill_s", "decode_s", "other_s")
-RESOURCE_FIELDS = ("peak_ram_mib", "peak_vram_mib", "mean_cpu_cores", "foreign_cpu_cores")
+RESOURCE_FIELDS = (
+    "peak_ram_mib", "peak_vram_mib", "peak_device_vram_mib", "peak_torch_allocated_mib",
+    "peak_torch_reserved_mib", "mean_cpu_cores", "mean_gpu_percent", "foreign_cpu_cores",
+    "foreign_vram_mib", "foreign_gpu_processes",
+)  # fmt: skip
 RESULT_FIELDS = (
     "key", "load_s", "weights_source", "weights", "device", "attention", "parameters_millions",
-    "synthetic_video",
+    "synthetic_video", "batched_otherwise",
 )  # fmt: skip
 TYPES = {
     "string": (
         "suite", "model", "model_title", "video", "title", "scenario", "state", "reason",
-        "message", "badges", "key", "weights_source", "weights", "device", "attention", "folder",
+        "message", "badges", "key", "weights_source", "weights", "device", "attention", "currency",
+        "folder",
     ),
     "Int64": (
         "repeat", "scenes", "scenes_run", "scenes_failed", "prompt_tokens", "visual_tokens",
-        "new_tokens", "truncated", "batch_size", "parts",
+        "new_tokens", "truncated", "batch_size", "parts", "frames", "batched_otherwise",
+        "foreign_gpu_processes",
     ),
     "boolean": ("in_statistics", "synthetic_video"),
     "float64": (
-        "length_s", "rtf", "time_s", "load_s", "parameters_millions", *TIMING_FIELDS,
-        *RESOURCE_FIELDS,
+        "length_s", "rtf", "rtf_of_all_scenes", "time_s", "load_s", "parameters_millions",
+        "energy_j", "joules_per_video_minute", "cost_per_video_hour", *TIMING_FIELDS, *RATES,
+        *(name for name in RESOURCE_FIELDS if name != "foreign_gpu_processes"),
     ),
 }  # fmt: skip
 
@@ -150,6 +194,7 @@ TYPES = {
 def _row(suite: SuiteData, pair: Pair, run: VlmRun, scenario: Scenario) -> dict[str, Any]:
     result = run.result
     one = of(result, scenario) if result else None
+    alone = scenario == "single-stream"
     # A sample of the scenes has a time but no real-time factor.
     whole = one is not None and result is not None and one.scenes == result.scenes
     return {
@@ -169,13 +214,40 @@ def _row(suite: SuiteData, pair: Pair, run: VlmRun, scenario: Scenario) -> dict[
         "scenes_run": one.scenes if one else None,
         "scenes_failed": one.failed if one else None,
         "rtf": one.time_s / pair.length_s if one and whole and pair.length_s else None,
+        "rtf_of_all_scenes": (
+            rates.rtf(one, pair.scenes, pair.length_s)
+            if one and pair.scenes and pair.length_s
+            else None
+        ),
         "in_statistics": one is not None and one.parts == 1,
         **{name: getattr(one, name, None) for name in SCENARIO_FIELDS},
+        "joules_per_video_minute": (
+            rates.joules_per_minute(one, pair.length_s) if one and pair.length_s else None
+        ),
+        **_cost(suite, pair, result, scenario),
         **{name: getattr(one.timing, name) if one else None for name in TIMING_FIELDS},
+        **{
+            name: rate(one) if one and (alone or name not in OF_ONE_SCENE) else None
+            for name, rate in RATES.items()
+        },
         **{name: getattr(result.resources, name) if result else None for name in RESOURCE_FIELDS},
         **{name: getattr(result, name, None) for name in RESULT_FIELDS},
         "folder": run.planned.folder,
     }
+
+
+def _cost(
+    suite: SuiteData, pair: Pair, result: VlmResult | None, scenario: Scenario
+) -> dict[str, Any]:
+    """What an hour of video costs offline, at the suite's price; a server has prices of its own."""
+    price = suite.manifest.price_per_hour
+    known = price is not None and result is not None and result.weights_source != "server"
+    if not known or scenario != "offline" or not pair.length_s:
+        return {"cost_per_video_hour": None, "currency": None}
+    assert price is not None
+    assert result is not None
+    cost = result.vlm_time_s / pair.length_s * price
+    return {"cost_per_video_hour": cost, "currency": suite.manifest.currency}
 
 
 def frame(suite: SuiteData) -> pd.DataFrame:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kairos_lib.records import ScenarioResult
-from kairos_lib.report import formats
+from kairos_lib.references import PublishedRun
+from kairos_lib.report import formats, peaks, rates
 from kairos_lib.report.badges import RESUMED, pills
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, render
+from kairos_lib.report.reference import matching
 from kairos_lib.report.suite import SuiteData
-from kairos_lib.report.summary import Measure, Pair, pairs
+from kairos_lib.report.summary import Measure, Pair, Scenario, pairs
 
 Cell = str | Html
 
@@ -42,19 +43,39 @@ SCENES = Column("Scenes")
 
 
 def end_to_end(suite: SuiteData) -> Html | None:
-    """Each model over each video, in the offline scenario."""
-    columns = (
+    """Each model over each video: how fast in both scenarios, and at what price."""
+    published = matching(suite)
+    price = suite.manifest.price_per_hour
+    columns = [
         MODEL,
         VIDEO,
         LENGTH,
         SCENES,
         Column("VLM time", explanation="Wall time from the first frame to the last caption"),
         Column("RTF", explanation="Real-time factor: VLM time by length; below 1x keeps up"),
-        STATUS,
-    )
+        Column(
+            "RTF, one at a time",
+            explanation="Single-stream: mean seconds per scene by the mean length of a scene",
+        ),
+        *(
+            Column(
+                reference.title,
+                explanation=f"RTF on another machine ({reference.machine}; {reference.software}), "
+                f"from {reference.source}: {reference.conditions}",
+            )
+            for reference in published
+        ),
+    ]
+    if price is not None:
+        columns.append(
+            Column(
+                f"{suite.manifest.currency} per video hour",
+                explanation=f"RTF by the machine's price of {formats.price(price)} an hour",
+            )
+        )
     return table(
-        "Offline scenario",
-        columns,
+        "End to end",
+        [*columns, STATUS],
         (
             (
                 pair.model_title,
@@ -63,6 +84,9 @@ def end_to_end(suite: SuiteData) -> Html | None:
                 f"{pair.scenes:,}" if pair.scenes is not None else MISSING,
                 measured(pair.vlm_time_s, formats.work),
                 measured(pair.rtf, formats.factor),
+                measured(pair.single_stream_rtf, formats.factor, _sample(pair)),
+                *(_published(found.get((pair.model, pair.video))) for found in published.values()),
+                *([] if price is None else [_cost(pair, price)]),
                 _status(pair),
             )
             for pair in pairs(suite)
@@ -70,16 +94,38 @@ def end_to_end(suite: SuiteData) -> Html | None:
     )
 
 
-def measured(measure: Measure | None, written: formats.Writer) -> Cell:
-    """A number; beneath it its range and n, where it was measured more than once."""
+def _sample(pair: Pair) -> str:
+    """Of how many scenes a single-stream figure is, where it is not all of them."""
+    scenes = max((result.single_stream.scenes for result in pair.results), default=0)
+    return f"from {formats.count(scenes, 'scene')}" if scenes < (pair.scenes or 0) else ""
+
+
+def _published(run: PublishedRun | None) -> Cell:
+    if run is None:
+        return MISSING
+    return render("measure", value=formats.factor(run.rtf), note=f"{run.scenes} scenes")
+
+
+def _cost(pair: Pair, price_per_hour: float) -> Cell:
+    """A server's own price is not that of the machine that asks it."""
+    if any(result.weights_source == "server" for result in pair.results):
+        return MISSING
+    return measured(pair.cost(price_per_hour), formats.price)
+
+
+def measured(measure: Measure | None, written: formats.Writer, note: str = "") -> Cell:
+    """A number; beneath it its range and n, where it was measured more than once, and a note."""
     if measure is None:
         return MISSING
+    notes = [note] if note else []
     if measure.n == 0:
-        return render("measure", value=written(measure.value), note="resumed: no statistic")
-    if measure.n == 1:
+        notes.insert(0, "resumed: no statistic")
+    elif measure.n > 1:
+        spread = f"{written(measure.low)}–{written(measure.high)}, n\u00a0=\u00a0{measure.n}"
+        notes.insert(0, spread)
+    if not notes:
         return written(measure.value)
-    note = f"{written(measure.low)}–{written(measure.high)}, n\u00a0=\u00a0{measure.n}"
-    return render("measure", value=written(measure.value), note=note)
+    return render("measure", value=written(measure.value), note="; ".join(notes))
 
 
 def _status(pair: Pair) -> Html:
@@ -99,66 +145,36 @@ def _status(pair: Pair) -> Html:
     return render("status", text=text, pills=pills(pair.badges))
 
 
-OTHER = "Other"
-PARTS = ("Frames", "Preprocess", "Prefill", "Decode", OTHER)
-
-
-def parts_per_scene(scenario: ScenarioResult) -> tuple[float, ...]:
-    """Seconds per scene of each of `PARTS`."""
-    timing = scenario.timing
-    scenes = max(scenario.scenes, 1)
-    parts = (
-        timing.frames_s, timing.preprocess_s, timing.prefill_s, timing.decode_s, timing.other_s,
-    )  # fmt: skip
-    return tuple(part / scenes for part in parts)
-
-
-def seconds_per_scene(scenario: ScenarioResult) -> float | None:
-    """Wall time by scenes."""
-    return scenario.time_s / scenario.scenes if scenario.scenes else None
-
-
-def decode_rate(scenario: ScenarioResult) -> float | None:
-    """New tokens per second of decoding; a caption's first token belongs to prefill."""
-    decoded = scenario.new_tokens - (scenario.scenes - scenario.failed)
-    return decoded / scenario.timing.decode_s if scenario.timing.decode_s and decoded > 0 else None
-
-
 def single_stream(suite: SuiteData) -> Html | None:
     """Each model over each video, one scene at a time."""
-    # Prefill is the time to first token, which has its column.
-    listed = [name for name in PARTS if name != "Prefill"]
     columns = (
         MODEL,
         VIDEO,
         Column("Scenes", explanation="Scenes in the sample"),
         Column("Per scene", explanation="Wall time per scene, nothing overlapped"),
         Column("TTFT", explanation="Time to first token: the same as prefill, mean per scene"),
+        Column("Prompt tokens/s", explanation="Prompt tokens per second of prefill"),
         Column("New tokens/s", explanation="New tokens per second of decoding"),
         Column(
             "Other in a batch",
             explanation="Scenes of the sample whose caption is another one in the offline scenario",
         ),
-        *(Column(name, explanation=f"{name}, mean per scene") for name in listed),
+        # Prefill is the time to first token, which has its column.
+        *_parts_columns(without="Prefill"),
         NOTES,
     )
 
     def row(pair: Pair) -> tuple[Cell, ...]:
-        def part(name: str) -> str:
-            at = PARTS.index(name)
-            return _median(
-                pair.measure("single-stream", lambda s: parts_per_scene(s)[at]), formats.work
-            )
-
         return (
             pair.model_title,
             pair.title,
             f"{pair.results[0].single_stream.scenes:,}",
-            measured(pair.measure("single-stream", seconds_per_scene), formats.work),
-            part("Prefill"),
-            _median(pair.measure("single-stream", decode_rate), formats.rate),
+            measured(pair.measure("single-stream", rates.seconds_per_scene), formats.work),
+            _median(pair.measure("single-stream", rates.prefill_s), formats.work),
+            _median(pair.measure("single-stream", rates.prefill_rate), formats.rate),
+            _median(pair.measure("single-stream", rates.decode_rate), formats.rate),
             f"{max(result.batched_otherwise for result in pair.results):,}",
-            *(part(name) for name in listed),
+            *_parts(pair, "single-stream", without="Prefill"),
             pills(pair.badges),
         )
 
@@ -166,41 +182,92 @@ def single_stream(suite: SuiteData) -> Html | None:
     return table("Single-stream scenario", columns, map(row, measured_pairs))
 
 
+def offline(suite: SuiteData) -> Html | None:
+    """Each model over each video, in batches: the work that each scene took, and the wall time."""
+    columns = (
+        MODEL,
+        VIDEO,
+        SCENES,
+        Column("Batch", explanation="Largest batch of scenes that fitted"),
+        Column("Per scene", explanation="Wall time per scene; preparing overlaps with generating"),
+        Column("New tokens/s", explanation="New tokens of all captions per second of wall time"),
+        *_parts_columns(),
+        NOTES,
+    )
+
+    def row(pair: Pair) -> tuple[Cell, ...]:
+        first = pair.results[0].offline
+        return (
+            pair.model_title,
+            pair.title,
+            f"{first.scenes:,}",
+            f"{first.batch_size}",
+            measured(pair.measure("offline", rates.seconds_per_scene), formats.work),
+            _median(pair.measure("offline", rates.throughput), formats.rate),
+            *_parts(pair, "offline"),
+            pills(pair.badges),
+        )
+
+    measured_pairs = [pair for pair in pairs(suite) if pair.results]
+    return table("Offline scenario", columns, map(row, measured_pairs))
+
+
+def _parts_columns(without: str = "") -> list[Column]:
+    return [
+        Column(name, explanation=f"{name}, mean work per scene")
+        for name in rates.PARTS
+        if name != without
+    ]
+
+
+def _parts(pair: Pair, scenario: Scenario, without: str = "") -> list[Cell]:
+    def part(at: int) -> str:
+        return _median(
+            pair.measure(scenario, lambda one: rates.parts_per_scene(one)[at]), formats.work
+        )
+
+    return [part(at) for at, name in enumerate(rates.PARTS) if name != without]
+
+
 def _median(measure: Measure | None, written: formats.Writer) -> str:
     return MISSING if measure is None else written(measure.value)
 
 
 def memory(suite: SuiteData) -> Html | None:
-    """Peaks over the repeats of each model and video."""
+    """Peaks over the repeats of each model and video, each against what the machine has."""
+    shown = [pair for pair in pairs(suite) if pair.results]
+    on_gpus = [
+        (Column(peak.title, explanation=peak.explanation), peak)
+        for peak in peaks.ON_GPUS
+        if any(peak.of(result.resources) for pair in shown for result in pair.results)
+    ]
     columns = (
         MODEL,
         VIDEO,
         Column("Parameters", explanation="Size of the model"),
-        Column("Peak RAM", explanation="Resident memory of the kernel and its children"),
-        Column("Peak VRAM", explanation="Device memory of those processes, as NVML counts it"),
+        Column(peaks.RAM.title, explanation=peaks.RAM.explanation),
+        Column(peaks.VRAM.title, explanation=peaks.VRAM.explanation),
+        *(column for column, _ in on_gpus),
         Column("Batch", explanation="Largest batch of scenes that fitted, offline"),
         Column("Loading", explanation="Time to load the weights; not part of the VLM time"),
         NOTES,
     )
 
     def row(pair: Pair) -> tuple[Cell, ...]:
-        resources = [result.resources for result in pair.results]
-        vram_mib = [r.peak_vram_mib for r in resources if r.peak_vram_mib is not None]
         first = pair.results[0]
         return (
             pair.model_title,
             pair.title,
             parameters(first.parameters_millions),
-            formats.memory(max(r.peak_ram_mib for r in resources))
-            if any(r.samples for r in resources)
-            else MISSING,
-            formats.memory(max(vram_mib)) if vram_mib else f"{MISSING} no GPU",
+            peaks.highest(pair, peaks.RAM),
+            peaks.highest(pair, peaks.VRAM, f"{MISSING} no GPU"),
+            *(peaks.highest(pair, peak) for _, peak in on_gpus),
             f"{first.offline.batch_size}",
             formats.work(first.load_s),
             pills(pair.badges),
         )
 
-    return table("Peaks", columns, (row(pair) for pair in pairs(suite) if pair.results))
+    return table("Peaks", columns, map(row, shown))
 
 
 def parameters(millions: float) -> str:

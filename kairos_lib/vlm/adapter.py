@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kairos_lib.errors import KairosError, closest
+from kairos_lib.records import Architecture
 from kairos_lib.settings import Model
+from kairos_lib.vlm.gpu_memory import Peaks
 
 LARGEST_BATCH = 64
 """Beyond this, a batch waits for its longest caption more than it gains."""
@@ -115,6 +117,10 @@ class Adapter(ABC):
     def reset_memory_peaks(self) -> None:
         """Begin to count peak memory anew."""
 
+    def memory_peaks(self) -> Peaks | None:
+        """The most that was held of the GPUs since then; none where nothing counts it."""
+        return None
+
     def room(self, prepared: Prepared) -> int:
         """How many requests like a prepared one have room at once, going by the memory there is."""
         return LARGEST_BATCH
@@ -126,6 +132,10 @@ class Adapter(ABC):
     def parameters_millions(self) -> float:
         """Number of parameters of the loaded model."""
         return 0.0
+
+    def architecture(self) -> Architecture | None:
+        """How the loaded model is built, where that can be known."""
+        return None
 
 
 def families() -> list[str]:

@@ -39,6 +39,11 @@ def vlm_run(project: Project, base: Run, video: Video, model: Model, repeat: int
     return Run(folder, ingredients)
 
 
+def given(model: Model) -> dict[str, Any]:
+    """The parameters that a model's file or a suite gave; all others are by default."""
+    return model.model_dump(mode="json", exclude_unset=True, exclude=_not_in_key(model))
+
+
 def _not_in_key(model: Model) -> dict[str, Any]:
     excluded: dict[str, Any] = dict.fromkeys(NOT_IN_KEY, True)
     of_server = model.weights.source == "server"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kairos_lib.errors import KairosError
 from kairos_lib.findings import BaseFindings
+from kairos_lib.measure import energy
 from kairos_lib.measure.provenance import provenance
 from kairos_lib.measure.resources import Sampler
 from kairos_lib.parameters import fetching, load
@@ -20,6 +21,7 @@ from kairos_lib.records import (
     FittingBatch,
     FusedScene,
     PlannedBatch,
+    Resources,
     Scene,
     VlmResult,
 )
@@ -34,9 +36,9 @@ from kairos_lib.stages.session import base_run
 from kairos_lib.vlm import engine
 from kairos_lib.vlm.adapter import Adapter, find_family
 from kairos_lib.vlm.context import fuse, prompt_of
-from kairos_lib.vlm.run import FITTING_BATCH, device_of, vlm_run
+from kairos_lib.vlm.run import FITTING_BATCH, device_of, given, vlm_run
 from kairos_lib.vlm.summary import summarise
-from kairos_lib.vlm.tables import captions_table, scenarios_table
+from kairos_lib.vlm.tables import captions_table, overview_table, scenarios_table
 from kairos_lib.weights import Found, find
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ class VlmSession:
         self._engine: engine.Engine | None = None
         self._adapter: Adapter | None = None
         self._load_s = 0.0
+        self._energy_j: float | None = None
         self._limit = 1
         self._remembered = self.run.folder.parent / FITTING_BATCH
         self._sampler = Sampler(self.run.file("resources.jsonl"))
@@ -117,22 +120,9 @@ class VlmSession:
 
     def overview(self) -> pd.DataFrame:
         """What is about to be worked on."""
-        import pandas as pd
-
         have = sum(1 for _ in self.captions)
-        frames = self.model.frames
-        rows = {
-            "model": self.model.title,
-            "weights": f"{self.model.weights.source}: {self.model.weights.id}",
-            "precision": self.model.dtype
-            + ("" if self.model.quantisation == "none" else f", {self.model.quantisation} weights"),
-            "device": device_of(self.model),
-            "video": f"{self.video.title}, {self.base.facts.duration_s:.1f} s",
-            "scenes": f"{self.base.scenes}, {have} of them captioned already",
-            "frames a scene": f"{frames.count} ({frames.sampling}), {frames.longest_px} px",
-            "run folder": self.project.relative(self.run.folder),
-        }
-        return pd.DataFrame({"": rows})
+        folder = self.project.relative(self.run.folder)
+        return overview_table(self.model, self.base, self.video.title, have, folder)
 
     def load(self) -> str:
         """Load the model and warm it up; a run that is complete needs none."""
@@ -190,11 +180,13 @@ class VlmSession:
     def offline(self) -> Styler:
         """Caption all scenes in batches; what is there already is kept."""
         if self.result is None:
-            self._adapter_loaded().reset_memory_peaks()
+            adapter = self._adapter_loaded()
+            adapter.reset_memory_peaks()
             scenes = self.findings.scenes
             done = {caption.scene for caption in self.captions}
             recorded = {batch.scenes for batch in self.batches}
             batches, limit = self._batches(done)
+            whole, began_j = not done, energy.used_j(adapter.placement())
             for batch in self._loaded().offline(batches, limit):
                 numbers = tuple(caption.scene for caption in batch.captions)
                 if batch.limit < limit:
@@ -208,6 +200,9 @@ class VlmSession:
                         self.captions.append(caption)
                         done.add(caption.scene)
                 self.run.progress("offline", len(done), len(scenes))
+            ended_j = energy.used_j(adapter.placement())
+            if whole and began_j is not None and ended_j is not None:
+                self._energy_j = ended_j - began_j
             errors = [caption.error for caption in self.captions]
             if errors and all(errors):
                 raise KairosError(
@@ -238,9 +233,12 @@ class VlmSession:
         """Fuse all that is known of each scene, sum up, and write the result: the last act."""
         if self.result is None:
             adapter = self._adapter_loaded()
-            resources = self._sampler.stop()
+            resources = self._resources(adapter)
             Journal(self.run.file("fused.jsonl"), FusedScene).write_all(self._fused())
-            write_json(self.run.file("provenance.json"), provenance(self.project))
+            write_json(
+                self.run.file("provenance.json"),
+                {**provenance(self.project), "given": given(self.model)},
+            )
             weights = self.model.weights
             write_record(
                 self.run.file("result.json"),
@@ -255,7 +253,7 @@ class VlmSession:
                     scenes=self.base.scenes,
                     load_s=self._load_s,
                     single_stream=summarise("single-stream", self.alone),
-                    offline=summarise("offline", self.captions),
+                    offline=summarise("offline", self.captions, self._energy_j),
                     resources=resources,
                     weights_source="hub" if weights.source == "url" else weights.source,
                     weights=self._weights.identity,
@@ -264,12 +262,24 @@ class VlmSession:
                     batched_otherwise=self._batched_otherwise(),
                     placement=adapter.placement(),
                     parameters_millions=adapter.parameters_millions(),
+                    architecture=adapter.architecture(),
                     synthetic_video=self.video.truth is not None,
                 ),
             )
         self.lock.release()
         assert self.result is not None
         return scenarios_table(self.result)
+
+    def _resources(self, adapter: Adapter) -> Resources:
+        """What was sampled from outside, with what torch itself counted."""
+        sampled, peaks = self._sampler.stop(), adapter.memory_peaks()
+        if peaks is None:
+            return sampled
+        counted = {
+            "peak_torch_allocated_mib": peaks.allocated_mib,
+            "peak_torch_reserved_mib": peaks.reserved_mib,
+        }
+        return sampled.model_copy(update=counted)
 
     def _batched_otherwise(self) -> int:
         """How many captions the last bits of the arithmetic changed."""

@@ -9,13 +9,21 @@ from kairos_lib.runs import Journal
 
 
 def summarise(
-    scenario: Literal["single-stream", "offline"], captions: Journal[Caption]
+    scenario: Literal["single-stream", "offline"],
+    captions: Journal[Caption],
+    energy_j: float | None = None,
 ) -> ScenarioResult:
-    """Sum up a scenario's captions; the time of a resumed one is the sum of its sittings."""
+    """Sum up a scenario's captions; the time of a resumed one is the sum of its sittings.
+
+    Args:
+        scenario: Which of the two.
+        captions: Of its scenes.
+        energy_j: What the GPUs used for all of them, where that was measured.
+    """
     ends_s: dict[str, float] = {}
     timing = dict.fromkeys(Timing.model_fields, 0.0)
     totals = {"scenes": 0, "failed": 0, "prompt_tokens": 0, "visual_tokens": 0}
-    totals |= {"new_tokens": 0, "truncated": 0}
+    totals |= {"new_tokens": 0, "truncated": 0, "frames": 0}
     largest = 0
     for caption in captions:
         ends_s[caption.part] = max(ends_s.get(caption.part, 0.0), caption.elapsed_s)
@@ -24,6 +32,7 @@ def summarise(
         totals["scenes"] += 1
         totals["failed"] += bool(caption.error)
         totals["truncated"] += caption.truncated
+        totals["frames"] += 0 if caption.error else len(caption.frame_times_s)
         for name in ("prompt_tokens", "visual_tokens", "new_tokens"):
             totals[name] += getattr(caption, name)
         largest = max(largest, caption.batch_size)
@@ -33,5 +42,6 @@ def summarise(
         timing=Timing(**timing),
         batch_size=largest,
         parts=len(ends_s),
+        energy_j=energy_j,
         **totals,
     )

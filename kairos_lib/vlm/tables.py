@@ -1,15 +1,38 @@
-"""What `vlm.ipynb` shows of its captions."""
+"""What `vlm.ipynb` shows of its work and of its captions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kairos_lib.records import Caption, VlmResult
+from kairos_lib.records import BaseResult, Caption, VlmResult
 from kairos_lib.runs import Journal
+from kairos_lib.settings import Model
+from kairos_lib.vlm.run import device_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from pandas.io.formats.style import Styler
+
+
+def overview_table(
+    model: Model, base: BaseResult, video: str, captioned: int, folder: str
+) -> pd.DataFrame:
+    """What is about to be worked on."""
+    import pandas as pd
+
+    frames = model.frames
+    rows = {
+        "model": model.title,
+        "weights": f"{model.weights.source}: {model.weights.id}",
+        "precision": model.dtype
+        + ("" if model.quantisation == "none" else f", {model.quantisation} weights"),
+        "device": device_of(model),
+        "video": f"{video}, {base.facts.duration_s:.1f} s",
+        "scenes": f"{base.scenes}, {captioned} of them captioned already",
+        "frames a scene": f"{frames.count} ({frames.sampling}), {frames.longest_px} px",
+        "run folder": folder,
+    }
+    return pd.DataFrame({"": rows})
 
 
 def scenarios_table(result: VlmResult) -> pd.DataFrame:

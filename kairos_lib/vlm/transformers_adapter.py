@@ -15,8 +15,9 @@ import psutil
 
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.measure.memory import is_out_of_memory
+from kairos_lib.records import Architecture
 from kairos_lib.settings import Model
-from kairos_lib.vlm import dummy
+from kairos_lib.vlm import dummy, gpu_memory
 from kairos_lib.vlm.adapter import (
     LARGEST_BATCH,
     Adapter,
@@ -25,6 +26,7 @@ from kairos_lib.vlm.adapter import (
     Prepared,
     Request,
 )
+from kairos_lib.vlm.architecture import describe
 from kairos_lib.vlm.loading import (
     COMPUTING,
     SHARE,
@@ -48,6 +50,10 @@ class TransformersAdapter(Adapter):
     processor_class: ClassVar[str] = "AutoProcessor"
     processor_settings: ClassVar[frozenset[str]] = frozenset()
     """What `processor` of a model's parameters may say; passed to the processor by name."""
+    connectors: ClassVar[frozenset[str]] = frozenset(
+        {"multi_modal_projector", "connector", "merger"}
+    )
+    """What modules or parameters are called that turn pictures' features into tokens."""
 
     def load_processor(self, path: str) -> Any:
         """What turns frames and words into tensors; has a `tokenizer`."""
@@ -271,9 +277,11 @@ class TransformersAdapter(Adapter):
     def reset_memory_peaks(self) -> None:
         """Forget the allocator's peaks so far."""
         if self._gpu:
-            import torch
+            gpu_memory.reset_peaks()
 
-            torch.cuda.reset_peak_memory_stats()
+    def memory_peaks(self) -> gpu_memory.Peaks | None:
+        """Of torch's allocator; none without a GPU."""
+        return gpu_memory.peaks() if self._gpu else None
 
     def room(self, prepared: Prepared) -> int:
         """Goes by what one caption takes: measured on a GPU, reckoned from its cache elsewhere."""
@@ -287,22 +295,8 @@ class TransformersAdapter(Adapter):
 
     def _measured(self, prepared: Prepared) -> list[int]:
         """How many captions of full length have room on each GPU beside the weights."""
-        import torch
-
-        devices = range(torch.cuda.device_count())
-        torch.cuda.empty_cache()
-        before = [torch.cuda.memory_allocated(device) for device in devices]
-        for device in devices:
-            torch.cuda.reset_peak_memory_stats(device)
         limit = self.settings.generation.max_new_tokens
-        self._generate(prepared, limit, limit)
-        rooms = []
-        for device in devices:
-            each = torch.cuda.max_memory_allocated(device) - before[device]
-            torch.cuda.empty_cache()
-            free, _ = torch.cuda.mem_get_info(device)
-            rooms.append(int(free * SHARE / max(each, 1)))
-        return rooms
+        return gpu_memory.rooms(lambda: self._generate(prepared, limit, limit), SHARE)
 
     def placement(self) -> tuple[str, ...]:
         """As accelerate spread them."""
@@ -313,6 +307,10 @@ class TransformersAdapter(Adapter):
     def parameters_millions(self) -> float:
         """As transformers counts them, packed 4-bit weights counted in full."""
         return float(self.model.num_parameters()) / 1e6
+
+    def architecture(self) -> Architecture:
+        """As its configuration and its weights have it."""
+        return describe(self.model, self.connectors)
 
 
 class _FirstScores:

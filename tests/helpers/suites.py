@@ -124,7 +124,7 @@ class SuiteMaker:
         """The scenes that a run got to."""
         journal = Journal(folder / "fused.jsonl", FusedScene)
         for scene, said in zip(self.videos[video][1], captions, strict=False):
-            caption = Caption(scene=scene.index, text=said) if isinstance(said, str) else said
+            caption = captioned(scene.index, said)
             journal.append(
                 FusedScene(
                     scene=scene, transcript=transcript, segments=(),
@@ -142,14 +142,20 @@ class SuiteMaker:
         self, model: str = "small", title: str = "Small", video: str = "match", repeat: int = 1,
         time_s: float = 15.0, parts: int = 1, captions: Sequence[str | Caption] | None = None,
         machine: dict[str, Any] = MACHINE, transcript: str = "And here they come again.",
-        **result: Any,
+        alone: Sequence[Caption] | None = None, key: dict[str, Any] | None = None,
+        given: dict[str, Any] | None = None, **result: Any,
     ) -> Path:  # fmt: skip
-        """A run of a model that is done."""
+        """A run of a model that is done; `alone` are the captions of the single-stream scenario."""
         folder = self.plan(model, title, video, repeat)
         name, scenes = self.videos[video]
         count = len(scenes)
         said = captions or [f"{title} sees scene {index}." for index in range(count)]
         self.fused(folder, video, said, transcript)
+        together = [captioned(scene, text) for scene, text in enumerate(said)]
+        Journal(folder / "captions.jsonl", Caption).write_all(iter(together))
+        if alone is None:
+            alone = [single(scene, time_s * 1.4 / count) for scene in range(count)]
+        Journal(folder / "single_stream.jsonl", Caption).write_all(iter(alone))
         values: dict[str, Any] = {
             "key": "key1", "model": model, "model_title": title, "video": video, "title": name,
             "repeat": repeat, "duration_s": scenes[-1].end_s, "scenes": count, "load_s": 4.2,
@@ -159,8 +165,8 @@ class SuiteMaker:
             "weights_source": "hub", "weights": "a1b2c3d4e5f60718293a", "device": "Example GPU",
             "attention": "sdpa", "parameters_millions": 4200.0,
         }  # fmt: skip
-        write_json(folder / "key.json", {})
-        write_json(folder / "provenance.json", provenance(machine))
+        write_json(folder / "key.json", key or {})
+        write_json(folder / "provenance.json", {**provenance(machine), "given": given or {}})
         write_record(folder / "result.json", VlmResult(**(values | result)))
         write_record(folder / "status.json", Status(state="done", **CLOCK))
         return folder
@@ -178,11 +184,11 @@ class SuiteMaker:
         )
         return folder
 
-    def write(self, name: str = "demo", title: str = "Demo suite") -> Project:
+    def write(self, name: str = "demo", title: str = "Demo suite", **more: Any) -> Project:
         """The manifest, and with it the suite."""
         plan = Manifest(
             name=name, title=title, repeats=max((run.repeat for run in self.runs), default=1),
-            bases=tuple(self.bases), runs=tuple(self.runs),
+            bases=tuple(self.bases), runs=tuple(self.runs), **more,
         )  # fmt: skip
         write_record(self.project.runs / "suites" / f"{name}.json", plan)
         return self.project
@@ -191,7 +197,34 @@ class SuiteMaker:
         return str(folder.relative_to(self.project.root))
 
 
-def scenario(name: Any, scenes: int, time_s: float, parts: int = 1, failed: int = 0) -> Any:
+def captioned(scene: int, said: str | Caption) -> Caption:
+    """A caption, of which the text alone may be given."""
+    return Caption(scene=scene, text=said) if isinstance(said, str) else said
+
+
+def single(
+    scene: int,
+    seconds: float,
+    new: int = 60,
+    prompt: int = 900,
+    visual: int = 800,
+    text: str = "A.",
+) -> Caption:
+    """A caption of a scene on its own."""
+    return Caption(
+        scene=scene, text=text, prompt_tokens=prompt, visual_tokens=visual, new_tokens=new,
+        timing=Timing(total_s=seconds), part="first", elapsed_s=seconds * (scene + 1),
+    )  # fmt: skip
+
+
+def scenario(
+    name: Any,
+    scenes: int,
+    time_s: float,
+    parts: int = 1,
+    failed: int = 0,
+    energy_j: float | None = None,
+) -> Any:
     """A scenario whose parts add up to its time."""
     shares = (0.15, 0.05, 0.2, 0.55, 0.05)
     frames, preprocess, prefill, decode, other = (share * time_s for share in shares)
@@ -202,7 +235,7 @@ def scenario(name: Any, scenes: int, time_s: float, parts: int = 1, failed: int 
             other_s=other, total_s=time_s,
         ),
         prompt_tokens=900 * scenes, visual_tokens=800 * scenes, new_tokens=60 * scenes,
-        truncated=0, batch_size=4, parts=parts,
+        truncated=0, batch_size=4, parts=parts, frames=2 * scenes, energy_j=energy_j,
     )  # fmt: skip
 
 

@@ -57,6 +57,25 @@ def test_work_of_other_processes_is_told_from_ones_own(tmp_path: Path) -> None:
     assert found.peak_ram_mib == 120
 
 
+def test_the_most_that_was_held_of_the_gpus_is_in_the_sum(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    taken = json.loads(line(10, 100, 1.0, 50.0))
+    samples = [
+        {**taken, "vram_mib": 700, "device_vram_mib": 1500, "foreign_gpu_processes": 0},
+        {**taken, "vram_mib": 900, "device_vram_mib": 1400, "foreign_gpu_processes": 2},
+    ]
+    log.write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    found = summarise(log)
+    assert (found.peak_vram_mib, found.peak_device_vram_mib) == (900, 1500)
+    assert found.foreign_gpu_processes == 2
+
+
+def test_a_log_without_a_gpu_has_no_device_memory(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(line(10, 100, 1.0, 50.0))
+    assert summarise(log).peak_device_vram_mib is None
+
+
 def test_a_log_torn_in_its_last_line_counts_what_is_whole(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text(line(10, 100, 1.0, 50.0) + '{"time_s": 11, "ram')

@@ -75,14 +75,17 @@ def test_what_other_processes_hold_is_told_apart() -> None:
 
     import psutil
 
-    library = Library((0, 0))
+    library = Library((1000, 500))
     library.users = [
         SimpleNamespace(pid=os.getppid(), usedGpuMemory=700 * MIB),
         SimpleNamespace(pid=1 << 30, usedGpuMemory=200 * MIB),
     ]
     taken = sample(psutil.Process(os.getppid()), library)
     assert (taken["vram_mib"], taken["foreign_vram_mib"]) == (700, 200)
+    assert taken["foreign_gpu_processes"] == 1
     assert taken["gpu_percent"] == 41
+    # With what the driver holds, of both GPUs.
+    assert taken["device_vram_mib"] == 1500
 
 
 def test_a_machine_without_a_gpu_has_nothing_to_wait_for() -> None:

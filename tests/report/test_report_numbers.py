@@ -6,7 +6,7 @@ import pytest
 from helpers.suites import SuiteMaker, scenario
 
 from kairos_lib.records import Resources, StageReport, Status
-from kairos_lib.report import formats, stages, suite, summary, tables
+from kairos_lib.report import charts, formats, rates, stages, suite, summary, tables
 from kairos_lib.report.html import Html
 
 
@@ -67,7 +67,49 @@ def test_the_end_to_end_table_has_the_columns_that_were_agreed(maker: SuiteMaker
     maker.done()
     page = text(tables.end_to_end(suite.read(maker.write(), "demo")))
     titles = [head.split(">")[1].split("<")[0] for head in page.split('<th scope="col"')[1:]]
-    assert titles == ["Model", "Video", "Length", "Scenes", "VLM time", "RTF", "Status"]
+    columns = ["Model", "Video", "Length", "Scenes", "VLM time", "RTF", "RTF, one at a time"]
+    assert titles == [*columns, "Status"]
+
+
+def test_a_sample_of_the_scenes_gives_an_estimate_and_says_of_how_many(maker: SuiteMaker) -> None:
+    maker.base(scenes=10, scene_s=10)
+    # 2 scenes in 8 s are 4 s each: 40 s for all ten, of a video of 100 s.
+    maker.done(single_stream=scenario("single-stream", 2, 8))
+    page = text(tables.end_to_end(suite.read(maker.write(), "demo")))
+    assert '0.40x<small class="range">from 2 scenes</small>' in page
+
+
+def test_all_scenes_alone_are_no_estimate(maker: SuiteMaker) -> None:
+    maker.base(scenes=3, scene_s=10)
+    maker.done(time_s=15)
+    page = text(tables.end_to_end(suite.read(maker.write(), "demo")))
+    assert '<td class="number">0.70x</td>' in page
+    assert "from 3 scenes" not in page
+
+
+def test_an_hour_of_video_costs_the_real_time_factor_by_the_price(maker: SuiteMaker) -> None:
+    maker.base(scenes=3, scene_s=10)
+    maker.done(time_s=15)
+    maker.done(model="remote", title="Remote", weights_source="server", time_s=15)
+    project = maker.write(price_per_hour=0.8, currency="EUR")
+    data = suite.read(project, "demo")
+    page = text(tables.end_to_end(data))
+    assert "EUR per video hour" in page
+    assert '<td class="number">0.40</td>' in page
+    rows = summary.frame(data)
+    offline = rows[rows["scenario"] == "offline"].set_index("model")
+    assert offline.loc["small", "cost_per_video_hour"] == pytest.approx(0.4)
+    assert offline.loc["small", "currency"] == "EUR"
+    # What a server asks for is not the price of the machine that asks it.
+    assert offline["cost_per_video_hour"].isna()["remote"]
+
+
+def test_without_a_price_nothing_is_said_of_cost(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done()
+    data = suite.read(maker.write(), "demo")
+    assert "per video hour" not in text(tables.end_to_end(data))
+    assert summary.frame(data)["cost_per_video_hour"].isna().all()
 
 
 def test_repeats_are_given_as_median_range_and_n(maker: SuiteMaker) -> None:
@@ -154,12 +196,12 @@ def test_a_sample_of_the_scenes_has_no_real_time_factor(maker: SuiteMaker) -> No
 
 def test_the_rate_of_new_tokens_leaves_out_the_first_of_each_caption() -> None:
     one = scenario("single-stream", 2, 10)
-    assert tables.decode_rate(one) == pytest.approx((120 - 2) / 5.5)
+    assert rates.decode_rate(one) == pytest.approx((120 - 2) / 5.5)
 
 
 def test_single_stream_parts_add_up_to_the_time_per_scene(maker: SuiteMaker) -> None:
     one = scenario("single-stream", 4, 20)
-    assert sum(tables.parts_per_scene(one)) == pytest.approx(tables.seconds_per_scene(one))
+    assert sum(rates.parts_per_scene(one)) == pytest.approx(rates.seconds_per_scene(one))
 
 
 def test_memory_without_a_gpu_says_so(maker: SuiteMaker) -> None:
@@ -168,6 +210,77 @@ def test_memory_without_a_gpu_says_so(maker: SuiteMaker) -> None:
     page = text(tables.memory(suite.read(maker.write(), "demo")))
     assert "512 MiB" in page
     assert "— no GPU" in page
+
+
+def test_each_kind_of_memory_is_held_against_what_there_is(maker: SuiteMaker) -> None:
+    maker.base()
+    used = {"samples": 9, "peak_ram_mib": 6554, "peak_vram_mib": 6144}
+    held = {"peak_torch_allocated_mib": 4096, "peak_torch_reserved_mib": 5120}
+    maker.done(resources=Resources(**used, **held, peak_device_vram_mib=12288))
+    maker.done(repeat=2, resources=Resources(**used, peak_device_vram_mib=8192))
+    page = text(tables.memory(suite.read(maker.write(), "demo")))
+    for peak, share in [
+        ("6.4 GiB", "10% of 64.0 GiB"),
+        ("6.0 GiB", "25% of 24.0 GiB"),
+        ("12.0 GiB", "50% of 24.0 GiB"),
+        ("4.0 GiB", "17% of 24.0 GiB"),
+        ("5.0 GiB", "21% of 24.0 GiB"),
+    ]:
+        assert f'{peak}<small class="range">{share}</small>' in page
+
+
+def test_kinds_of_memory_that_nobody_counted_have_no_column(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done()
+    page = text(tables.memory(suite.read(maker.write(), "demo")))
+    assert "9.0 GiB" in page
+    assert "Torch" not in page
+    assert "Device VRAM" not in page
+
+
+def test_each_stage_has_its_share_of_the_sum_of_all(maker: SuiteMaker) -> None:
+    # 2 s of frames, which all stages share, and 8 s of stages.
+    maker.base(stages=[StageReport(name=n, state="done", time_s=4) for n in ("scenes", "speech")])
+    page = text(stages.stages(suite.read(maker.write(), "demo")))
+    assert '2.00 s<small class="range">20%</small>' in page
+    assert page.count('4.00 s<small class="range">40%</small>') == 2
+    assert '<td class="number">10.0 s</td>' in page
+
+
+def test_work_in_batches_stands_beside_the_time_by_the_clock(maker: SuiteMaker) -> None:
+    maker.base(scenes=3)
+    overlapped = scenario("offline", 3, 15).model_copy(update={"time_s": 12.0})
+    maker.done(offline=overlapped)
+    data = suite.read(maker.write(), "demo")
+    page = text(tables.offline(data))
+    assert '<td class="number">4.00 s</td>' in page  # By the clock.
+    assert '<td class="number">2.75 s</td>' in page  # Decoding.
+    assert '<td class="number">15.0</td>' in page  # 180 new tokens in 12 s.
+    drawn = text(charts.offline(data))
+    assert "decode 2.75 s" in drawn
+    assert "by the clock 4.00 s" in drawn
+
+
+def test_a_row_has_all_that_was_measured_of_its_scenario(maker: SuiteMaker) -> None:
+    maker.base(scenes=10, scene_s=6)
+    maker.done(
+        single_stream=scenario("single-stream", 2, 8),
+        offline=scenario("offline", 10, 30, energy_j=1200),
+        resources=Resources(samples=9, peak_device_vram_mib=12288, foreign_gpu_processes=1),
+    )
+    rows = summary.frame(suite.read(maker.write(), "demo")).set_index("scenario")
+    offline, alone = rows.loc["offline"], rows.loc["single-stream"]
+    assert (offline["energy_j"], offline["joules_per_video_minute"]) == (1200, 1200)
+    assert offline["mean_power_w"] == 40
+    assert (offline["rtf"], offline["rtf_of_all_scenes"]) == (0.5, 0.5)
+    assert alone["rtf_of_all_scenes"] == pytest.approx(40 / 60)
+    assert (alone["seconds_per_scene"], alone["ttft_s"]) == (4, pytest.approx(0.8))
+    assert alone["prefill_tokens_per_s"] == pytest.approx(1800 / 1.6)
+    assert offline["new_tokens_per_s"] == 20
+    assert offline["visual_tokens_per_frame"] == 400
+    assert (offline["peak_device_vram_mib"], offline["foreign_gpu_processes"]) == (12288, 1)
+    # A scene's share of a batch is no latency.
+    assert rows["ttft_s"].isna()["offline"]
 
 
 def test_a_skipped_stage_is_listed_with_its_reason(maker: SuiteMaker) -> None:

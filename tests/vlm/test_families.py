@@ -53,6 +53,15 @@ def requests(count: int = 4) -> list[Request]:
     ]
 
 
+CONNECTORS = {
+    "auto": "LlavaNextMultiModalProjector of 2 linear layers",
+    "instructblip": "InstructBlipQFormerModel of 2 layers + Linear",
+    "llava_next": "LlavaNextMultiModalProjector of 2 linear layers",
+    "llava_video": "LlavaNextVideoMultiModalProjector of 2 linear layers",
+    "phi35": "Linear + GELU + Linear",
+    "qwen2_vl": "PatchMerger of 2 linear layers",
+    "smolvlm2": "SmolVLMConnector of 1 linear layer",
+}
 LOADED_HERE = sorted(set(families()) - {"openai"})
 """Models of a server are tried in `test_server.py`."""
 
@@ -63,6 +72,33 @@ def test_all_families_are_tried_here() -> None:
 
 
 @pytest.mark.parametrize("quantisation", ["none", "nf4"])
+def test_how_it_is_built_is_read_from_the_model(family: tuple[str, Path]) -> None:
+    adapter = loaded(family)
+    built = adapter.architecture()
+    own = family[0] == "phi35"
+    any_size = family[0] == "qwen2_vl"
+    assert (built.image_px, built.patch_px) == (None if any_size else 336 if own else 28, 14)
+    # Phi-3.5-Vision never uses the last layer of its vision encoder.
+    assert (built.vision.layers, built.vision.hidden_size) == (1 if own else 2, 64)
+    assert (built.language.layers, built.language.hidden_size) == (2, 64)
+    assert built.context_tokens == (65536 if own else 2048)
+    assert built.queries == (4 if family[0] == "instructblip" else None)
+    assert (built.attention, built.dtype, built.quantisation) == ("sdpa", "float32", "none")
+    assert built.connector.kind == CONNECTORS[family[0]]
+    parts = (built.vision, built.connector, built.language)
+    assert min(part.parameters_millions for part in parts) > 0
+    together = sum(part.parameters_millions for part in parts)
+    assert together == pytest.approx(adapter.parameters_millions())
+
+
+@pytest.mark.parametrize("family", ["llava_next"], indirect=True)
+def test_weights_in_four_bits_are_counted_in_full(family: tuple[str, Path]) -> None:
+    whole, packed = (loaded(family, quantisation=q).architecture() for q in ("none", "nf4"))
+    assert packed.quantisation == "nf4"
+    for part in ("vision", "connector", "language"):
+        assert getattr(packed, part) == getattr(whole, part)
+
+
 def test_captions_do_not_depend_on_the_batch(family: tuple[str, Path], quantisation: str) -> None:
     adapter = loaded(family, quantisation=quantisation)
     together = adapter.generate(adapter.prepare(requests()))

@@ -1,5 +1,6 @@
 """A model's run by hand, as in JupyterLab: the same files, without a runner."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,14 @@ from helpers.projects import tiny_model, write_parameters
 from helpers.sessions import run_all
 
 from kairos_lib.errors import KairosError
+from kairos_lib.measure import energy
 from kairos_lib.project import Project
 from kairos_lib.records import FusedScene
 from kairos_lib.runs import Journal
 from kairos_lib.stages.session import BaseSession
 from kairos_lib.vlm.adapter import Generated, OutOfMemoryError, Prepared
 from kairos_lib.vlm.families.llava_next import Family
+from kairos_lib.vlm.gpu_memory import Peaks
 from kairos_lib.vlm.session import VlmSession
 
 
@@ -37,6 +40,40 @@ def test_a_run_captions_every_scene_and_sums_up(ready: Project) -> None:
     parts_s = sum(value for name, value in timing.model_dump().items() if name != "total_s")
     assert parts_s == pytest.approx(timing.total_s, rel=0.02)
     assert result.single_stream.time_s == pytest.approx(timing.total_s, rel=0.02)
+
+
+def test_what_gpus_used_and_held_is_in_the_result(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters_j = iter([100.0, 350.0])
+    monkeypatch.setattr(energy, "used_j", lambda placement: next(counters_j))
+    monkeypatch.setattr(Family, "memory_peaks", lambda self: Peaks(700.0, 900.0))
+    session = VlmSession.open("tiny", "twelve", "plain")
+    result = run_all(session)
+    assert result.offline.energy_j == 250.0
+    assert result.single_stream.energy_j is None
+    held = result.resources
+    assert (held.peak_torch_allocated_mib, held.peak_torch_reserved_mib) == (700.0, 900.0)
+    assert held.samples > 0
+
+
+def test_a_result_tells_what_the_model_is_and_what_it_was_given(ready: Project) -> None:
+    session = VlmSession.open(
+        "tiny", "twelve", "plain", changes={"generation": {"max_new_tokens": 3}}
+    )
+    result = run_all(session)
+    assert result.architecture is not None
+    assert result.architecture.language.kind == "llama"
+    # On a CPU nothing counts energy, nor torch its memory.
+    assert result.offline.energy_j is None
+    assert result.resources.peak_torch_allocated_mib is None
+    assert (result.offline.frames, result.single_stream.frames) == (24, 6)
+    given = json.loads(session.run.file("provenance.json").read_text())["given"]
+    assert given["generation"] == {"max_new_tokens": 3}
+    assert given["frames"] == {"longest_px": 56}
+    # What is by default was not given, and where weights lie is nobody's business.
+    assert "attention" not in given
+    assert "id" not in given["weights"]
 
 
 def test_one_file_tells_all_that_is_known_of_each_scene(ready: Project) -> None:

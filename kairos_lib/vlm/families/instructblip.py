@@ -20,6 +20,9 @@ class Family(TransformersAdapter):
     version: ClassVar[int] = 1
     model_class: ClassVar[str] = "InstructBlipForConditionalGeneration"
     processor_class: ClassVar[str] = "InstructBlipProcessor"
+    connectors: ClassVar[frozenset[str]] = frozenset(
+        {"qformer", "query_tokens", "language_projection"}
+    )
 
     def load_model(self, path: str, **options: Any) -> Any:
         """Load it; its language model writes, and must end where the whole says."""

@@ -22,6 +22,8 @@ class Family(TransformersAdapter):
 
     version: ClassVar[int] = 1
     processor_settings: ClassVar[frozenset[str]] = frozenset({"num_crops"})
+    # With the separators between rows and between pictures.
+    connectors: ClassVar[frozenset[str]] = frozenset({"img_projection", "glb_GN", "sub_GN"})
 
     def load_processor(self, path: str) -> Any:
         """The tokenizer alone: the rest of the checkpoint's processor is remote code."""

@@ -24,6 +24,11 @@ ifdef SCALE
 export KAIROS_SCALE := $(value SCALE)
 endif
 export KAIROS_LIMITED := $(value LIMITED)
+export KAIROS_A := $(value A)
+export KAIROS_B := $(value B)
+export KAIROS_THRESHOLD := $(value THRESHOLD)
+export KAIROS_JSON := $(value JSON)
+export KAIROS_RUN := $(value RUN)
 
 PYTHON ?= python3
 VENV := .venv
@@ -32,12 +37,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 names = $(sort $(basename $(notdir $(wildcard parameters/$(1)/*.yaml))))
 
-.PHONY: help install demo bench plan report export fetch lab nano nano-score perf-base perf-vlm \
-	test lint lock clean clean-all
+.PHONY: help install demo bench plan report compare reproduce export fetch lab nano nano-score \
+	perf-base perf-vlm perf-repeats test lint lock clean clean-all
 
 help: ## This list
 	@echo 'make TARGET [NAME=value ...]'; echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo; echo 'models:       $(call names,models)'
 	@echo 'videos:       $(call names,videos), or the path of any file'
 	@echo 'suites:       $(call names,suites)'
@@ -60,6 +65,12 @@ report: $(INSTALLED) ## SUITE=..: write a report again from the runs there are
 export: $(INSTALLED) ## SUITE=.. FORMAT=srt|vtt|coco|json OUT=folder; MODEL=.. VIDEO=.. TRANSCRIPT=1
 	@$(BIN)/kairos export
 
+compare: $(INSTALLED) ## A=.. B=..: is B faster or slower than A? THRESHOLD=0.05 JSON=1
+	@$(BIN)/kairos compare
+
+reproduce: $(INSTALLED) ## RUN=..: make a run again from its record and say what differs
+	@$(BIN)/kairos reproduce
+
 fetch: $(INSTALLED) ## MODEL=.. or MODEL_ID=..: download its weights and those of its base profile
 	@$(BIN)/kairos fetch
 
@@ -77,6 +88,9 @@ perf-base: $(INSTALLED) ## Benchmarks of base processing; NAME=visual|stage|batc
 
 perf-vlm: $(INSTALLED) ## Benchmarks of captioning; NAME=captions|phi35 ROUNDS=n
 	@$(BIN)/python -m benchmarks.vlm
+
+perf-repeats: $(INSTALLED) ## How often comparing is right; ROUNDS=n, or NAME=table from what is recorded
+	@$(BIN)/python -m benchmarks.repeats
 
 test: lint ## Lint, types and tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

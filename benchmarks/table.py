@@ -53,17 +53,21 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def machine_table() -> str:
+def machine_rows() -> list[tuple[str, str]]:
     """Processor, memory, system, GPU and the versions that times depend on."""
     facts = machine()
-    rows = [
-        ["processor", f"{facts['cpu']}, {facts['cores']} cores, {facts['threads']} threads"],
-        ["memory", f"{facts['ram_mib'] / 1024:.1f} GiB"],
-        ["system", str(facts["system"])],
-        ["GPU", ", ".join(str(gpu["name"]) for gpu in gpus()) or "no GPU"],
-        *([package, version] for package, version in versions().items()),
+    return [
+        ("processor", f"{facts['cpu']}, {facts['cores']} cores, {facts['threads']} threads"),
+        ("memory", f"{facts['ram_mib'] / 1024:.1f} GiB"),
+        ("system", str(facts["system"])),
+        ("GPU", ", ".join(str(gpu["name"]) for gpu in gpus()) or "no GPU"),
+        *versions().items(),
     ]
-    return markdown(["", ""], rows)
+
+
+def machine_table() -> str:
+    """The machine as the results files have it."""
+    return markdown(["", ""], machine_rows())
 
 
 def times_table(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kairos_lib.errors import KairosError
+from kairos_lib.options import parts
 from kairos_lib.parameters import load, names
 from kairos_lib.project import Project, exists, slug
 from kairos_lib.settings import Changes, Model, Suite, Video
@@ -62,7 +63,7 @@ def _named(project: Project, asked: Asked) -> Suite:
         raise KairosError("MODEL_ID goes with MODEL=auto and VIDEO, not with a SUITE")
     if not (asked.model or asked.video):
         return suite
-    other = {"models": _parts(asked.model), "videos": _video_parts(asked.video)}
+    other = {"models": parts(asked.model), "videos": _video_parts(asked.video)}
     name = slug("-".join([suite.name, asked.model, _stem(asked.video)]).strip("-"))
     return suite.model_copy(update={"name": name, **{k: v for k, v in other.items() if v}})
 
@@ -70,7 +71,7 @@ def _named(project: Project, asked: Asked) -> Suite:
 def _together(project: Project, asked: Asked) -> Suite:
     if asked.model_id and asked.model not in ("", AUTO):
         raise KairosError(f"MODEL_ID goes with MODEL={AUTO}, not with MODEL={asked.model}")
-    models = (AUTO,) if asked.model_id else _parts(asked.model)
+    models = (AUTO,) if asked.model_id else parts(asked.model)
     videos = _video_parts(asked.video)
     if not (models and videos):
         missing = "MODEL" if not models else "VIDEO"
@@ -99,13 +100,9 @@ def by_id(model_id: str) -> Changes:
     return {"name": slug(model_id), "title": model_id, "weights": weights}
 
 
-def _parts(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 def _video_parts(text: str) -> tuple[str, ...]:
     # A comma can be part of a file's name; then it is one video.
-    return (text,) if text and exists(text) else _parts(text)
+    return (text,) if text and exists(text) else parts(text)
 
 
 def _stem(video: str) -> str:

@@ -18,8 +18,11 @@ from typing import Any, NoReturn, cast
 import click
 
 from kairos_lib import __version__
+from kairos_lib.compare.command import compare
 from kairos_lib.errors import KairosError, closest
+from kairos_lib.options import flag, whole
 from kairos_lib.project import Project
+from kairos_lib.reproduce.command import reproduce
 
 REPEATS_AT_MOST = 1000
 SLOTS_AT_MOST = 64
@@ -64,17 +67,12 @@ def main(debug: bool) -> None:
             signal.signal(number, _interrupt)
 
 
-def _flag(context: click.Context, parameter: click.Parameter, value: str | None) -> bool:
-    """`FRESH=1` switches on; empty and 0 do not."""
-    return (value or "").lower() not in ("", "0", "false", "no")
-
-
 fresh_option = click.option(
     "--fresh",
     envvar="KAIROS_FRESH",
     is_flag=False,
     flag_value="1",
-    callback=_flag,
+    callback=flag,
     help="Run again what is done already; the old results are set aside.",
 )
 model_id_option = click.option(
@@ -98,7 +96,7 @@ suite_option = click.option("--suite", envvar="KAIROS_SUITE", help="Name of a su
     envvar="KAIROS_DRY_RUN",
     is_flag=False,
     flag_value="1",
-    callback=_flag,
+    callback=flag,
     help="Print the plan and start nothing.",
 )
 def bench(
@@ -124,13 +122,13 @@ def bench(
 
     project = Project.find()
     console = Console()
-    at_once = _whole("SLOTS", slots, SLOTS_AT_MOST) or 1
+    at_once = whole("SLOTS", slots, SLOTS_AT_MOST) or 1
     asked = Asked(
         suite=suite or "",
         model=model or "",
         video=video or "",
         base=base or "",
-        repeats=_whole("REPEATS", repeats, REPEATS_AT_MOST),
+        repeats=whole("REPEATS", repeats, REPEATS_AT_MOST),
         weights=weights or "",
         model_id=model_id or "",
     )
@@ -160,15 +158,8 @@ main.add_command(
         help="Say what a bench would do and what its models need, and start nothing.",
     )
 )
-
-
-def _whole(name: str, given: str | None, most: int) -> int:
-    """A number that a user gave, from 1 on; 0 where none was given."""
-    if not given:
-        return 0
-    if not (given.isdecimal() and 1 <= int(given) <= most):
-        raise KairosError(f"{name} must be a whole number from 1 to {most}, not '{given}'")
-    return int(given)
+main.add_command(compare)
+main.add_command(reproduce)
 
 
 @main.command()

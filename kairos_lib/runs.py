@@ -320,12 +320,16 @@ def notebook_hash(path: Path) -> str:
     not. The parameters themselves are in the key by their values.
     """
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        return cells_hash(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KairosError(f"{path} is not a notebook that can be read: restore it") from error
+
+
+def cells_hash(notebook: dict[str, Any]) -> str:
+    """The same of a notebook that has been read."""
     code = [
         "".join(cell["source"]).strip()
-        for cell in cells
+        for cell in notebook["cells"]
         if cell["cell_type"] == "code"
         and "parameters" not in cell.get("metadata", {}).get("tags", [])
     ]

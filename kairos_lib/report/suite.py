@@ -63,6 +63,8 @@ class Machine(Record):
     ram_mib: int = 0
     gpus: tuple[Gpu, ...] = ()
     system: str = ""
+    boot_time_s: int | None = None
+    """Since 1970; two machines that are alike differ by it."""
 
     @property
     def vram_mib(self) -> int:

@@ -1,0 +1,211 @@
+"""How many times as long B takes as A, and whether that is shown."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kairos_lib.compare.marks import differences, marks
+from kairos_lib.compare.pairing import Round, VideoPair, pair_up, seconds_alone
+from kairos_lib.compare.sides import Side
+from kairos_lib.errors import KairosError
+from kairos_lib.report import formats
+from kairos_lib.report.formats import Writer
+from kairos_lib.statistics.decision import Ratio, ratio_of
+
+Both = tuple[float, float]
+ALL_VIDEOS, ALL_MODELS = "all videos", "all models"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that is compared."""
+
+    name: str
+    title: str
+    of: Callable[[VideoPair, Round], Both | None]
+    """A's and B's figure in a round; none where they cannot be held against each other."""
+    written: Writer
+    lower: str
+    higher: str
+    decides: bool = True
+    """Whether a regression of it is one of the whole comparison."""
+
+
+def _offline_s(pair: VideoPair, both: Round) -> Both | None:
+    a, b = both.results
+    whole = a.offline.scenes == a.scenes and b.offline.scenes == b.scenes
+    return (a.vlm_time_s, b.vlm_time_s) if whole and pair.same_scenes else None
+
+
+def _alone_s(pair: VideoPair, both: Round) -> Both | None:
+    """Mean seconds of the scenes that are in both samples."""
+    a, b = seconds_alone(both.a.folder), seconds_alone(both.b.folder)
+    known = [(one, other) for one, other in pair.shared.items() if one in a and other in b]
+    if not known:
+        return None
+    return statistics.fmean(a[n] for n, _ in known), statistics.fmean(b[n] for _, n in known)
+
+
+def _memory_mib(pair: VideoPair, both: Round) -> Both | None:
+    """Peak of the GPU's memory where both had one, or else of the kernel's."""
+    a, b = (result.resources for result in both.results)
+    if a.peak_vram_mib and b.peak_vram_mib:
+        return a.peak_vram_mib, b.peak_vram_mib
+    if a.peak_vram_mib or b.peak_vram_mib or not (a.peak_ram_mib and b.peak_ram_mib):
+        return None
+    return a.peak_ram_mib, b.peak_ram_mib
+
+
+OFFLINE = Quantity("vlm_time", "VLM time", _offline_s, formats.work, "faster", "slower")
+ALONE = Quantity("single_stream", "single-stream", _alone_s, formats.work, "faster", "slower")
+MEMORY = Quantity(
+    "peak_memory", "peak memory", _memory_mib, formats.memory, "less", "more", decides=False
+)
+QUANTITIES = (OFFLINE, ALONE, MEMORY)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity of a model over a video, or over all of them."""
+
+    model: str
+    video: str
+    quantity: Quantity
+    a: float | None
+    """Median of the rounds; none over several videos."""
+    b: float | None
+    ratio: Ratio | None
+    """None where no round can be compared."""
+    overall: bool
+    """A model's over all of its videos: what is decided by."""
+
+    @property
+    def verdict(self) -> str:
+        """What has been shown."""
+        if self.ratio is None:
+            return "not compared"
+        words = {"lower": self.quantity.lower, "higher": self.quantity.higher}
+        return words.get(self.ratio.direction, self.ratio.direction)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """B against A."""
+
+    a: str
+    b: str
+    threshold: float
+    rows: tuple[Row, ...]
+    marks: tuple[str, ...]
+    """What speaks against trusting the ratios."""
+    differences: tuple[str, ...]
+    """What A and B were made of that is not the same."""
+    left_out: tuple[str, ...]
+
+    @property
+    def deciding(self) -> list[Row]:
+        """The rows that decide, with enough rounds to."""
+        return [
+            row
+            for row in self.rows
+            if row.overall
+            and row.quantity.decides
+            and row.ratio is not None
+            and row.ratio.direction != "too few rounds"
+        ]
+
+    @property
+    def regressions(self) -> list[Row]:
+        """The rows that are a regression beyond the threshold."""
+        return [row for row in self.deciding if row.ratio and row.ratio.regressed(self.threshold)]
+
+
+def compare(a: Side, b: Side, threshold: float, models: tuple[str, ...] = ()) -> Comparison:
+    """Compare B with A.
+
+    Args:
+        a: What is compared with.
+        b: What is compared.
+        threshold: From which share on a slowdown is a regression, 0.05 for 5 %.
+        models: Only these; all where empty.
+
+    Raises:
+        KairosError: Nothing of A can be held against anything of B; the line says why.
+    """
+    pairs, alone = pair_up(a, b, models)
+    left_out = [*alone, *(line for pair in pairs for line in pair.left_out), *_uncut(pairs)]
+    rows = _rows(pairs)
+    if all(row.ratio is None for row in rows):
+        raise KairosError(
+            f"no round of A={a.given} can be compared with one of B={b.given}: {left_out[0]}"
+        )
+    return Comparison(
+        a=a.given,
+        b=b.given,
+        threshold=threshold,
+        rows=tuple(rows),
+        marks=tuple(marks(a, b, pairs)),
+        differences=tuple(differences(a, b, pairs)),
+        left_out=tuple(left_out),
+    )
+
+
+def _uncut(pairs: list[VideoPair]) -> list[str]:
+    """Videos whose scenes are not the same."""
+    return [
+        f"{pair.models[0]}, {pair.video}: A and B cut it into other scenes, so that only the "
+        f"{len(pair.shared):,} that both have are compared"
+        if all(pair.bounds)
+        else f"{pair.models[0]}, {pair.video}: its scenes are not known any more"
+        for pair in pairs
+        if not pair.same_scenes and pair.rounds
+    ]
+
+
+def _rows(pairs: Sequence[VideoPair]) -> list[Row]:
+    """Each model over each video, then over all of them; then all models."""
+    models = list(dict.fromkeys(pair.models for pair in pairs))
+    rows = []
+    for model in models:
+        own = [pair for pair in pairs if pair.models == model]
+        rows += [_row(pair, quantity, len(own) == 1) for pair in own for quantity in QUANTITIES]
+        if len(own) > 1:
+            rows += [_over_all(own[0].name, own, quantity, True) for quantity in QUANTITIES]
+    if len(models) > 1:
+        rows += [_over_all(ALL_MODELS, pairs, quantity, False) for quantity in QUANTITIES]
+    return rows
+
+
+def _figures(pair: VideoPair, quantity: Quantity) -> dict[int, Both]:
+    """A's and B's figure in each round that has both."""
+    return {each.number: both for each in pair.rounds if (both := quantity.of(pair, each))}
+
+
+def _row(pair: VideoPair, quantity: Quantity, overall: bool) -> Row:
+    figures = _figures(pair, quantity)
+    if not figures:
+        return Row(pair.name, pair.title, quantity, None, None, None, overall)
+    return Row(
+        model=pair.name,
+        video=pair.title,
+        quantity=quantity,
+        a=statistics.median(a for a, _ in figures.values()),
+        b=statistics.median(b for _, b in figures.values()),
+        ratio=ratio_of([b / a for a, b in figures.values()]),
+        overall=overall,
+    )
+
+
+def _over_all(model: str, pairs: Sequence[VideoPair], quantity: Quantity, overall: bool) -> Row:
+    """The mean ratio of several, each of the same weight, from the rounds that all of them have."""
+    each = [figures for pair in pairs if (figures := _figures(pair, quantity))]
+    common = set.intersection(*(set(figures) for figures in each)) if each else set()
+    rounds = [
+        math.exp(statistics.fmean(math.log(figures[n][1] / figures[n][0]) for figures in each))
+        for n in sorted(common)
+    ]
+    ratio = ratio_of(rounds) if rounds else None
+    return Row(model, ALL_VIDEOS, quantity, None, None, ratio, overall)

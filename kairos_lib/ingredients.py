@@ -1,0 +1,64 @@
+"""What two runs were made of, and what is not the same: a line for each thing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SHOWN_CHARACTERS = 60
+HASH_CHARACTERS = 12
+"""Enough of a commit or a SHA-256 to tell it from any other."""
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is not the same."""
+
+    name: str
+    """Where it is, with dots: `parameters.generation.max_new_tokens`."""
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        """In one line."""
+        return f"{self.name}: {_shown(self.before)} → {_shown(self.after)}"
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], within: str = "") -> list[Change]:
+    """What differs between two mappings, nested ones gone into, in the order of their names."""
+    found: list[Change] = []
+    for name in sorted({*before, *after}):
+        one, other = before.get(name, _ABSENT), after.get(name, _ABSENT)
+        where = f"{within}{name}"
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            found += changes(one, other, f"{where}.")
+        elif one != other:
+            found.append(Change(where, one, other))
+    return found
+
+
+def _shown(value: Any) -> str:
+    if value is _ABSENT:
+        return "absent"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(text) in (40, 64) and all(c in "0123456789abcdef" for c in text):
+        return f"{text[:HASH_CHARACTERS]}…"
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
+
+
+def ingredients(folder: Path) -> dict[str, Any]:
+    """What a run's key was made of; nothing where its folder does not say."""
+    return read_mapping(folder / "key.json")
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """A JSON file that holds one mapping; nothing where there is none such."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,1 @@
+"""A model's run made again from its record, and what comes out otherwise."""

@@ -1,0 +1,148 @@
+"""What came out otherwise when a run was made again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kairos_lib.errors import KairosError
+from kairos_lib.ingredients import Change, changes
+from kairos_lib.records import Caption, Resources, ScenarioResult, VlmResult
+from kairos_lib.runs import Journal, read_record
+from kairos_lib.statistics.bootstrap import Interval, interval
+
+COUNTS = ("scenes", "failed", "prompt_tokens", "visual_tokens", "new_tokens", "truncated")
+
+
+@dataclass(frozen=True)
+class Captions:
+    """What was written in one scenario."""
+
+    scenario: str
+    scenes: int
+    otherwise: tuple[int, ...]
+    """Scenes whose text is not the same, or that only one of the two runs has."""
+
+
+@dataclass(frozen=True)
+class Time:
+    """How long something took, then and now."""
+
+    title: str
+    before_s: float
+    after_s: float
+    ratio: float
+    """Now by then."""
+    interval: Interval | None
+    """Over the scenes; none of a single number."""
+    n: int
+    """Scenes, or 1."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that was made again, held against the first."""
+
+    captions: tuple[Captions, ...]
+    counts: tuple[Change, ...]
+    """Those that differ."""
+    times: tuple[Time, ...]
+    memory_mib: tuple[float, float]
+    """Peak of the GPU's memory, or of the kernel's where there is no GPU: then and now."""
+
+    @property
+    def same(self) -> bool:
+        """Whether all captions and counts are; times never are."""
+        return not self.counts and not any(each.otherwise for each in self.captions)
+
+
+def outcome(before: Path, after: Path) -> Outcome:
+    """Hold a run against the one that it was made again from.
+
+    Args:
+        before: Folder of the first run.
+        after: Folder of the new one.
+
+    Raises:
+        KairosError: One has no result.
+    """
+    then, now = (read_record(folder / "result.json", VlmResult) for folder in (before, after))
+    if then is None or now is None:
+        raise KairosError(f"{before if then is None else after} has no result")
+    files = {"offline": "captions.jsonl", "single-stream": "single_stream.jsonl"}
+    both = {
+        scenario: (_captions(before / name), _captions(after / name))
+        for scenario, name in files.items()
+    }
+    return Outcome(
+        captions=tuple(_otherwise(scenario, *each) for scenario, each in both.items()),
+        counts=tuple(changes(_counts(then), _counts(now))),
+        times=tuple(
+            time
+            for time in (
+                _alone(*both["single-stream"]),
+                _whole("VLM time", then.offline, now.offline),
+            )
+            if time is not None
+        ),
+        memory_mib=(_peak_mib(then.resources), _peak_mib(now.resources)),
+    )
+
+
+def _captions(path: Path) -> dict[int, Caption]:
+    return {caption.scene: caption for caption in Journal(path, Caption)}
+
+
+def _otherwise(
+    scenario: str, before: Mapping[int, Caption], after: Mapping[int, Caption]
+) -> Captions:
+    texts = [{n: (one.text, one.error) for n, one in side.items()} for side in (before, after)]
+    scenes = sorted({*before, *after})
+    wrong = tuple(n for n in scenes if texts[0].get(n) != texts[1].get(n))
+    return Captions(scenario, len(scenes), wrong)
+
+
+def _counts(result: VlmResult) -> dict[str, dict[str, int]]:
+    return {
+        scenario.scenario: {name: getattr(scenario, name) for name in COUNTS}
+        for scenario in (result.offline, result.single_stream)
+    }
+
+
+def _alone(before: Mapping[int, Caption], after: Mapping[int, Caption]) -> Time | None:
+    """Seconds of a scene on its own, over the scenes that both runs captioned."""
+    pairs = [
+        (before[n].timing.total_s, after[n].timing.total_s)
+        for n in sorted({*before} & {*after})
+        if not (before[n].error or after[n].error)
+    ]
+    if not pairs or min(min(pair) for pair in pairs) <= 0:
+        return None
+    seconds = np.array(pairs)
+    logs = np.log(seconds[:, 1] / seconds[:, 0])
+    ends = interval(logs)
+    then_s, now_s = seconds.mean(axis=0)
+    return Time(
+        title="single-stream, a scene",
+        before_s=float(then_s),
+        after_s=float(now_s),
+        ratio=math.exp(float(logs.mean())),
+        interval=Interval(math.exp(ends.low), math.exp(ends.high)) if ends.known else None,
+        n=len(pairs),
+    )
+
+
+def _whole(title: str, before: ScenarioResult, after: ScenarioResult) -> Time | None:
+    """A scenario's wall time; of a run that was resumed, it is not that of one sitting."""
+    if before.parts > 1 or after.parts > 1 or not before.time_s:
+        return None
+    ratio = after.time_s / before.time_s
+    return Time(title, before.time_s, after.time_s, ratio, interval=None, n=1)
+
+
+def _peak_mib(resources: Resources) -> float:
+    return resources.peak_vram_mib or resources.peak_ram_mib

@@ -1,0 +1,251 @@
+"""Rebuilds a run from its record, as a small project of its own beside the old one.
+
+Parameters, notebook, batches and what base processing found are the record's. The video, the
+weights, the code of Kairos and the libraries can only be those that are here; what is not the same
+any more is told.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kairos_lib.errors import KairosError
+from kairos_lib.ingredients import changes, read_mapping
+from kairos_lib.kernels import OWN, python_of
+from kairos_lib.measure import provenance
+from kairos_lib.notebooks import Job
+from kairos_lib.parameters import load, names
+from kairos_lib.parameters import video as find_video
+from kairos_lib.plan import ALLOCATOR
+from kairos_lib.project import Project
+from kairos_lib.records import PlannedBatch
+from kairos_lib.reproduce.record import RecordedRun
+from kairos_lib.runner import EXECUTED
+from kairos_lib.runs import FileHashes, Journal, cells_hash, notebook_hash, write_json
+from kairos_lib.settings import NOT_OF_SERVERS, Base, Model, Video
+from kairos_lib.stages.session import base_run
+from kairos_lib.vlm.run import NOTEBOOK, vlm_run
+from kairos_lib.weights import find
+from kairos_lib.yaml_files import validate
+
+REPRODUCED = "reproduced"
+"""Folder under `runs/` of runs that were made again."""
+PROFILE = "recorded"
+"""Base profile of a rebuilt run: what was found is there already, and nothing is looked for."""
+MACHINE = ("cpu", "threads", "gpus", "system")
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A run that is ready to be made again."""
+
+    project: Project
+    """Of its own, beneath `runs/reproduced/`."""
+    job: Job
+    changed: tuple[str, ...]
+    """What is not as it was, a line each."""
+
+
+def rebuild(project: Project, run: RecordedRun, video: str = "") -> Rebuilt:
+    """Make a project in which a run can be made again.
+
+    Args:
+        project: The checkout.
+        run: The old run, which is not touched.
+        video: Where its video lies now; empty for where it lay.
+
+    Raises:
+        KairosError: The video or the weights are not here or not the same, or the parameters mean
+            nothing to this version of Kairos.
+    """
+    model = _model(project, run)
+    footage = _video(project, run, video)
+    found = find(project, model.weights)
+    if found.path is None:
+        raise KairosError(f"the weights of {model.name} are not here: {found.missing}")
+    if found.identity != run.key.get("weights"):
+        raise KairosError(
+            f"the weights of {model.name} are not those of the run: they were "
+            f"{run.key.get('weights')}, and here are {found.identity}"
+        )
+    made = _project(project, run, model, footage)
+    profile = load(made, Base, PROFILE)
+    base = base_run(made, footage, profile)
+    base.folder.parent.mkdir(parents=True)
+    base.folder.symlink_to(run.base.resolve(), target_is_directory=True)
+    again = vlm_run(made, base, footage, model, run.result.repeat)
+    again.create()
+    batches = Journal(run.folder / "batches.jsonl", PlannedBatch)
+    Journal(again.file("batches.jsonl"), PlannedBatch).write_all(iter(batches))
+    job = Job(
+        notebook=made.notebooks / NOTEBOOK,
+        run=again,
+        parameters={
+            "model": model.name,
+            "changes": {},
+            "video": footage.name,
+            "base": PROFILE,
+            "repeat": run.result.repeat,
+        },
+        kernel=model.kernel,
+        timeout_s=model.timeout_s,
+        environment={ALLOCATOR: model.allocator} if model.allocator else {},
+    )
+    return Rebuilt(made, job, tuple(_changed(project, run, again.ingredients, model.kernel)))
+
+
+def _model(project: Project, run: RecordedRun) -> Model:
+    """The model with the parameters of the record, whatever its file says by now."""
+    settings: dict[str, Any] = dict(run.key["parameters"])
+    weights = dict(settings.get("weights", {}))
+    name = str(run.told.get("model") or run.result.model)
+    own: dict[str, Any] = {}
+    if name in names(project, Model):
+        given = run.told.get("changes")
+        now = load(project, Model, name, dict(given) if isinstance(given, Mapping) else None)
+        # What is no part of a key: names, limits of time, where a server is asked for its key.
+        own = now.model_dump(mode="json")
+        weights.setdefault("id", own["weights"]["id"])
+        settings["server"] = {**own["server"], **settings.get("server", {})}
+    if "id" not in weights:
+        raise KairosError(
+            f"where the weights of {run.result.model} lay is told by parameters/models/{name}.yaml "
+            "alone, which is gone: put it back"
+        )
+    identity = str(run.key.get("weights"))
+    if weights["source"] == "hub" and identity.startswith(f"{weights['id']}@"):
+        weights["revision"] = identity.rpartition("@")[2]  # That one, whatever is newest by now.
+    if weights["source"] == "path":
+        weights["id"] = str(project.root / Path(weights["id"]).expanduser())
+    values = {
+        **own,
+        **settings,
+        "weights": weights,
+        "name": run.result.model,
+        "title": run.result.model_title,
+        "base": PROFILE,
+        "kernel": run.job.get("kernel", own.get("kernel", OWN)),
+    }
+    if weights["source"] == "server":
+        values = {key: value for key, value in values.items() if key not in NOT_OF_SERVERS}
+    return validate(Model, values, f"the record of {run.folder}")
+
+
+def _video(project: Project, run: RecordedRun, given: str) -> Video:
+    """The run's video, under the name that it had.
+
+    Raises:
+        KairosError: It is not there, or is another one by now.
+    """
+    named = given or str(run.told.get("video") or run.result.video)
+    found = find_video(project, named)
+    if not found.path.is_file():
+        raise KairosError(f"its video is not at {found.path} any more: say where with VIDEO=")
+    sha256 = FileHashes(project.runs).sha256(found.path)
+    if sha256 != run.video_sha256:
+        raise KairosError(
+            f"{found.path} is not the video of the run: its SHA-256 is {sha256[:12]}…, and was "
+            f"{run.video_sha256[:12]}…: name the right one with VIDEO="
+        )
+    return found.model_copy(update={"name": run.result.video, "title": run.result.title})
+
+
+def _project(project: Project, run: RecordedRun, model: Model, video: Video) -> Project:
+    """A project with one model, one video and one notebook."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    key = run.folder.parent.name
+    name = f"{run.result.model}-{run.result.video}-{key}-{run.folder.name}-{stamp}"
+    made = Project((project.runs / REPRODUCED / name).resolve())
+    for folder in ("models", "videos", "base"):
+        (made.parameters / folder).mkdir(parents=True)
+    drawings = project.parameters / "architectures"  # Of dummy weights.
+    if drawings.is_dir():
+        (made.parameters / drawings.name).symlink_to(drawings.resolve(), target_is_directory=True)
+    _write(made, "models", model.name, _as_written(model))
+    _write(made, "videos", video.name, video.model_dump(mode="json", exclude={"name"}))
+    profile = {"title": "What base processing found, as recorded", "stages": ["scenes"]}
+    _write(made, "base", PROFILE, profile)
+    made.notebooks.mkdir()
+    shutil.copy(project.notebooks / "base.ipynb", made.notebooks)
+    write_json(made.notebooks / NOTEBOOK, _notebook(project, run))
+    made.runs.mkdir()
+    if (project.runs / "hashes.json").exists():  # Else gigabytes of weights are hashed anew.
+        shutil.copy(project.runs / "hashes.json", made.runs)
+    return made
+
+
+def _as_written(model: Model) -> dict[str, Any]:
+    """A model as its file would have it."""
+    values = model.model_dump(mode="json", exclude={"name"})
+    if model.weights.source == "server":
+        return {key: value for key, value in values.items() if key not in NOT_OF_SERVERS}
+    return values
+
+
+def _write(project: Project, kind: str, name: str, values: dict[str, Any]) -> None:
+    path = project.parameters / kind / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+def _notebook(project: Project, run: RecordedRun) -> dict[str, Any]:
+    """The notebook whose code the run has the hash of: its own executed copy, or the checkout's.
+
+    Where neither is, the checkout's, and what changed says so.
+    """
+    own, ours = run.folder / EXECUTED, project.notebooks / NOTEBOOK
+    executed = read_mapping(own)
+    if executed:
+        cells = [_bare(cell) for cell in executed["cells"] if not _injected(cell)]
+        stripped = {**executed, "cells": cells}
+        if cells_hash(stripped) == run.key.get("notebook"):
+            return stripped
+    notebook_hash(ours)  # One that is damaged is told as such.
+    return read_mapping(ours)
+
+
+def _injected(cell: dict[str, Any]) -> bool:
+    """Written by papermill in an earlier run."""
+    return "injected-parameters" in cell.get("metadata", {}).get("tags", [])
+
+
+def _bare(cell: dict[str, Any]) -> dict[str, Any]:
+    """A cell without what it printed."""
+    return {**cell, "outputs": [], "execution_count": None} if "outputs" in cell else cell
+
+
+def _changed(
+    project: Project, run: RecordedRun, ingredients: Mapping[str, Any], kernel: str
+) -> list[str]:
+    """What is not as it was."""
+    # What was found is the record's; weights and revision have been looked at.
+    then, now = (
+        {name: value for name, value in of.items() if name not in ("base", "weights", "versions")}
+        for of in (run.key, ingredients)
+    )
+    for of in (then, now):
+        of["parameters"] = {k: v for k, v in of["parameters"].items() if k != "weights"}
+    noted = run.provenance
+    if noted.get("packages"):
+        then["packages"], now["packages"] = (
+            noted["packages"],
+            provenance.versions(python_of(kernel)),
+        )
+    else:
+        then["versions"], now["versions"] = run.key.get("versions", {}), ingredients["versions"]
+    if noted.get("machine"):
+        here = provenance.machine()
+        then["machine"] = {name: noted["machine"].get(name) for name in MACHINE}
+        now["machine"] = {name: here[name] for name in MACHINE}
+    if (noted.get("git") or {}).get("commit"):
+        then["git"], now["git"] = noted["git"], provenance.git(project)
+    lines = [str(change) for change in changes(then, now)]
+    if then.get("git", {}).get("dirty"):
+        lines.append("git: the run was made with changes that were not committed")
+    return lines

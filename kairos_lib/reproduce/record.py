@@ -1,0 +1,80 @@
+"""What a finished run says of itself: all that is needed to make it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kairos_lib.errors import KairosError
+from kairos_lib.ingredients import ingredients, read_mapping
+from kairos_lib.records import VlmResult
+from kairos_lib.runs import read_record
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A model's run over a video, as it lies on disk."""
+
+    folder: Path
+    result: VlmResult
+    key: Mapping[str, Any]
+    """What its results depend on."""
+    base: Path
+    """The run folder of the base processing that it rests on."""
+    video_sha256: str
+    job: Mapping[str, Any]
+    """What its runner was told; empty of a run made by hand."""
+    provenance: Mapping[str, Any]
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """The parameters that its notebook was given."""
+        found = self.job.get("parameters")
+        return found if isinstance(found, Mapping) else {}
+
+
+def read_run(folder: Path) -> RecordedRun:
+    """Read a run of a model.
+
+    Raises:
+        KairosError: It is none, is not finished, or what it rests on is gone.
+    """
+    folder = folder.expanduser().resolve()
+    result = read_record(folder / "result.json", VlmResult) if _is_vlm(folder) else None
+    if result is None:
+        raise KairosError(f"{folder} {_wrong(folder)}")
+    key = ingredients(folder)
+    base = folder.parents[4] / "base" / result.video / str(key.get("base"))
+    sha256 = ingredients(base).get("video_sha256")
+    if "parameters" not in key or not sha256:
+        gone = folder / "key.json" if "parameters" not in key else base
+        raise KairosError(f"{folder} cannot be made again: {gone} is gone, which it rests on")
+    return RecordedRun(
+        folder=folder,
+        result=result,
+        key=key,
+        base=base,
+        video_sha256=str(sha256),
+        job=read_mapping(folder / "job.json"),
+        provenance=read_mapping(folder / "provenance.json"),
+    )
+
+
+def _is_vlm(folder: Path) -> bool:
+    """`runs/vlm/<model>/<video>/<key>/rNNN`."""
+    return len(folder.parents) > 4 and folder.parents[3].name == "vlm"
+
+
+def _wrong(folder: Path) -> str:
+    """Why there is nothing to make again, and what to name."""
+    if not folder.is_dir():
+        return "is not there: RUN is a run's folder, such as runs/vlm/nano/demo-match/<key>/r001"
+    rounds = sorted(path.parent for path in folder.glob("**/result.json") if _is_vlm(path.parent))
+    if rounds and not _is_vlm(folder):
+        shown = ", ".join(str(path.relative_to(folder)) for path in rounds[:3])
+        return f"is not one run: name one in it, such as {shown}"
+    if not _is_vlm(folder):
+        return "is no run of a model: RUN is a folder such as runs/vlm/nano/demo-match/<key>/r001"
+    return "has no result: it failed or was cut short, so that there is nothing to reproduce"

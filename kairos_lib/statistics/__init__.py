@@ -1,0 +1,1 @@
+"""Intervals and decisions: how sure a number is. Knows nothing of runs, models or videos."""

@@ -198,7 +198,7 @@ def report(suite: str | None, fresh: bool) -> None:
     envvar="KAIROS_TRANSCRIPT",
     is_flag=False,
     flag_value="1",
-    callback=_flag,
+    callback=flag,
     help="With srt and vtt: speech as subtitles of its own as well.",
 )
 def export(

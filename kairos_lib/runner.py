@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kairos_lib.imports import without_iri_grammar
 from kairos_lib.kernels import OWN, python_of
 from kairos_lib.processes import TOKEN, kill_marked
 from kairos_lib.records import Reason, Status
@@ -74,6 +75,7 @@ def _execute(job: dict[str, Any], folder: Path) -> tuple[Reason | None, str]:
     Returns:
         Why it failed and one line about it; nothing where it did not.
     """
+    without_iri_grammar()
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError

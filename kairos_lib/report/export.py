@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from kairos_lib.errors import KairosError
+from kairos_lib.imports import without_iri_grammar
 from kairos_lib.project import Project
 from kairos_lib.report.html import TEMPLATES
 from kairos_lib.runs import write_bytes
@@ -57,6 +58,7 @@ def export(project: Project, executed: Path, index: Path) -> None:
 
 
 def _page(executed: Path) -> str:
+    without_iri_grammar()
     import nbformat
     from nbconvert import HTMLExporter
     from traitlets.config import Config

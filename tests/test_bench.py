@@ -46,9 +46,8 @@ def benched(
     write_parameters(
         project, "models", "tiny-4bit", tiny_model(llava_weights, quantisation="nf4", title="Tiny4")
     )
-    write_parameters(
-        project, "suites", "one", {"title": "One", "models": ["tiny*"], "videos": ["twelve"]}
-    )
+    suite = {"title": "One", "models": ["tiny*"], "videos": ["twelve"], "price_per_hour": 0.5}
+    write_parameters(project, "suites", "one", suite)
     return project, kairos(project, "bench", "--suite", "one")
 
 
@@ -59,6 +58,7 @@ def test_a_bench_ends_with_the_path_of_its_report(benched: tuple[Project, Answer
     assert answer.stdout.splitlines()[-1] == f"report: {index}"
     page = index.read_text()
     assert "Tiny4" in page
+    assert "USD per video hour" in page
     assert page.count("data:image/jpeg") >= 24
     assert (project.reports / "one" / "summary.csv").exists()
 

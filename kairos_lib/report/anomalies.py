@@ -242,7 +242,8 @@ def _mean_tokens(own: list[SceneTime]) -> tuple[str, ...]:
     if not own:
         return (MISSING,) * 3
     counts = [[getattr(time, token) for time in own] for token in ("new", "prompt", "visual")]
-    return tuple(f"{fmean(count):,.0f}" for count in counts)
+    # Nobody counts those of a server.
+    return tuple(f"{fmean(count):,.0f}" if any(count) else MISSING for count in counts)
 
 
 def _worded(pair: Pair) -> tuple[str, ...]:

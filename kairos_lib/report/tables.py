@@ -103,7 +103,8 @@ def _sample(pair: Pair) -> str:
 def _published(run: PublishedRun | None) -> Cell:
     if run is None:
         return MISSING
-    return render("measure", value=formats.factor(run.rtf), note=f"{run.scenes} scenes")
+    note = f"another machine, {run.scenes} scenes"
+    return render("measure", value=formats.factor(run.rtf), note=note)
 
 
 def _cost(pair: Pair, price_per_hour: float) -> Cell:
@@ -123,9 +124,10 @@ def measured(measure: Measure | None, written: formats.Writer, note: str = "") -
     elif measure.n > 1:
         spread = f"{written(measure.low)}–{written(measure.high)}, n\u00a0=\u00a0{measure.n}"
         notes.insert(0, spread)
-    if not notes:
-        return written(measure.value)
-    return render("measure", value=written(measure.value), note="; ".join(notes))
+    cell: Cell = written(measure.value)
+    for line in notes:
+        cell = render("measure", value=cell, note=line)
+    return cell
 
 
 def _status(pair: Pair) -> Html:

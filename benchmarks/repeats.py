@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,11 +20,9 @@ from benchmarks.resampling import (
     DRAWS,
     PLANTED,
     ROUNDS,
-    Draw,
-    Rates,
+    Pair,
     Rule,
     any_ten,
-    bootstrapped,
     in_a_row,
     medians,
     neighbours,
@@ -33,6 +31,7 @@ from benchmarks.resampling import (
     rates,
     regressions,
     unpaired,
+    widened,
 )
 from benchmarks.table import markdown
 from kairos_lib.errors import KairosError
@@ -43,16 +42,17 @@ NAMES = ("record", "table")
 FILE = "repeats"
 LEAST_REPEATS = 40
 MODEL, VIDEO = "nano", "demo-match"
-SLOW_RULE_DRAWS = 500
-"""Of rules that resample in their turn."""
+OTHER_DRAWS = 1000
+"""Of other rules, some of which resample in their turn."""
 
 
 class Repeat(Record):
     """The same work, once more."""
 
     offline_s: float
-    single_stream_s: float
-    """Sum over the scenes, one at a time."""
+    """All scenes in batches."""
+    single_stream_s: tuple[float, ...]
+    """Of each scene, one at a time."""
     foreign_cores: float
     """Mean number of cores that other processes kept busy meanwhile."""
 
@@ -131,9 +131,9 @@ def record(rounds: int, say: Callable[[str], None]) -> Repeats:
         alone = [caption.timing.total_s for caption in engine.single_stream(scenes)]
         together = [batch.captions[-1].elapsed_s for batch in engine.offline(batches, size)]
         return Repeat(
-            offline_s=together[-1],
-            single_stream_s=sum(alone),
-            foreign_cores=load_of_others.cores(),
+            offline_s=round(together[-1], 5),
+            single_stream_s=tuple(round(seconds, 5) for seconds in alone),
+            foreign_cores=round(load_of_others.cores(), 3),
         )
 
     once()  # Fills caches; not counted, as warming up is not in a run.
@@ -155,7 +155,15 @@ def page(recorded: Repeats) -> str:
     """The whole results file, computed from the recorded seconds alone."""
     times = {
         "offline": [repeat.offline_s for repeat in recorded.repeats],
-        "single-stream": [repeat.single_stream_s for repeat in recorded.repeats],
+        "single-stream": [sum(repeat.single_stream_s) for repeat in recorded.repeats],
+    }
+    drawn = {
+        name: {
+            "any ten": list(any_ten(seconds)),
+            "neighbours": list(neighbours(seconds)),
+            "ten in a row": list(in_a_row(seconds)),
+        }
+        for name, seconds in times.items()
     }
     foreign = [repeat.foreign_cores for repeat in recorded.repeats]
     parts = [
@@ -176,10 +184,10 @@ def page(recorded: Repeats) -> str:
         "the repeats).",
         "## The rule of `kairos compare`",
         "The ratio of each of five rounds, and Student's t interval (95 %) of their logarithms.",
-        _ours(times),
+        _ours(drawn),
         "*Targets: the same is called different at most 1 time in 20 (5 %), and a slowdown of "
         f"{PLANTED - 1:.0%} found at least 8 times in 10 with five paired repeats (neighbours).* "
-        + _reached(times),
+        + _reached(drawn),
         f"*Any ten*: ten different repeats, five for A and five for B ({DRAWS:,} draws). "
         f"*Neighbours*: five of the {len(foreign) // 2} pairs of neighbours, A before B "
         f"({DRAWS:,} draws). *Ten in a row*: each ten repeats in a row as A B A B, what one bench "
@@ -187,7 +195,7 @@ def page(recorded: Repeats) -> str:
         "`kairos compare` with exit code 1: shown to be slower, and by the threshold of 5 % or "
         "more.",
         "## Other rules, for comparison",
-        _others(times),
+        _others(drawn),
         "Widened percentiles are our bootstrap of the rounds' ratios, plain ones those of all "
         "3,125 ways to draw five of five, which are too narrow for five values. Welch's t takes no "
         "notice of which repeats were neighbours. Medians 5 % apart is what one does by eye.",
@@ -212,68 +220,61 @@ def _spread(name: str, seconds: list[float]) -> list[str]:
     ]
 
 
-DRAWN: dict[str, Draw] = {
-    "any ten": any_ten,
-    "neighbours": neighbours,
-    "ten in a row": in_a_row,
-}
+Drawn = Mapping[str, Mapping[str, Sequence[Pair]]]
+"""By time and kind of draw."""
 
 
-def _ours(times: Mapping[str, list[float]]) -> str:
+def _ours(drawn: Drawn) -> str:
     header = [
         "time, draw", "draws", "same called different", f"{PLANTED - 1:.0%} slower found",
         "same called a regression", f"{PLANTED - 1:.0%} slower called a regression",
     ]  # fmt: skip
     rows = []
-    for name, seconds in times.items():
-        for drawn, draw in DRAWN.items():
-            found = rates(seconds, draw, ours)
+    for name, draws in drawn.items():
+        for kind, pairs in draws.items():
+            found = rates(pairs, ours)
             rows.append(
                 [
-                    f"{name}, {drawn}", f"{found.draws:,}", f"{found.different:.1%}",
-                    f"{found.found:.1%}", f"{regressions(seconds, draw, 1.0):.1%}",
-                    f"{regressions(seconds, draw, PLANTED):.1%}",
+                    f"{name}, {kind}", f"{found.draws:,}", f"{found.different:.1%}",
+                    f"{found.found:.1%}", f"{regressions(pairs, 1.0):.1%}",
+                    f"{regressions(pairs, PLANTED):.1%}",
                 ]
             )  # fmt: skip
     return markdown(header, rows)
 
 
-def _reached(times: Mapping[str, list[float]]) -> str:
+def _reached(drawn: Drawn) -> str:
     """Whether both targets are met by both times."""
-    sure = all(
-        rates(seconds, draw, ours).different <= 1 / 20
-        for seconds in times.values()
-        for draw in (any_ten, neighbours)
-    )
-    sharp = all(rates(seconds, neighbours, ours).found >= 8 / 10 for seconds in times.values())
-    first = "**reached**" if sure else "**missed**"
-    second = "**reached**" if sharp else "**missed**"
-    return f"The first is {first}, the second {second}, by both times."
+    kinds = ("any ten", "neighbours")
+    found = [{kind: rates(draws[kind], ours) for kind in kinds} for draws in drawn.values()]
+    sure = all(of[kind].different <= 1 / 20 for of in found for kind in kinds)
+    sharp = all(of["neighbours"].found >= 8 / 10 for of in found)
+    first, second = ("**reached**" if held else "**missed**" for held in (sure, sharp))
+    return f"The first is {first}, the second {second}, each by both times."
 
 
-def _others(times: Mapping[str, list[float]]) -> str:
+def _others(drawn: Drawn) -> str:
     rules: dict[str, Rule] = {
         "Student's t of paired ratios (ours)": ours,
-        "bootstrap of paired ratios, widened percentiles": bootstrapped,
+        "bootstrap of paired ratios, widened percentiles": widened,
         "bootstrap of paired ratios, plain percentiles": percentiles,
         "Welch's t, unpaired": unpaired,
         "medians 5 % apart": medians,
     }
 
-    def cells(seconds: list[float], rule: Rule) -> list[str]:
-        found: list[Rates] = [
-            rates(seconds, lambda repeats, draw=draw: draw(repeats, SLOW_RULE_DRAWS), rule)
-            for draw in (any_ten, neighbours)
-        ]
-        return [*(f"{each.different:.1%}" for each in found), f"{found[1].found:.1%}"]
+    def cells(draws: Mapping[str, Sequence[Pair]], rule: Rule) -> list[str]:
+        any_of, near = (
+            rates(draws[kind][:OTHER_DRAWS], rule) for kind in ("any ten", "neighbours")
+        )
+        return [f"{any_of.different:.1%}", f"{near.different:.1%}", f"{near.found:.1%}"]
 
     heads = ["same called different, any ten", "neighbours", f"{PLANTED - 1:.0%} found, neighbours"]
-    header = ["", *(f"{name}: {head}" for name in times for head in heads)]
+    header = ["", *(f"{name}: {head}" for name in drawn for head in heads)]
     rows = [
-        [title, *(cell for seconds in times.values() for cell in cells(seconds, rule))]
+        [title, *(cell for draws in drawn.values() for cell in cells(draws, rule))]
         for title, rule in rules.items()
     ]
-    note = f"{SLOW_RULE_DRAWS} draws for each figure, {ROUNDS} rounds in each."
+    note = f"The first {OTHER_DRAWS:,} draws, {ROUNDS} rounds in each."
     return f"{markdown(header, rows)}\n\n{note}"
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kairos_lib.statistics.bootstrap import interval
 from kairos_lib.statistics.decision import THRESHOLD, Direction, Ratio, ratio_of
 from kairos_lib.statistics.student import quantile
 
@@ -61,33 +60,34 @@ class Rates:
     """Share of draws with a planted slowdown in which B was called slower."""
 
 
-def rates(repeats: Sequence[float], draw: Draw, rule: Rule, planted: float = PLANTED) -> Rates:
+def rates(pairs: Sequence[Pair], rule: Rule, planted: float = PLANTED) -> Rates:
     """How often a rule is wrong of the same thing, and right of a planted slowdown."""
-    pairs = list(draw(repeats))
     different = found = 0
     for before, after in pairs:
         different += rule(before, after) in ("lower", "higher")
-        found += rule(before, [planted * seconds for seconds in after]) == "higher"
+        found += rule(before, slowed(after, planted)) == "higher"
     return Rates(len(pairs), different / len(pairs), found / len(pairs))
 
 
-def regressions(repeats: Sequence[float], draw: Draw, planted: float) -> float:
+def regressions(pairs: Sequence[Pair], planted: float) -> float:
     """Share of draws that `kairos compare` would end with exit code 1, at its own threshold."""
-    found = [
-        paired(before, [planted * seconds for seconds in after]).regressed(THRESHOLD)
-        for before, after in draw(repeats)
-    ]
-    return sum(found) / len(found)
+    ended = [compared(before, slowed(after, planted)).regressed() for before, after in pairs]
+    return sum(ended) / len(ended)
 
 
-def paired(before: Sequence[float], after: Sequence[float]) -> Ratio:
+def slowed(seconds: Sequence[float], planted: float) -> list[float]:
+    """What they would be, if each took so many times as long."""
+    return [planted * each for each in seconds]
+
+
+def compared(before: Sequence[float], after: Sequence[float]) -> Ratio:
     """What `kairos compare` makes of rounds."""
     return ratio_of([b / a for a, b in zip(before, after, strict=True)])
 
 
 def ours(before: Sequence[float], after: Sequence[float]) -> Direction:
     """The rule of `kairos compare`."""
-    return paired(before, after).direction
+    return compared(before, after).direction
 
 
 def unpaired(before: Sequence[float], after: Sequence[float]) -> Direction:
@@ -101,17 +101,20 @@ def unpaired(before: Sequence[float], after: Sequence[float]) -> Direction:
     return _direction(centre, quantile(0.95, int(degrees)) * math.sqrt(total))
 
 
-def bootstrapped(before: Sequence[float], after: Sequence[float]) -> Direction:
-    """Our bootstrap over the rounds' ratios, widened for few values."""
-    logs = [math.log(b / a) for a, b in zip(before, after, strict=True)]
-    found = interval(logs, resamples=500)
-    return "higher" if found.low > 0 else "lower" if found.high < 0 else "no difference shown"
-
-
 def percentiles(before: Sequence[float], after: Sequence[float]) -> Direction:
     """Plain percentiles of all 3,125 ways to draw five ratios of five."""
+    return _bootstrapped(before, after, 0.025)
+
+
+def widened(before: Sequence[float], after: Sequence[float]) -> Direction:
+    """The same, widened for few values as `kairos_lib.statistics.bootstrap` does."""
+    t = quantile(0.95, ROUNDS - 1) * math.sqrt(ROUNDS / (ROUNDS - 1))
+    return _bootstrapped(before, after, statistics.NormalDist().cdf(-t))
+
+
+def _bootstrapped(before: Sequence[float], after: Sequence[float], tail: float) -> Direction:
     logs = np.log(np.asarray(after) / np.asarray(before))
-    low, high = np.quantile(logs[_WAYS].mean(axis=1), [0.025, 0.975])
+    low, high = np.quantile(logs[_WAYS].mean(axis=1), [tail, 1 - tail])
     return "higher" if low > 0 else "lower" if high < 0 else "no difference shown"
 
 

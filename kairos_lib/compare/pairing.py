@@ -80,9 +80,8 @@ def pair_up(a: Side, b: Side, models: tuple[str, ...] = ()) -> tuple[list[VideoP
     Raises:
         KairosError: They have nothing in common, or are the same runs.
     """
-    together = list(_models(a, b, models))
-    pairs, alone = [], _alone(a, b, together)
-    for first, second in together:
+    pairs, alone = [], _alone(a, b, models)
+    for first, second in _models(a, b, models):
         for video in dict.fromkeys(r.planned.video for r in a.runs if r.planned.model == first):
             other, problem = _same_video(a, b, second, video)
             if problem:
@@ -115,17 +114,15 @@ def _models(a: Side, b: Side, wanted: tuple[str, ...]) -> Iterator[tuple[str, st
     yield from ((n, n) for n in a.models if n in b.models and (not wanted or n in wanted))
 
 
-def _alone(a: Side, b: Side, together: list[tuple[str, str]]) -> list[str]:
-    """Models of one side that the other has not."""
-    if a.model and b.model:
-        return []
+def _alone(a: Side, b: Side, wanted: tuple[str, ...]) -> list[str]:
+    """Models of one side that the other has not; none where each side names one."""
     lines = []
     for side, other, letter in ((a, b, "B"), (b, a, "A")):
-        if not other.model:
+        if not other.model and not wanted:
             lines += [
                 f"{name}: not in {letter}" for name in side.models if name not in other.models
             ]
-    return lines
+    return [] if a.model and b.model else lines
 
 
 def _told(side: Side) -> str:

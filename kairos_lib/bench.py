@@ -121,6 +121,7 @@ def write_manifest(project: Project, planned: Plan, problems: dict[Path, str]) -
                 video=step.video.name,
                 title=step.video.title,
                 folder=project.relative(step.job.run.folder),
+                references=step.references,
             )
             for step in planned.bases
         ),

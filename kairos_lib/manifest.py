@@ -12,6 +12,9 @@ class PlannedBase(Record):
     title: str
     folder: str
     """Run folder, relative to the project; empty where the video could not be read."""
+    references: str = ""
+    """What the video's captions are held against: a file of `runs/references/`, relative to the
+    project; empty where there is nothing."""
     problem: str = ""
     """Why it could not be planned, such as a missing file."""
 

@@ -15,6 +15,7 @@ from kairos_lib.notebooks import Job
 from kairos_lib.parameters import expand, load, names
 from kairos_lib.parameters import video as find_video
 from kairos_lib.project import Project, exists
+from kairos_lib.quality import references
 from kairos_lib.runs import Run
 from kairos_lib.settings import Base, Changes, Model, Suite, Video
 from kairos_lib.stages.session import base_run, base_weights, video_facts
@@ -40,6 +41,8 @@ class Step:
     fresh: bool = False
     weights: str = "there"
     """Whether what it needs is on this machine."""
+    references: str = ""
+    """Of base processing: where its video's reference captions are kept."""
 
     @property
     def cached(self) -> bool:
@@ -88,7 +91,7 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
     """Say what a suite will do.
 
     Raises:
-        KairosError: A name is unknown, or a video cannot be read.
+        KairosError: A name is unknown, or a video or its references cannot be read.
     """
     chosen = _models(project, suite)
     videos = _videos(project, suite.videos)
@@ -177,6 +180,7 @@ def _base_step(project: Project, video: Video, profile: Base, run: Run, fresh: b
         video,
         fresh=fresh,
         weights="none for " + ", ".join(absent) if absent else "there",
+        references=references.keep(project, video),
     )
 
 

@@ -59,6 +59,15 @@ class Video(Settings):
     description: str = ""
     truth: Path | None = None
     """JSON beside a synthetic clip that says what is really in it."""
+    references: Path | None = None
+    """JSON file of captions that people wrote: a list of `{start_s, end_s, captions: [...]}`. The
+    report holds the models' captions against them; no run depends on it."""
+
+    @model_validator(mode="after")
+    def _told_once(self) -> Video:
+        if self.truth is not None and self.references is not None:
+            raise ValueError("a synthetic clip's truth has its reference captions: leave one out")
+        return self
 
 
 class Frames(Settings):

@@ -83,6 +83,11 @@ def rate(per_second: float) -> str:
     return f"{per_second:.1f}" if per_second < 99.95 else f"{per_second:,.0f}"
 
 
+def of_hundred(score: float) -> str:
+    """A score between 0 and 1 as one from 0 to 100: `87.4`."""
+    return f"{score * 100:.1f}"
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """A number and its noun: `1 scene`, `3,000 scenes`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,1 @@
+"""How good captions are: functions over texts and records. Knows nothing of suites or pages."""

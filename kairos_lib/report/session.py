@@ -114,12 +114,13 @@ class ReportSession:
         return gallery.galleries(self._data, self._notebook_folder)
 
     def overview(self) -> Html:
-        """Title, and each model in a few figures and a caption."""
-        from kairos_lib.report import overview
+        """Title, verdict, and each model in a few figures and a caption."""
+        from kairos_lib.report import overview, verdict
 
         return joined(
             style(),
             overview.masthead(self._data),
+            verdict.verdict(self._data),
             overview.glance(self._data, self._galleries),
         )
 
@@ -139,17 +140,44 @@ class ReportSession:
             badges.legend(everything),
         )
 
-    def single_stream(self) -> Html:
-        """Where the time of one scene goes."""
+    def time_parts(self) -> Html:
+        """Where the time goes: one scene at a time, and in batches."""
         from kairos_lib.report import charts, tables
 
-        return _section(charts.single_stream(self._data), tables.single_stream(self._data))
+        return _section(
+            charts.single_stream(self._data),
+            tables.single_stream(self._data),
+            charts.offline(self._data),
+            tables.offline(self._data),
+        )
+
+    def anomalies(self) -> Html:
+        """What tokens explain of the differences between videos and scenes, and what is left."""
+        from kairos_lib.report import anomalies
+
+        return _section(anomalies.anomalies(self._data))
+
+    def quality(self) -> Html:
+        """How good the captions are, and which models no other beats in speed and quality."""
+        from kairos_lib.report import pareto, quality
+
+        return _section(
+            pareto.speed_against_quality(self._data),
+            quality.reference_quality(self._data),
+            quality.own_quality(self._data),
+        )
 
     def memory(self) -> Html:
-        """What each model needs."""
-        from kairos_lib.report import tables
+        """What each model needed of memory and of electricity."""
+        from kairos_lib.report import energy, tables
 
-        return _section(tables.memory(self._data))
+        return _section(tables.memory(self._data), energy.energy(self._data))
+
+    def models(self) -> Html:
+        """What the models are made of, and what hardware they need."""
+        from kairos_lib.report import architecture, hardware
+
+        return _section(architecture.architecture(self._data), hardware.hardware(self._data))
 
     def stages(self) -> Html:
         """Where the time of base processing goes."""
@@ -158,10 +186,10 @@ class ReportSession:
         return _section(charts.stages(self._data), stages.stages(self._data))
 
     def origins(self) -> Html:
-        """Models, weights, machines and versions."""
-        from kairos_lib.report import origins
+        """Weights, parameters, machines and versions."""
+        from kairos_lib.report import origins, parameters
 
-        return _section(origins.origins(self._data))
+        return _section(origins.origins(self._data), parameters.parameters(self._data))
 
     def scenes(self) -> Html:
         """Every scene with what each model wrote."""

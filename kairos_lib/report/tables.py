@@ -74,7 +74,7 @@ def end_to_end(suite: SuiteData) -> Html | None:
             )
         )
     return table(
-        "End to end",
+        "Each model over each video",
         [*columns, STATUS],
         (
             (

@@ -188,7 +188,7 @@ def _quality(stood: Standing) -> Finding:
         if first.value == close[0].value:
             return Finding("Quality", "", f"{names} are equal: {values}, {name}, {extent}.{low}")
         apart = _apart(first, close[0])
-        told = f"; the difference lies {_between(apart, 100)} points" if apart.known else ""
+        told = f"; the difference is {_points(apart)}" if apart.known else ""
         return Finding(
             "Quality", "",
             f"Too close to call between {names}: {values}, {name}, {extent}{told}.{low}",
@@ -198,7 +198,7 @@ def _quality(stood: Standing) -> Finding:
         "Quality",
         first.title,
         f"describes best: {first.value:.1%} against {other.value:.1%} of {other.title}, {name} "
-        f"({_between(apart, 100)} points apart, {extent}).{low}",
+        f"(a difference of {_points(apart)}; {extent}).{low}",
     )
 
 
@@ -216,11 +216,15 @@ def _difference(rows: Any) -> float:
     return float(part / whole - other_part / other_whole)
 
 
-def _between(found: Interval, times: float = 1.0) -> str:
+def _between(found: Interval) -> str:
+    return f"95 % interval {found.low:.2f} to {found.high:.2f}" if found.known else "no interval"
+
+
+def _points(found: Interval) -> str:
+    """A difference of shares, in points of a hundred."""
     if not found.known:
-        return "no interval"
-    digits = 2 if times == 1.0 else 1
-    return f"95 % interval {found.low * times:.{digits}f} to {found.high * times:.{digits}f}"
+        return "unknown extent"
+    return f"{found.low * 100:.1f} to {found.high * 100:.1f} points (95 % interval)"
 
 
 def _memory(runners: Sequence[Runner]) -> Finding:
@@ -270,12 +274,15 @@ def _mixed(runners: Sequence[Runner], stood: Standing) -> Finding:
     best = max(judged, key=lambda point: point.value)
     level = [p for p in judged if p is best or not _apart(best, p).low > 0]
     chosen = min(level, key=lambda point: point.rtf)
-    why = "no captions are shown to be better" if chosen is not best else "has the best captions"
+    why = "describes best of those that do"
+    if len(level) > 1:
+        why = "was the fastest of those whose captions cannot be told apart"
+    elif len(judged) == 1:
+        why = "is the only one of those that do whose captions could be compared"
     return Finding(
         "Mixed use",
         chosen.title,
-        f"keeps up with every video ({formats.factor(chosen.rtf)} over all) and {why}"
-        + (", and it is the faster." if len(level) > 1 and chosen is not best else "."),
+        f"keeps up with every video ({formats.factor(chosen.rtf)} over all) and {why}.",
     )
 
 

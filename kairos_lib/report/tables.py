@@ -203,6 +203,7 @@ def memory(suite: SuiteData) -> Html | None:
     return table("Peaks", columns, (row(pair) for pair in pairs(suite) if pair.results))
 
 
+@formats.remembered
 def parameters(millions: float) -> str:
     """The size of a model: `2.4 M`, `4.2 B`."""
     return f"{millions:.1f} M" if millions < 1000 else f"{millions / 1000:.1f} B"

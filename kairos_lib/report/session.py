@@ -158,10 +158,10 @@ class ReportSession:
         return _section(charts.stages(self._data), stages.stages(self._data))
 
     def origins(self) -> Html:
-        """Models, weights, machines and versions."""
-        from kairos_lib.report import origins
+        """Models, weights, machines and versions, and the notebooks as they were run."""
+        from kairos_lib.report import executed, origins
 
-        return _section(origins.origins(self._data))
+        return _section(origins.origins(self._data), executed.notebooks_list(self._data))
 
     def scenes(self) -> Html:
         """Every scene with what each model wrote; those beyond the first page go to files."""

@@ -28,7 +28,7 @@ GREY = "#8b9097"
 """For what is left over."""
 NARROW_IN = 3.8
 """Width of a figure for a phone: its letters are then about 10 px high there."""
-NARROW_CHARACTERS = 48
+NARROW_CHARACTERS = 54
 """Of the usual size, in that width."""
 NARROW_COLUMNS = 3
 TALLER = 1.75

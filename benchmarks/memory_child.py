@@ -27,7 +27,8 @@ def main(step: str, video: Path, root: Path) -> None:
 def _read(session: BaseSession) -> int:
     """Read the results as captioning and a report do; the number of scenes."""
     from kairos_lib.findings import BaseFindings
-    from kairos_lib.report import gallery, suite
+    from kairos_lib.report import suite
+    from kairos_lib.report.gallery import Gallery
     from kairos_lib.stages.base_data import BASE_DATA, read_base_data
     from kairos_lib.vlm.context import prompt_of
 
@@ -46,8 +47,9 @@ def _read(session: BaseSession) -> int:
     )
     plan = Manifest(name="memory", title="Memory", repeats=1, bases=(planned,), runs=())
     write_record(project.runs / "suites" / "memory.json", plan)
-    shown = gallery.galleries(suite.read(project, "memory"), project.root)
-    if sum(len(video.cards) + video.left_out for video in shown) != count:
+    gallery = Gallery(suite.read(project, "memory"), project.root)
+    shown = (video for page in gallery.pages for video in gallery.videos(page))
+    if sum(len(video.cards) for video in shown) != count:
         raise SystemExit("a report shows another number of scenes than there are")
     return count
 

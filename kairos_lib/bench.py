@@ -19,7 +19,7 @@ from kairos_lib.parameters import fetching
 from kairos_lib.plan import Plan, Step
 from kairos_lib.project import Project
 from kairos_lib.records import Progress, Status
-from kairos_lib.runs import write_record
+from kairos_lib.runs import EXECUTED, write_record
 from kairos_lib.slots import Slot, Slots
 from kairos_lib.stages.cache import start_afresh
 from kairos_lib.vlm.run import FITTING_BATCH
@@ -174,7 +174,10 @@ def analyse(project: Project, suite: str, display: Display, fresh: bool = False)
     row.end(status)
     if status.state == "failed":
         raise KairosError(f"the report could not be made: {status.message}")
+    from kairos_lib.report.executed import export_notebooks
     from kairos_lib.report.export import export
 
-    export(project, run.file("notebook.ipynb"), index)
+    executed = run.file(EXECUTED)
+    export_notebooks(project, suite, executed, index.parent)
+    export(project, executed, index)  # Last: the index is the sign that the report is whole.
     return index

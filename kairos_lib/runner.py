@@ -20,10 +20,8 @@ from kairos_lib.imports import without_iri_grammar
 from kairos_lib.kernels import OWN, python_of
 from kairos_lib.processes import TOKEN, kill_marked
 from kairos_lib.records import Reason, Status
-from kairos_lib.runs import utc_now, write_json, write_record
+from kairos_lib.runs import EXECUTED, utc_now, write_json, write_record
 
-EXECUTED = "notebook.ipynb"
-"""The executed copy, in the run's folder."""
 KERNEL_START_S = 120
 # Papermill gives up on a silent output channel after 4 s by default; a loading model is silent.
 OUTPUT_WAIT_S = 60

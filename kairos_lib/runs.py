@@ -25,6 +25,8 @@ from kairos_lib.records import Progress, Record, Status
 
 KEY_HEX_DIGITS = 16
 """64 bits: a collision among a million runs has a chance of about 3 in 10^8."""
+EXECUTED = "notebook.ipynb"
+"""The executed copy of a run's notebook, in its folder."""
 LOCK_WAIT_S = 30.0
 """A kernel whose runner was killed notices within a second or two; longer means a live writer."""
 

@@ -233,11 +233,7 @@ def _number(axes: Axes, text: str, end: float, row: int) -> None:
 
 def _legend(axes: Axes, parts: int) -> None:
     """What the colours stand for, in one line above the bars."""
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(parts, 8), frameon=False,
-        handlelength=0.9, handleheight=0.9, columnspacing=1.4, borderaxespad=0.2,
-        borderpad=0, labelcolor=svg.INK,
-    )  # fmt: skip
+    axes.legend(**svg.LEGEND, ncols=min(parts, 8))
 
 
 def _rows(axes: Axes, labels: Sequence[tuple[str, str]], top: float, above: float = 0.2) -> None:

@@ -1,63 +1,71 @@
-"""From the executed analysis notebook to one page that stands alone.
+"""From the executed analysis notebook to pages that stand alone.
 
-Nothing in the page is fetched from anywhere, and no script runs in it: its own security policy
-forbids both.
+Nothing in a page is fetched from anywhere, and no script but its own runs in it: its own security
+policy forbids both.
 """
 
 from __future__ import annotations
 
-import base64
 import html
 import re
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
+
+from markupsafe import Markup
 
 from kairos_lib.errors import KairosError
 from kairos_lib.imports import without_iri_grammar
 from kairos_lib.project import Project
-from kairos_lib.report.html import TEMPLATES
+from kairos_lib.report.document import document
+from kairos_lib.report.html import TEMPLATES, Html
+from kairos_lib.report.pictures import Pictures
 from kairos_lib.runs import write_bytes
 
 TEMPLATE = "page"
 NOTEBOOK_ONLY = "notebook-only"
 """Tag of cells that speak to whoever runs the notebook, not to the reader of the report."""
-IMAGES = {
-    ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp",
-    ".gif": "image/gif",
-}  # fmt: skip
-# A tag's quoted values may hold a `>`.
-IMAGE_TAG = re.compile(r"""<img\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
-SOURCE = re.compile(r"""\b(src)\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
+FURTHER = "scenes-*.html"
+"""Scenes beyond those of the report itself: pieces beside the notebook, pages beside the report."""
 SECOND_HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
 FIRST_HEADING = re.compile(r"<h1\b[^>]*>(.*?)</h1>", re.DOTALL)
 STYLE_OUTPUT = re.compile(r'<style class="kairos-style">.*?</style>', re.DOTALL)
-CONTENTS = "<!-- contents -->"
-TITLE = "<!-- title -->"
 
 
 def export(project: Project, executed: Path, index: Path) -> None:
-    """Turn an executed notebook into a page.
+    """Turn an executed notebook, and the further scenes beside it, into pages.
 
     Args:
         project: Its runs folder is where pictures may come from.
         executed: The executed notebook; pictures in its outputs are relative to its folder.
-        index: The page to write.
+        index: The page to write. Further ones are written into its folder, before it; those that
+            an earlier report left there are removed.
 
     Raises:
         KairosError: The notebook cannot be read, or refers to a picture that is not in the
             runs folder.
     """
-    page = _page(executed)
-    page = STYLE_OUTPUT.sub("", page)
-    page, contents = _with_contents(page)
-    page = page.replace(TITLE, _title(page), 1).replace(CONTENTS, contents, 1)
-    pictures = _Pictures(project, executed.parent)
-    page = IMAGE_TAG.sub(lambda tag: SOURCE.sub(pictures.inlined, tag[0], count=1), page)
-    write_bytes(index, page.encode())
+    body = STYLE_OUTPUT.sub("", _body(executed))
+    body, contents = _with_contents(body)
+    pieces = sorted(executed.parent.glob(FURTHER), key=lambda path: (len(path.name), path.name))
+    for piece in pieces:
+        back = f'<ol><li><a href="{index.name}">The report</a></li></ol>'
+        page = _page(project, piece, piece.read_text(encoding="utf-8"), back)
+        write_bytes(index.with_name(piece.name), page)
+    page = _page(project, executed, body, contents)
+    for stale in set(index.parent.glob(FURTHER)) - {index.with_name(p.name) for p in pieces}:
+        stale.unlink()
+    write_bytes(index, page)
 
 
-def _page(executed: Path) -> str:
+def _page(project: Project, source: Path, body: str, contents: str) -> bytes:
+    return document(
+        title=_title(body),
+        # Its own pictures for each page: together they can be many.
+        body=Html(Markup(Pictures(project, source.parent).inlined(body))),
+        contents=Html(Markup(contents)),
+    )
+
+
+def _body(executed: Path) -> str:
     without_iri_grammar()
     import nbformat
     from nbconvert import HTMLExporter
@@ -75,18 +83,14 @@ def _page(executed: Path) -> str:
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         config=config, template_name=TEMPLATE, extra_template_basedirs=[str(TEMPLATES)]
     )
-    styles = [TEMPLATES / "components.css", TEMPLATES / TEMPLATE / "page.css"]
-    resources: dict[str, Any] = {
-        "kairos_css": "\n".join(path.read_text(encoding="utf-8") for path in styles)
-    }
-    page, _ = exporter.from_notebook_node(notebook, resources)
-    return str(page)
+    body, _ = exporter.from_notebook_node(notebook)
+    return str(body)
 
 
 def _title(page: str) -> str:
     """The page's first heading, for the window."""
     heading = FIRST_HEADING.search(page)
-    return _text(heading[1]) if heading else "Kairos report"
+    return html.unescape(_text(heading[1])) if heading else "Kairos report"
 
 
 def _with_contents(page: str) -> tuple[str, str]:
@@ -105,30 +109,3 @@ def _with_contents(page: str) -> tuple[str, str]:
 def _text(markup: str) -> str:
     """What is written in a heading, without its tags; still escaped."""
     return re.sub(r"<[^>]*>", "", markup).strip()
-
-
-class _Pictures:
-    """Puts pictures into the page, each file read once."""
-
-    def __init__(self, project: Project, folder: Path) -> None:
-        self._runs = project.runs.resolve()
-        self._folder = folder
-        self._known: dict[Path, str] = {}
-
-    def inlined(self, attribute: re.Match[str]) -> str:
-        """The `src` attribute with the picture itself in it."""
-        source = html.unescape(attribute[2][1:-1])
-        if source.startswith("data:image/"):
-            return attribute[0]
-        path = (self._folder / unquote(source)).resolve()
-        kind = IMAGES.get(path.suffix.lower())
-        # Links are followed first, so that none leads out of the folder.
-        if kind is None or not path.is_relative_to(self._runs) or not path.is_file():
-            raise KairosError(
-                f"the report refers to the picture '{source}', which is not an image file in "
-                f"{self._runs.name}/: run the analysis notebook again"
-            )
-        if path not in self._known:
-            content = base64.b64encode(path.read_bytes()).decode()
-            self._known[path] = f"data:{kind};base64,{content}"
-        return f'src="{self._known[path]}"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 Writer = Callable[[float], str]
@@ -9,6 +10,29 @@ Writer = Callable[[float], str]
 MISSING = "—"
 
 
+class Number(str):
+    """What is read of a number, with the number itself: tables are sorted by it."""
+
+    value: float
+
+    def __new__(cls, text: str, value: float) -> Number:
+        """A text for a number."""
+        written = super().__new__(cls, text)
+        written.value = value
+        return written
+
+
+def remembered(write: Writer) -> Callable[[float], Number]:
+    """Let what a writer writes remember its number: `42 ms` comes before `12.3 s`."""
+
+    @functools.wraps(write)
+    def writer(number: float) -> Number:
+        return Number(write(number), number)
+
+    return writer
+
+
+@remembered
 def length(seconds: float) -> str:
     """The length of a video: `12.3 s`, `7m 39s`, `1h 02m`."""
     if round(seconds, 1) < 60:
@@ -20,6 +44,7 @@ def length(seconds: float) -> str:
     return f"{minutes // 60}h {minutes % 60:02d}m"
 
 
+@remembered
 def work(seconds: float) -> str:
     """How long something took: `42 ms`, `12.3 s`, `14.2 min`, `2.4 h`."""
     if round(seconds, 3) < 0.1:
@@ -33,6 +58,7 @@ def work(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+@remembered
 def factor(rtf: float) -> str:
     """A real-time factor: `0.023x`, `0.42x`, `1.8x`, `140x`."""
     if rtf < 0.1:
@@ -51,21 +77,25 @@ def time_code(seconds: float) -> str:
     return f"{head}:{tenths / 10:04.1f}"
 
 
+@remembered
 def memory(mib: float) -> str:
     """Memory: `310 MiB`, `15.2 GiB`."""
     return f"{mib:.0f} MiB" if round(mib) < 1024 else f"{mib / 1024:.1f} GiB"
 
 
+@remembered
 def share(part: float) -> str:
     """A share of a whole: `38%`, `0.4%`."""
     return f"{part:.0%}" if part >= 0.00995 or part == 0 else f"{part:.1%}"
 
 
+@remembered
 def energy(joules: float) -> str:
     """Energy: `310 J`, `12.4 kJ`."""
     return f"{joules:.0f} J" if round(joules) < 1000 else f"{joules / 1000:,.1f} kJ"
 
 
+@remembered
 def price(amount: float) -> str:
     """An amount of money without its currency: `0.0042`, `0.21`, `12.50`."""
     if amount >= 0.995:
@@ -73,11 +103,13 @@ def price(amount: float) -> str:
     return f"{amount:#.2g}" if amount >= 0.0001 else "< 0.0001"
 
 
+@remembered
 def milliseconds(seconds: float) -> str:
     """A very short time, which can be below nothing: `21.3 ms`, `-0.0124 ms`."""
     return f"{seconds * 1000:.3g} ms" if abs(seconds) < 0.9995 else f"{seconds:.2f} s"
 
 
+@remembered
 def rate(per_second: float) -> str:
     """Something a second: `8.4`, `310`."""
     return f"{per_second:.1f}" if per_second < 99.95 else f"{per_second:,.0f}"

@@ -1,11 +1,16 @@
-"""Scene by scene: what was seen and heard, and what each model wrote about it."""
+"""Scene by scene: what was seen and heard, and what each model wrote about it.
+
+Memory does not grow with what is in the scenes: a page's are read when that page is asked for.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 from kairos_lib.errors import KairosError
@@ -13,6 +18,7 @@ from kairos_lib.records import Caption, Detection, FusedScene, Scene
 from kairos_lib.report import formats
 from kairos_lib.report.badges import BROKEN, Badge, of_captions, ordered
 from kairos_lib.report.html import Html, render
+from kairos_lib.report.paging import Page, Stretch, paged
 from kairos_lib.report.suite import BaseRun, SuiteData, VlmRun
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.runs import Journal
@@ -20,6 +26,8 @@ from kairos_lib.runs import Journal
 SCENES_AT_MOST = 300
 """On one page, of all videos together."""
 WHICH = ("first frame", "middle frame")
+SIZES: tuple[Literal["small", "large"], ...] = ("small", "large")
+"""How large each of them is shown: of two frames, most is to be seen in the middle one."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,15 @@ class Picture:
     description: str
     shape: tuple[int, int] | None
     """The video's width and height, so that the page does not jump while pictures load."""
+    size: Literal["small", "large"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A sound or an object: its label, to be filtered by, and how it is written."""
+
+    label: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +61,17 @@ class Said:
     problem: str = ""
     """Why there is no caption."""
 
+    @property
+    def status(self) -> str:
+        """What became of the caption, in the words of the filter."""
+        if self.caption is None:
+            return "without caption"
+        if self.caption.error:
+            return "failed"
+        if not self.caption.text.strip():
+            return "without caption"
+        return "cut off" if self.caption.truncated else "captioned"
+
 
 @dataclass(frozen=True)
 class SceneCard:
@@ -52,8 +80,8 @@ class SceneCard:
     scene: Scene
     pictures: tuple[Picture, ...]
     transcript: str = ""
-    sounds: tuple[str, ...] = ()
-    objects: tuple[str, ...] = ()
+    sounds: tuple[Found, ...] = ()
+    objects: tuple[Found, ...] = ()
     known: bool = False
     """Whether any run says what is heard and seen in it."""
     not_run: frozenset[str] = frozenset()
@@ -63,96 +91,158 @@ class SceneCard:
 
 @dataclass(frozen=True)
 class VideoGallery:
-    """The scenes of one video that are shown."""
+    """The scenes of one video that are shown on a page."""
 
     video: str
     title: str
     cards: tuple[SceneCard, ...]
-    left_out: int
+    elsewhere: tuple[tuple[Page, Stretch], ...] = ()
+    """Its other scenes, and the pages that they are on."""
+
+    @property
+    def left_out(self) -> int:
+        """How many of its scenes are on other pages."""
+        return sum(stretch.end - stretch.first for _, stretch in self.elsewhere)
 
 
-def galleries(
-    suite: SuiteData, notebook_folder: Path, at_most: int = SCENES_AT_MOST
-) -> list[VideoGallery]:
+class Gallery:
     """The scenes of every video, each with what every model wrote.
 
     Args:
         suite: What is shown.
         notebook_folder: Where the notebook lies that refers to the pictures.
-        at_most: Scenes to show, shared out evenly among the videos.
+        at_most: Scenes to show on one page.
     """
-    by_video: dict[str, list[Pair]] = {}
-    for pair in pairs(suite):
-        by_video.setdefault(pair.video, []).append(pair)
-    videos = list(dict.fromkeys([*(base.planned.video for base in suite.bases), *by_video]))
-    scenes = {video: list(_scenes(suite, video, by_video.get(video, ()))) for video in videos}
-    shares = share_out([len(scenes[video]) for video in videos], at_most)
-    return [
-        VideoGallery(
-            video=video,
-            title=suite.video_title(video),
-            cards=_cards(suite, video, scenes[video][:share], by_video.get(video, []),
-                         notebook_folder),
-            left_out=len(scenes[video]) - share,
+
+    def __init__(
+        self, suite: SuiteData, notebook_folder: Path, at_most: int = SCENES_AT_MOST
+    ) -> None:
+        self._suite = suite
+        self._folder = notebook_folder
+        known = [_Told(pair) for pair in pairs(suite)]
+        videos = [
+            *(base.planned.video for base in suite.bases), *(told.pair.video for told in known)
+        ]  # fmt: skip
+        self._told = {
+            video: [told for told in known if told.pair.video == video]
+            for video in dict.fromkeys(videos)
+        }
+        self._scenes = {
+            video: list(_scenes(suite.base(video), told)) for video, told in self._told.items()
+        }
+        counts = {video: len(scenes) for video, scenes in self._scenes.items()}
+        self.pages = paged(counts, at_most)
+
+    def videos(self, page: Page) -> list[VideoGallery]:
+        """What is on a page, video by video."""
+        return [
+            VideoGallery(
+                video=stretch.video,
+                title=self._suite.video_title(stretch.video),
+                cards=self._cards(stretch),
+                elsewhere=tuple(
+                    (other, part)
+                    for other in self.pages
+                    for part in other.stretches
+                    if other is not page and part.video == stretch.video and part.end > part.first
+                ),
+            )
+            for stretch in page.stretches
+        ]
+
+    @cached_property
+    def first(self) -> list[VideoGallery]:
+        """What is on the first page, which stands in the report itself."""
+        return self.videos(self.pages[0])
+
+    def html(self, page: Page | None = None) -> Html:
+        """A page's scenes as cards, with what they can be searched and filtered by."""
+        page = page or self.pages[0]
+        titles = {video: self._suite.video_title(video) for video in self._told}
+        return render(
+            "gallery",
+            galleries=self.first if page.number == 1 else self.videos(page),
+            page=page,
+            pages=self.pages,
+            titles=titles,
         )
-        for video, share in zip(videos, shares, strict=True)
-    ]  # fmt: skip
 
-
-def share_out(wanted: list[int], available: int) -> list[int]:
-    """Share out evenly: nobody gets more than wanted, and what one leaves goes to the others."""
-    shares = [0] * len(wanted)
-    left = available
-    for waiting, index in enumerate(sorted(range(len(wanted)), key=lambda i: wanted[i])):
-        shares[index] = min(wanted[index], left // (len(wanted) - waiting))
-        left -= shares[index]
-    return shares
-
-
-def _scenes(suite: SuiteData, video: str, told: Iterable[Pair]) -> Iterable[Scene]:
-    """A video's scenes, from base processing or, where that is gone, from a model's run."""
-    base = suite.base(video)
-    if base is not None and (base.folder / "scenes.jsonl").is_file():
-        return Journal(base.folder / "scenes.jsonl", Scene)
-    fused = [pair.shown for pair in told if pair.shown.captions]
-    return (scene.scene for scene in _fused(fused[0])) if fused else ()
-
-
-def _fused(run: VlmRun) -> Iterable[FusedScene]:
-    return Journal(run.folder / "fused.jsonl", FusedScene)
-
-
-def _cards(
-    suite: SuiteData, video: str, scenes: list[Scene], told: list[Pair], notebook_folder: Path
-) -> tuple[SceneCard, ...]:
-    base = suite.base(video)
-    cards = {
-        scene.index: SceneCard(
-            scene,
-            _pictures(base, scene, notebook_folder) if base else (),
-            not_run=_not_run(base),
+    def further(self, page: Page) -> Html:
+        """What stands on a page beside the report: its heading, and its scenes."""
+        return render(
+            "further",
+            title=self._suite.manifest.title,
+            page=page,
+            pages=self.pages,
+            gallery=self.html(page),
         )
-        for scene in scenes
-    }
-    for pair in told:
-        problem = ""
-        captions: dict[int, Caption] = {}
+
+    def _cards(self, stretch: Stretch) -> tuple[SceneCard, ...]:
+        scenes = self._scenes[stretch.video][stretch.first : stretch.end]
+        base = self._suite.base(stretch.video)
+        cards = [
+            SceneCard(
+                scene,
+                _pictures(base, scene, self._folder) if base else (),
+                not_run=_not_run(base),
+            )
+            for scene in scenes
+        ]
+        for told in self._told[stretch.video]:
+            badges = _caption_badges(told.pair.shown)
+            for place, (card, fused) in enumerate(zip(cards, told.of(scenes), strict=True)):
+                caption = fused.caption if fused else None
+                problem = "" if caption else told.problem
+                said = Said(told.pair.model, told.pair.model_title, badges, caption, problem)
+                known = _with_context(card, fused) if fused else card
+                cards[place] = replace(known, said=(*card.said, said))
+        return tuple(cards)
+
+
+class _Told:
+    """What a model wrote of a video, by scene; read where it lies."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self._journal = Journal(pair.shown.folder / "fused.jsonl", FusedScene)
+
+    @cached_property
+    def _places(self) -> tuple[dict[int, int], str]:
+        """Where in the file each scene is, and why those that are not there are not."""
+        outcome = self.pair.shown.outcome
+        problem = outcome.reason if outcome.state != "done" else "not reached"
+        places: dict[int, int] = {}
         try:
-            for fused in _fused(pair.shown):
-                if fused.scene.index in cards:
-                    captions[fused.scene.index] = fused.caption
-                    cards[fused.scene.index] = _with_context(cards[fused.scene.index], fused)
+            for place, fused in self._journal.placed():
+                places[fused.scene.index] = place
         except KairosError:
             # A spoilt file is a failed run like any other; the captions before it are shown.
             problem = "its fused.jsonl cannot be read"
-        outcome = pair.shown.outcome
-        badges = _caption_badges(pair.shown)
-        problem = problem or (outcome.reason if outcome.state != "done" else "not reached")
-        for index, card in cards.items():
-            caption = captions.get(index)
-            said = Said(pair.model, pair.model_title, badges, caption, "" if caption else problem)
-            cards[index] = replace(card, said=(*card.said, said))
-    return tuple(cards.values())
+        return places, problem
+
+    @property
+    def problem(self) -> str:
+        """Why a scene has no caption."""
+        return self._places[1]
+
+    @property
+    def scenes(self) -> list[Scene]:
+        """The scenes that it got to."""
+        return [fused.scene for fused in self._journal.at(self._places[0].values())]
+
+    def of(self, scenes: list[Scene]) -> list[FusedScene | None]:
+        """What is known of each scene; none where the model did not get to it."""
+        places = self._places[0]
+        known = [places[scene.index] for scene in scenes if scene.index in places]
+        found = {fused.scene.index: fused for fused in self._journal.at(known)} if known else {}
+        return [found.get(scene.index) for scene in scenes]
+
+
+def _scenes(base: BaseRun | None, told: Iterable[_Told]) -> Iterable[Scene]:
+    """A video's scenes, from base processing or, where that is gone, from a model's run."""
+    if base is not None and (base.folder / "scenes.jsonl").is_file():
+        return Journal(base.folder / "scenes.jsonl", Scene)
+    return next((one.scenes for one in told if one.pair.shown.captions), ())
 
 
 def _not_run(base: BaseRun | None) -> frozenset[str]:
@@ -172,13 +262,15 @@ def _with_context(card: SceneCard, fused: FusedScene) -> SceneCard:
     return replace(
         card,
         transcript=fused.transcript,
-        sounds=tuple(f"{sound.label} {sound.score:.0%}" for sound in fused.sounds),
+        sounds=tuple(
+            Found(sound.label, f"{sound.label} {sound.score:.0%}") for sound in fused.sounds
+        ),
         objects=tuple(_counted(fused.objects)),
         known=True,
     )
 
 
-def _counted(detections: Iterable[Detection]) -> list[str]:
+def _counted(detections: Iterable[Detection]) -> list[Found]:
     """Object labels, the most frequent first, with how many are in the picture at once."""
     at_once: dict[str, dict[float, int]] = {}
     for detection in detections:
@@ -186,7 +278,9 @@ def _counted(detections: Iterable[Detection]) -> list[str]:
         frames[detection.time_s] = frames.get(detection.time_s, 0) + 1
     most = {label: max(frames.values()) for label, frames in at_once.items()}
     ranked = sorted(most, key=lambda label: -sum(at_once[label].values()))
-    return [label if most[label] == 1 else f"{label} ×{most[label]}" for label in ranked]
+    return [
+        Found(label, label if most[label] == 1 else f"{label} ×{most[label]}") for label in ranked
+    ]
 
 
 def _pictures(base: BaseRun, scene: Scene, notebook_folder: Path) -> tuple[Picture, ...]:
@@ -194,16 +288,11 @@ def _pictures(base: BaseRun, scene: Scene, notebook_folder: Path) -> tuple[Pictu
     shape = facts.display_size if facts else None
     found = []
     times_s = (scene.start_s, scene.middle_s)
-    for name, which, time_s in zip(scene.thumbnails, WHICH, times_s, strict=False):
+    for name, which, time_s, size in zip(scene.thumbnails, WHICH, times_s, SIZES, strict=False):
         # Only a bare file name: the records might have been made elsewhere.
         if (path := base.folder / "thumbnails" / Path(name).name).is_file():
             relative = os.path.relpath(path, notebook_folder).replace(os.sep, "/")
             where = f"Scene {scene.index + 1} of {base.planned.title}, {which}"
             told = f"{where}, at {formats.time_code(time_s)}"
-            found.append(Picture(quote(relative), told, shape))
+            found.append(Picture(quote(relative), told, shape, size))
     return tuple(found)
-
-
-def gallery(videos: list[VideoGallery]) -> Html:
-    """Every video's scenes as cards."""
-    return render("gallery", galleries=videos)

@@ -20,13 +20,13 @@ from kairos_lib.runs import KEY_HEX_DIGITS, Run, write_bytes, write_record
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kairos_lib.report.gallery import VideoGallery
+    from kairos_lib.report.gallery import Gallery
     from kairos_lib.report.suite import SuiteData
 
 NOTEBOOK = "analysis.ipynb"
 NOTEBOOK_FOLDER = "KAIROS_NOTEBOOK_FOLDER"
 """Environment variable: where the executed notebook lies, to which pictures are relative."""
-SOURCES = frozenset({".py", ".j2", ".css", ".json"})
+SOURCES = frozenset({".py", ".j2", ".css", ".js", ".json"})
 
 
 class AnalysisResult(Record):
@@ -108,10 +108,10 @@ class ReportSession:
         return suites.read(self.project, self.suite)
 
     @cached_property
-    def _galleries(self) -> list[VideoGallery]:
-        from kairos_lib.report import gallery
+    def _gallery(self) -> Gallery:
+        from kairos_lib.report.gallery import Gallery
 
-        return gallery.galleries(self._data, self._notebook_folder)
+        return Gallery(self._data, self._notebook_folder)
 
     def overview(self) -> Html:
         """Title, verdict, and each model in a few figures and a caption."""
@@ -121,7 +121,7 @@ class ReportSession:
             style(),
             overview.masthead(self._data),
             verdict.verdict(self._data),
-            overview.glance(self._data, self._galleries),
+            overview.glance(self._data, self._gallery.first),
         )
 
     def end_to_end(self) -> Html:
@@ -186,16 +186,27 @@ class ReportSession:
         return _section(charts.stages(self._data), stages.stages(self._data))
 
     def origins(self) -> Html:
-        """Weights, parameters, machines and versions."""
-        from kairos_lib.report import origins, parameters
+        """Weights, parameters, machines and versions, and the notebooks as they were run."""
+        from kairos_lib.report import executed, origins, parameters
 
-        return _section(origins.origins(self._data), parameters.parameters(self._data))
+        return _section(
+            origins.origins(self._data),
+            parameters.parameters(self._data),
+            executed.notebooks_list(self._data),
+        )
 
     def scenes(self) -> Html:
-        """Every scene with what each model wrote."""
-        from kairos_lib.report import gallery
+        """Every scene with what each model wrote; those beyond the first page go to files."""
+        from kairos_lib.report.export import FURTHER
 
-        return gallery.gallery(self._galleries)
+        with self.run.writing():
+            for stale in self.run.folder.glob(FURTHER):
+                stale.unlink()
+            for page in self._gallery.pages[1:]:
+                # The exporter makes a page of each of them, as of the notebook.
+                piece = self._gallery.further(page)._repr_html_()
+                write_bytes(self.run.file(page.file), piece.encode())
+        return self._gallery.html()
 
     def summary(self) -> pd.DataFrame:
         """All numbers: one row for each model, video, repeat and scenario."""

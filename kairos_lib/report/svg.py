@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from kairos_lib.report.html import Html
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
 
 INK = "#0a0b0c"
 """Stands for the page's text colour while a figure is drawn."""
@@ -24,6 +26,22 @@ SERIES = (
 """Mid tones, near 3 to 1 against white as against near black; a page may set its own."""
 GREY = "#8b9097"
 """For what is left over."""
+NARROW_IN = 3.8
+"""Width of a figure for a phone: its letters are then about 10 px high there."""
+NARROW_CHARACTERS = 54
+"""Of the usual size, in that width."""
+NARROW_COLUMNS = 3
+TALLER = 1.75
+"""Rows for a phone by those for a wide page: they hold a label of two lines, and a note."""
+BENEATH_PT = -8.0
+"""From the middle of a row's label, where it has one line, to where its lowest line begins."""
+NOTE_LINE_PT = 9.5
+LEGEND: dict[str, Any] = {
+    "loc": "lower left", "bbox_to_anchor": (0, 1.0), "frameon": False, "handlelength": 0.9,
+    "handleheight": 0.9, "columnspacing": 1.4, "borderaxespad": 0.2, "borderpad": 0,
+    "labelcolor": INK,
+}  # fmt: skip
+"""What colours stand for, in lines above the figure."""
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "kairos",
@@ -60,15 +78,71 @@ def canvas(width_in: float, height_in: float) -> Iterator[tuple[Figure, Axes]]:
         yield figure, axes
 
 
-def inline(figure: Figure, name: str, title: str, description: str) -> Html:
-    """Write a figure as an SVG element; within the block of its `canvas`.
+def inline(figure: Figure, name: str, title: str, description: str, narrow: bool = True) -> Html:
+    """Write a figure as an SVG element, or two; within the block of its `canvas`.
 
     Args:
-        figure: Of `canvas`, with something drawn.
+        figure: Of `canvas`, with something drawn. Its arrangement is changed where it is drawn
+            twice.
         name: Makes its ids unique among the figures of a page.
         title: What it shows, in a few words.
         description: What it says, for who cannot see it.
+        narrow: Draw it a second time, for a phone: in half the width with letters of the same
+            size. A page shows one of the two. A figure without a second one keeps its size on a
+            phone, where one has to scroll.
     """
+    drawn = _element(figure, name, title, description)
+    if narrow:
+        _rearrange(figure)
+        again = _element(figure, f"{name}-narrow", title, description)
+        drawn = Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(
+            drawn, again
+        )
+    return Html(Markup('<figure class="chart">{}</figure>').format(drawn))
+
+
+def _rearrange(figure: Figure) -> None:
+    """Make room for a figure's labels in a phone's width."""
+    from matplotlib.text import Annotation, Text
+    from matplotlib.transforms import ScaledTranslation
+
+    taller = 1.0
+    for axes in figure.axes:
+        axes.set_xlabel(textwrap.fill(axes.get_xlabel(), NARROW_CHARACTERS))
+        legend = axes.get_legend()
+        if legend is not None:
+            titles = [text.get_text() for text in legend.get_texts()]
+            handles = [handle for handle in legend.legend_handles if handle is not None]
+            axes.legend(handles, titles, **LEGEND, ncols=NARROW_COLUMNS)
+        for note in [text for text in axes.texts if isinstance(text, Annotation)]:
+            label = note.xycoords
+            if not isinstance(label, Text):
+                continue
+            # What follows a row's label goes beneath it, and the label may take two lines.
+            taller = TALLER
+            beneath = note.get_text()
+            note.remove()
+            place = label.get_transform()
+
+            def raised(points: float, place: Transform = place) -> Transform:
+                return place + ScaledTranslation(0, points / 72, figure.dpi_scale_trans)
+
+            if beneath:
+                axes.text(
+                    *label.get_position(), beneath, transform=raised(BENEATH_PT), va="bottom",
+                    color=INK, alpha=note.get_alpha(), fontsize=note.get_fontsize(),
+                )  # fmt: skip
+            lines = textwrap.wrap(
+                label.get_text(), NARROW_CHARACTERS, max_lines=2, placeholder=" …"
+            )
+            label.set_text("\n".join(lines))
+            label.set_verticalalignment("bottom")
+            label.set_transform(raised(BENEATH_PT + (NOTE_LINE_PT if beneath else 0)))
+    figure.set_size_inches(NARROW_IN, figure.get_size_inches()[1] * taller)
+
+
+def _element(figure: Figure, name: str, title: str, description: str) -> Markup:
+    """A figure as it is now."""
     buffer = io.StringIO()
     figure.savefig(
         buffer,
@@ -85,9 +159,7 @@ def inline(figure: Figure, name: str, title: str, description: str) -> Html:
         Markup('<svg viewBox="{}" role="img" aria-labelledby="{}-title {}-desc">')
         + Markup('<title id="{}-title">{}</title><desc id="{}-desc">{}</desc>')
     ).format(box[1], name, name, name, title, name, description)
-    return Html(
-        Markup('<figure class="chart">') + head + Markup(_at_home(body, name)) + Markup("</figure>")
-    )
+    return head + Markup(_at_home(body, name))
 
 
 def _at_home(body: str, name: str) -> str:

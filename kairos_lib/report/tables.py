@@ -272,6 +272,7 @@ def memory(suite: SuiteData) -> Html | None:
     return table("Peaks", columns, map(row, shown))
 
 
+@formats.remembered
 def parameters(millions: float) -> str:
     """The size of a model: `2.4 M`, `4.2 B`."""
     return f"{millions:.1f} M" if millions < 1000 else f"{millions / 1000:.1f} B"

@@ -27,8 +27,7 @@ from kairos_lib.plan import ALLOCATOR
 from kairos_lib.project import Project
 from kairos_lib.records import PlannedBatch
 from kairos_lib.reproduce.record import RecordedRun
-from kairos_lib.runner import EXECUTED
-from kairos_lib.runs import FileHashes, Journal, cells_hash, notebook_hash, write_json
+from kairos_lib.runs import EXECUTED, FileHashes, Journal, cells_hash, notebook_hash, write_json
 from kairos_lib.settings import NOT_OF_SERVERS, Base, Model, Video
 from kairos_lib.stages.session import base_run
 from kairos_lib.vlm.run import NOTEBOOK, vlm_run

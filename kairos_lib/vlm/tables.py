@@ -72,5 +72,7 @@ def captions_table(captions: Journal[Caption]) -> Styler:
     )
     styled = table.style.hide(axis="index")
     if len(table):
+        # Unlike a frame's own table, a styled one takes its texts for HTML.
+        styled = styled.format(escape="html", subset=["caption"])
         styled = styled.set_properties(subset=["caption"], **{"text-align": "left"})
     return styled

@@ -8,7 +8,8 @@ from pathlib import Path
 from helpers.suites import SuiteMaker
 
 from kairos_lib.records import Caption, FusedScene, Scene, StageReport
-from kairos_lib.report import charts, gallery, overview, suite
+from kairos_lib.report import charts, overview, suite, tables
+from kairos_lib.report.gallery import Gallery
 from kairos_lib.report.html import Html
 from kairos_lib.report.suite import SuiteData
 from kairos_lib.runs import Journal
@@ -20,7 +21,7 @@ def text(piece: Html | None) -> str:
 
 
 def shown(data: SuiteData) -> str:
-    return text(gallery.gallery(gallery.galleries(data, data.project.notebooks)))
+    return text(Gallery(data, data.project.notebooks).html())
 
 
 def test_models_stand_side_by_side_under_each_scene(maker: SuiteMaker) -> None:
@@ -28,7 +29,7 @@ def test_models_stand_side_by_side_under_each_scene(maker: SuiteMaker) -> None:
     maker.done(model="a", title="First", captions=["A ball.", "A goal."])
     maker.done(model="b", title="Second", captions=["A sphere.", "A net."])
     data = suite.read(maker.write(), "demo")
-    cards = gallery.galleries(data, data.project.notebooks)[0].cards
+    cards = Gallery(data, data.project.notebooks).first[0].cards
     assert [[said.caption.text for said in card.said if said.caption] for card in cards] == [
         ["A ball.", "A sphere."],
         ["A goal.", "A net."],
@@ -67,7 +68,8 @@ def test_pictures_are_lazy_relative_and_described(maker: SuiteMaker) -> None:
     maker.done()
     page = shown(suite.read(maker.write(), "demo"))
     assert 'src="../runs/base/match/key0/thumbnails/00001-start.jpg"' in page
-    assert 'alt="Scene 2 of Demo match, first frame, at 0:12.4"' in page
+    told = "Scene 2 of Demo match, first frame, at 0:12.4; seen in this scene: person ×2, ball"
+    assert f'alt="{told}"' in page
     assert page.count('loading="lazy"') == 6
 
 
@@ -110,29 +112,13 @@ def test_the_first_repeat_that_is_done_is_quoted(maker: SuiteMaker) -> None:
     assert "Of the failed run." not in page
 
 
-def test_long_videos_leave_out_scenes_and_say_how_many(maker: SuiteMaker) -> None:
-    maker.base("short", "Short", scenes=2)
-    maker.base("long", "Long", scenes=9)
-    maker.done(video="short")
-    maker.done(video="long")
-    data = suite.read(maker.write(), "demo")
-    videos = gallery.galleries(data, data.project.notebooks, at_most=6)
-    assert [(len(video.cards), video.left_out) for video in videos] == [(2, 0), (4, 5)]
-    assert "5 more scenes of this video are not on this page" in text(gallery.gallery(videos))
-
-
-def test_scenes_are_shared_out_evenly() -> None:
-    assert gallery.share_out([3000, 8, 500], 300) == [146, 8, 146]
-    assert gallery.share_out([], 300) == []
-
-
 def test_the_first_screen_quotes_every_model_on_the_same_scene(maker: SuiteMaker) -> None:
     maker.base(scenes=3)
     maker.done(model="a", title="First", captions=["A0.", "A1.", "A2."])
     errors = [Caption(scene=0, text="", error="lost"), "B1.", "B2."]
     maker.done(model="b", title="Second", captions=errors)
     data = suite.read(maker.write(), "demo")
-    page = text(overview.glance(data, gallery.galleries(data, data.project.notebooks)))
+    page = text(overview.glance(data, Gallery(data, data.project.notebooks).first))
     assert "Scene 2 of Match" in page
     assert re.findall(r"<blockquote>(.*?)</blockquote>", page) == ["A1.", "B1."]
 
@@ -143,7 +129,7 @@ def test_the_first_screen_says_how_fast_over_all_videos(maker: SuiteMaker) -> No
     maker.done(video="a", time_s=60)
     maker.done(video="b", time_s=60)
     data = suite.read(maker.write(), "demo")
-    page = text(overview.glance(data, gallery.galleries(data, data.project.notebooks)))
+    page = text(overview.glance(data, Gallery(data, data.project.notebooks).first))
     assert "<b>1.0x</b>" in page
     assert "2.0 min for 2m 00s of video" in page
 
@@ -198,3 +184,27 @@ def test_a_suite_without_any_result_has_no_charts(maker: SuiteMaker) -> None:
     data = suite.read(maker.write(), "demo")
     assert charts.rtf(data) is None
     assert charts.single_stream(data) is None
+
+
+def test_a_chart_is_drawn_again_for_a_phone_with_all_it_says(maker: SuiteMaker) -> None:
+    maker.base(title="A rather long title that has to be broken")
+    maker.done(title="A model with a title of some length", weights_source="dummy", time_s=60)
+    data = suite.read(maker.write(), "demo")
+    wide, narrow = text(charts.rtf(data)).split('<div class="narrow">')
+    for drawn in (wide, narrow):
+        words = " ".join(re.findall(r"<text\b[^>]*>([^<]*)</text>", drawn))
+        assert "dummy weights: captions are noise" in words
+        assert "A model with a title of some" in words
+        assert "A rather long title" in words
+        assert "2.0x" in words
+
+
+def test_a_table_remembers_the_numbers_it_is_sorted_by(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(time_s=150)
+    maker.done(model="twice", time_s=0.04)
+    maker.done(model="twice", repeat=2, time_s=0.06)
+    data = suite.read(maker.write(), "demo")
+    table = text(tables.end_to_end(data))
+    assert '<td class="number" data-title="VLM time" data-value="150.0">2.5 min</td>' in table
+    assert '<span data-value="0.05">50 ms</span>' in table

@@ -1,0 +1,143 @@
+"""The executed notebooks as pages beside the report: how its numbers were made.
+
+Knows nothing of what notebooks do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from kairos_lib.project import Project, slug
+from kairos_lib.report import suite as suites
+from kairos_lib.report.document import document
+from kairos_lib.report.formats import MISSING
+from kairos_lib.report.html import Html, render
+from kairos_lib.report.outputs import Cell, cells_of
+from kairos_lib.report.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.report.tables import MODEL, VIDEO, Column, table
+from kairos_lib.runs import EXECUTED, write_bytes
+
+FOLDER = "notebooks"
+"""Beside the report."""
+ANALYSIS = "analysis.html"
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A notebook that was run."""
+
+    title: str
+    notebook: str
+    model: str
+    video: str
+    repeat: str
+    path: Path
+    file: str
+    """Its page, in `FOLDER`."""
+    problem: str = ""
+    """Why there is none."""
+
+
+def notebooks(suite: SuiteData) -> list[Executed]:
+    """The notebooks of a suite's runs, in the order in which they were planned."""
+    found: list[Executed] = []
+    taken: set[str] = {ANALYSIS}
+    runs: list[BaseRun | VlmRun] = [*suite.bases, *suite.runs]
+    for run in runs:
+        video = suite.video_title(run.planned.video)
+        if isinstance(run, BaseRun):
+            title, notebook, model, repeat = f"Base processing of {video}", "base.ipynb", "", ""
+            name = f"base--{slug(run.planned.video)}"
+        else:
+            planned = run.planned
+            model, repeat = planned.model_title, f"{planned.repeat}"
+            title, notebook = f"{model} on {video}, round {repeat}", "vlm.ipynb"
+            name = f"{slug(planned.model)}--{slug(planned.video)}--r{planned.repeat:03d}"
+        # Names that differ can have the same slug.
+        file, count = f"{name}.html", 1
+        while file in taken:
+            count += 1
+            file = f"{name}--{count}.html"
+        taken.add(file)
+        path = run.folder / EXECUTED
+        # By hand, what lies there is of an earlier attempt.
+        there = path.is_file() and not _by_hand(run)
+        problem = "" if there else _why_missing(run)
+        found.append(Executed(title, notebook, model, video, repeat, path, file, problem))
+    return found
+
+
+def _why_missing(run: BaseRun | VlmRun) -> str:
+    if run.outcome.state == "not run":
+        return "not run"
+    return "run by hand" if _by_hand(run) else "not there"
+
+
+def _by_hand(run: BaseRun | VlmRun) -> bool:
+    return run.outcome.state == "done" and run.status is None
+
+
+def notebooks_list(suite: SuiteData) -> Html | None:
+    """Every executed notebook, with a link to its page."""
+    columns = (
+        Column("Notebook", number=False), MODEL, VIDEO, Column("Round"),
+        Column("Page", number=False),
+    )  # fmt: skip
+    rows = [
+        (
+            one.notebook,
+            one.model or MISSING,
+            one.video,
+            one.repeat or MISSING,
+            f"{MISSING} {one.problem}" if one.problem else _link(one.file, "as it was run"),
+        )
+        for one in notebooks(suite)
+    ]
+    analysis = ("analysis.ipynb", MISSING, MISSING, MISSING, _link(ANALYSIS, "as it was run"))
+    return table("Executed notebooks", columns, [*rows, analysis]) if rows else None
+
+
+def _link(file: str, text: str) -> Html:
+    return render("link", target=f"{FOLDER}/{file}", text=text)
+
+
+def export_notebooks(project: Project, suite: str, analysis: Path, reports: Path) -> None:
+    """Make a page of each executed notebook of a suite.
+
+    Args:
+        project: Its root is left out of the pages: where a checkout lies is nobody else's business.
+        suite: The suite's name.
+        analysis: The executed analysis notebook. What it shows is the report, so that its own
+            page has no more than its prose and code.
+        reports: The folder of the report; pages go to `FOLDER` in it, and others there are removed.
+
+    Raises:
+        KairosError: No such suite has been run.
+    """
+    data = suites.read(project, suite)
+    folder = reports / FOLDER
+    last = Executed(
+        f"Analysis of {data.manifest.title}", "analysis.ipynb", "", "", "", analysis, ANALYSIS
+    )
+    made = set()
+    for one in [*(one for one in notebooks(data) if not one.problem), last]:
+        page = _page(project, one, outputs=one is not last)
+        write_bytes(folder / one.file, page)
+        made.add(folder / one.file)
+    for stale in set(folder.glob("*.html")) - made:
+        stale.unlink()
+
+
+def _page(project: Project, one: Executed, outputs: bool) -> bytes:
+    try:
+        cells = list(cells_of(one.path, project.root, outputs))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # One that was spoilt must not keep the report from being made.
+        told = f"This notebook cannot be read ({type(error).__name__})."
+        cells = [Cell(None, "", (render("text", kind="error", text=told),))]
+    body = render("notebook", title=one.title, notebook=one.notebook, cells=cells)
+    contents = Html(Markup('<ol><li><a href="../index.html">The report</a></li></ol>'))
+    return document(one.title, Html(Markup(body._repr_html_())), contents, scripted=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,10 @@ WIDTH_IN = 8.6
 HEIGHT_IN = 4.3
 ROW_IN = 0.2
 """Height for each name, where there are many."""
-EDGES = (0.085, 0.125, 0.97, 0.92)
-"""Left, bottom, right and top of the plot as shares of the figure."""
+MARGINS_IN = (0.75, 0.55, 0.25, 0.35)
+"""Left, below, right and above of the plot, for its labels."""
+NARROW_MARGINS_IN = (0.7, 0.7, 0.15, 0.65)
+"""Likewise on a phone, where labels take more lines."""
 DECADE = 10.0
 """Where the slowest takes so many times as long as the fastest, the axis is logarithmic."""
 LEAST_SPAN = 0.1
@@ -87,28 +90,12 @@ def _note(shown: Standing) -> Html:
 def _chart(shown: Standing, yardstick: Yardstick) -> Html:
     points = shown.points
     height_in = max(HEIGHT_IN, ROW_IN * len(points) + 1.0)
-    with svg.canvas(WIDTH_IN, height_in) as (figure, axes):
-        # Names are placed by hand, so where the axes lie must be known before anything is drawn.
-        figure.set_layout_engine("none")
-        left, bottom, right, top = EDGES
-        axes.set_position((left, bottom, right - left, top - bottom))
-        axes.grid(axis="y", color=svg.INK, alpha=0.12, linewidth=0.7)
-        _scale(axes, points, yardstick)
-        front = [point for point in points if point.on_front]
-        stairs = _stairs(axes, front)
-        axes.plot(
-            [x for x, _ in stairs], [y for _, y in stairs], color=svg.SERIES[0], alpha=0.55,
-            linewidth=1.4, label="Pareto front: nothing is faster and better",
-        )  # fmt: skip
-        _dots(axes, front, svg.SERIES[0], "on the front")
-        _dots(axes, [point for point in points if not point.on_front], "none", "beaten")
-        _names(figure, axes, points, stairs)
-        axes.set_xlabel("Real-time factor: VLM time by length (further left is faster)")
-        axes.set_ylabel(yardstick.name)
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, frameon=False, borderpad=0,
-            columnspacing=1.6, borderaxespad=0.4, labelcolor=svg.INK,
-        )  # fmt: skip
+    with (
+        svg.canvas(WIDTH_IN, height_in) as (figure, axes),
+        svg.canvas(svg.NARROW_IN, height_in) as (narrow, narrow_axes),
+    ):
+        _draw(figure, axes, points, yardstick, MARGINS_IN, columns=3)
+        _draw(narrow, narrow_axes, points, yardstick, NARROW_MARGINS_IN, columns=1)
         told = "; ".join(
             f"{point.title}: {formats.factor(point.rtf)}, {yardstick.written(point.value)}, "
             + ("on the front" if point.on_front else f"beaten by {'; '.join(point.beaten_by)}")
@@ -119,7 +106,40 @@ def _chart(shown: Standing, yardstick: Yardstick) -> Html:
             name="speed-quality",
             title=f"Real-time factor of each model against {yardstick.name.lower()}",
             description=f"Up and to the left is better. {told}.",
+            narrow=narrow,
         )
+
+
+def _draw(
+    figure: Figure,
+    axes: Axes,
+    points: Sequence[Point],
+    yardstick: Yardstick,
+    margins_in: tuple[float, float, float, float],
+    columns: int,
+) -> None:
+    # Names are placed by hand, so where the axes lie must be known before anything is drawn.
+    figure.set_layout_engine("none")
+    width_in, height_in = figure.get_size_inches()
+    left, below, right, above = margins_in
+    across, upward = 1 - (left + right) / width_in, 1 - (below + above) / height_in
+    axes.set_position((left / width_in, below / height_in, across, upward))
+    axes.grid(axis="y", color=svg.INK, alpha=0.12, linewidth=0.7)
+    _scale(axes, points, yardstick)
+    front = [point for point in points if point.on_front]
+    stairs = _stairs(axes, front)
+    axes.plot(
+        [x for x, _ in stairs], [y for _, y in stairs], color=svg.SERIES[0], alpha=0.55,
+        linewidth=1.4, label="Pareto front: nothing is faster and better",
+    )  # fmt: skip
+    _dots(axes, front, svg.SERIES[0], "on the front")
+    _dots(axes, [point for point in points if not point.on_front], "none", "beaten")
+    _names(figure, axes, points, stairs)
+    characters = round(svg.NARROW_CHARACTERS * across * width_in / svg.NARROW_IN)
+    told = "Real-time factor: VLM time by length (further left is faster)"
+    axes.set_xlabel(textwrap.fill(told, characters))
+    axes.set_ylabel(yardstick.name)
+    axes.legend(**svg.LEGEND, ncols=columns)
 
 
 def _scale(axes: Axes, points: Iterable[Point], yardstick: Yardstick) -> None:
@@ -176,9 +196,9 @@ def _names(
         (min(x, next_x), min(y, next_y), max(x, next_x), max(y, next_y))
         for (x, y), (next_x, next_y) in pairwise(on_paper(stairs))
     ]
-    width, height = (side * 72 for side in figure.get_size_inches())
-    left, bottom, right, top = EDGES
-    room = (left * width, bottom * height, right * width, top * height)
+    around = axes.get_position()
+    width, height = (float(side) * 72 for side in figure.get_size_inches())
+    room = (around.x0 * width, around.y0 * height, around.x1 * width, around.y1 * height)
     titles = [formats.shortened(point.title, LABEL_CHARACTERS) for point in points]
     labels = place(places, titles, room, FONT_PT, lines)
     for point, title, label in zip(points, titles, labels, strict=True):

@@ -78,7 +78,9 @@ def canvas(width_in: float, height_in: float) -> Iterator[tuple[Figure, Axes]]:
         yield figure, axes
 
 
-def inline(figure: Figure, name: str, title: str, description: str, narrow: bool = True) -> Html:
+def inline(
+    figure: Figure, name: str, title: str, description: str, narrow: Figure | None = None
+) -> Html:
     """Write a figure as an SVG element, or two; within the block of its `canvas`.
 
     Args:
@@ -87,17 +89,16 @@ def inline(figure: Figure, name: str, title: str, description: str, narrow: bool
         name: Makes its ids unique among the figures of a page.
         title: What it shows, in a few words.
         description: What it says, for who cannot see it.
-        narrow: Draw it a second time, for a phone: in half the width with letters of the same
-            size. A page shows one of the two. A figure without a second one keeps its size on a
-            phone, where one has to scroll.
+        narrow: The same for a phone, `NARROW_IN` wide; where it is not given, the figure is drawn
+            a second time in that width with letters of the same size. A page shows one of the two.
     """
-    drawn = _element(figure, name, title, description)
-    if narrow:
+    wide = _element(figure, name, title, description)
+    if narrow is None:
         _rearrange(figure)
-        again = _element(figure, f"{name}-narrow", title, description)
-        drawn = Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(
-            drawn, again
-        )
+        narrow = figure
+    drawn = Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(
+        wide, _element(narrow, f"{name}-narrow", title, description)
+    )
     return Html(Markup('<figure class="chart">{}</figure>').format(drawn))
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from kairos_lib.errors import KairosError
 from kairos_lib.records import Caption
 from kairos_lib.report import formats
+from kairos_lib.report.badges import pills
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, joined, render
 from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, pairs
-from kairos_lib.report.tables import MODEL, VIDEO, Cell, Column, table
+from kairos_lib.report.tables import MODEL, NOTES, VIDEO, Cell, Column, table
 from kairos_lib.report.wording import Wording, wording
 from kairos_lib.runs import Journal
 
@@ -164,6 +165,7 @@ def _slopes(models: list[Explained]) -> Html | None:
         Column("Per visual token", explanation="What it takes more than another prompt token"),
         Column("Between scenes", explanation="Share of the variation that tokens explain (R²)"),
         Column("Between videos", explanation="Share of the variation of the videos' means"),
+        NOTES,
     )
 
     def row(model: Explained, fit: Fit) -> tuple[Cell, ...]:
@@ -178,6 +180,7 @@ def _slopes(models: list[Explained]) -> Html | None:
             ),
             formats.share(fit.explained_scenes),
             MISSING if between is None else formats.share(between),
+            pills(badge for pair in model.pairs for badge in pair.badges),
         )
 
     return table(
@@ -209,13 +212,14 @@ def _videos(models: list[Explained]) -> Html | None:
         Column("Different words", explanation="Of all words of the video's captions"),
         Column("Repeated", explanation="Three words in a row that had been written before"),
         Column("Cut off", explanation="Captions that the limit on new tokens cut off"),
+        NOTES,
     )
 
     def row(model: Explained, pair: Pair) -> tuple[Cell, ...]:
         own = [time for time in model.times if time.video == pair.video]
         return (
             pair.model_title, pair.title, *_against_tokens(model, pair, own),
-            *_mean_tokens(own), *_worded(pair),
+            *_mean_tokens(own), *_worded(pair), pills(pair.badges),
         )  # fmt: skip
 
     return table(

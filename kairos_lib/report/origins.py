@@ -77,7 +77,7 @@ def _videos(suite: SuiteData) -> Html | None:
         columns,
         (
             (
-                base.planned.title, facts.sha256, formats.memory(facts.size_bytes / 2**20),
+                base.planned.title, facts.sha256, f"{facts.size_bytes / 1e6:,.1f} MB",
                 formats.length(facts.duration_s), f"{facts.width} × {facts.height}",
                 f"{facts.frames_per_second:.4g}", facts.codec,
             )

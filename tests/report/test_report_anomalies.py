@@ -7,7 +7,7 @@ import pytest
 from helpers.cells import cells
 from helpers.suites import SuiteMaker, scenario, single
 
-from kairos_lib.records import Caption
+from kairos_lib.records import Caption, Resources
 from kairos_lib.report import anomalies, suite
 from kairos_lib.report.html import Html
 from kairos_lib.report.wording import wording
@@ -106,6 +106,13 @@ def test_captions_of_random_weights_are_not_counted(maker: SuiteMaker) -> None:
     maker.done(weights_source="dummy", captions=["a a a a"] * 3)
     page = text(anomalies.anomalies(suite.read(maker.write(), "demo")))
     assert cells(page).count("noise") == 4
+
+
+def test_labels_stand_beside_explanations(maker: SuiteMaker) -> None:
+    two_videos(maker, new=300, resources=Resources(samples=9, foreign_cpu_cores=1.1))
+    page = text(anomalies.anomalies(suite.read(maker.write(), "demo")))
+    # Once for the model, and once for each of its videos.
+    assert page.count("shared machine</span>") == 3
 
 
 def test_a_suite_without_a_result_has_nothing_to_explain(maker: SuiteMaker) -> None:

@@ -71,7 +71,6 @@ def test_all_families_are_tried_here() -> None:
     assert tried == set(LOADED_HERE)
 
 
-@pytest.mark.parametrize("quantisation", ["none", "nf4"])
 def test_how_it_is_built_is_read_from_the_model(family: tuple[str, Path]) -> None:
     adapter = loaded(family)
     built = adapter.architecture()
@@ -84,7 +83,7 @@ def test_how_it_is_built_is_read_from_the_model(family: tuple[str, Path]) -> Non
     assert built.context_tokens == (65536 if own else 2048)
     assert built.queries == (4 if family[0] == "instructblip" else None)
     assert (built.attention, built.dtype, built.quantisation) == ("sdpa", "float32", "none")
-    assert built.connector.kind == CONNECTORS[family[0]]
+    assert built.connector.kind.endswith(CONNECTORS[family[0]])
     parts = (built.vision, built.connector, built.language)
     assert min(part.parameters_millions for part in parts) > 0
     together = sum(part.parameters_millions for part in parts)
@@ -93,12 +92,16 @@ def test_how_it_is_built_is_read_from_the_model(family: tuple[str, Path]) -> Non
 
 @pytest.mark.parametrize("family", ["llava_next"], indirect=True)
 def test_weights_in_four_bits_are_counted_in_full(family: tuple[str, Path]) -> None:
-    whole, packed = (loaded(family, quantisation=q).architecture() for q in ("none", "nf4"))
+    whole, adapter = loaded(family).architecture(), loaded(family, quantisation="nf4")
+    # As at the end of a run: the first caption lays the weights out anew for some processors.
+    adapter.generate(adapter.prepare(requests(1)))
+    packed = adapter.architecture()
     assert packed.quantisation == "nf4"
     for part in ("vision", "connector", "language"):
         assert getattr(packed, part) == getattr(whole, part)
 
 
+@pytest.mark.parametrize("quantisation", ["none", "nf4"])
 def test_captions_do_not_depend_on_the_batch(family: tuple[str, Path], quantisation: str) -> None:
     adapter = loaded(family, quantisation=quantisation)
     together = adapter.generate(adapter.prepare(requests()))

@@ -297,7 +297,7 @@ def _notes(suite: SuiteData) -> list[Finding]:
         return []
     return [
         Finding(
-            "Mind", "",
+            "Note", "",
             "These are nano models, which know only a synthetic world: nothing here is about "
             "models of real size.",
         )

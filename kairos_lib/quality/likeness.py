@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+PART = 100
+"""Captions whose references' n-grams are in memory at once."""
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -34,21 +37,36 @@ def corpus(captions: Sequence[str], references: Sequence[Sequence[str]]) -> Corp
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    most = max(len(each) for each in references)
-    # sacrebleu wants the first references of all captions, then the second ones, and so on.
-    streams: list[Any] = [
-        [_line(each[place]) if place < len(each) else None for each in references]
-        for place in range(most)
-    ]
-    said = [_line(caption) for caption in captions]
     bleu = BLEU(force=True)  # Or it warns of captions that end in " .".
     chrf = CHRF()
     return Corpus(
-        bleu=bleu.corpus_score(said, streams).score,
-        chrf=chrf.corpus_score(said, streams).score,
+        bleu=_over_all(bleu, captions, references),
+        chrf=_over_all(chrf, captions, references),
         bleu_signature=str(bleu.get_signature()),
         chrf_signature=str(chrf.get_signature()),
     )
+
+
+def _over_all(metric: Any, captions: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """What `metric.corpus_score` gives, in a hundredth of its memory.
+
+    It holds the n-grams of all references at once, some 50 KB for each of chrF's; the counts that
+    the score is made of can be taken part by part.
+    """
+    counts: list[Any] = []
+    for first in range(0, len(captions), PART):
+        part = references[first : first + PART]
+        # sacrebleu wants the first references of all captions, then the second ones, and so on.
+        streams = [
+            [_line(each[place]) if place < len(each) else None for each in part]
+            for place in range(max(map(len, part)))
+        ]
+        said = [_line(caption) for caption in captions[first : first + PART]]
+        counts += metric._extract_corpus_statistics(said, streams)
+    # For the signature, where -1 stands for "not equally many".
+    sizes = {len(each) for each in references}
+    metric.num_refs = sizes.pop() if len(sizes) == 1 else -1
+    return float(metric._aggregate_and_compute(counts).score)
 
 
 def _line(text: str) -> str:

@@ -6,8 +6,10 @@ import random
 
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 
-from kairos_lib.quality.likeness import agreement, corpus, rouge_l
+from kairos_lib.quality.likeness import PART, agreement, corpus, rouge_l
 from kairos_lib.quality.wording import words
 
 
@@ -31,6 +33,28 @@ def test_scenes_may_have_more_or_fewer_references() -> None:
     found = corpus(said, [said[:1], ["None.", said[1]]])
     assert found.bleu == pytest.approx(100)
     assert found.bleu_signature.startswith("nrefs:var|")
+
+
+def test_many_captions_get_the_score_that_sacrebleu_gives_them_all_at_once() -> None:
+    rng = random.Random(1)
+
+    def text() -> str:
+        return " ".join(rng.choice(["a", "red", "ball", "rolls", "over", "the", "grass."])
+                        for _ in range(rng.randint(1, 12)))  # fmt: skip
+
+    said = [text() for _ in range(2 * PART + 1)]
+    references = [[text() for _ in range(1 + (at < PART))] for at in range(len(said))]
+    streams = [
+        [each[0] for each in references],
+        [each[1] if len(each) > 1 else None for each in references],
+    ]
+    found = corpus(said, references)
+    for metric, score, signature in (
+        (BLEU(), found.bleu, found.bleu_signature),
+        (CHRF(), found.chrf, found.chrf_signature),
+    ):
+        assert score == pytest.approx(metric.corpus_score(said, streams).score)
+        assert signature == str(metric.get_signature())
 
 
 def test_rouge_l_is_the_f1_of_the_longest_common_subsequence() -> None:

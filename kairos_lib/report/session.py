@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Set
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +53,8 @@ def analysis_run(project: Project, suite: str) -> Run:
         "manifest": plan.model_dump(mode="json"),
         "runs": {folder: _state_hash(project.root / folder) for folder in folders if folder},
         "notebook": _notebook_hash(project.notebooks / NOTEBOOK),
-        "report": _own_hash(),
+        "references": _files_hash(project.parameters / "reference", {".yaml"}),
+        "report": _files_hash(Path(__file__).parent, SOURCES),
     }
     run = Run(Path(), ingredients)
     return Run(project.runs / "analysis" / suite / run.key, ingredients)
@@ -75,12 +77,11 @@ def _notebook_hash(path: Path) -> str:
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()[:KEY_HEX_DIGITS]
 
 
-def _own_hash() -> str:
-    """Of the code and the templates that make the report."""
+def _files_hash(folder: Path, suffixes: Set[str]) -> str:
+    """Of the files of a folder, names and contents: the code that makes the report, say."""
     total = hashlib.sha256()
-    here = Path(__file__).parent
-    for path in sorted(path for path in here.rglob("*") if path.suffix in SOURCES):
-        total.update(f"{path.relative_to(here)}\n".encode() + path.read_bytes())
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in suffixes):
+        total.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
     return total.hexdigest()[:KEY_HEX_DIGITS]
 
 
@@ -187,13 +188,9 @@ class ReportSession:
 
     def origins(self) -> Html:
         """Weights, parameters, machines and versions, and the notebooks as they were run."""
-        from kairos_lib.report import executed, origins, parameters
+        from kairos_lib.report import executed, origins
 
-        return _section(
-            origins.origins(self._data),
-            parameters.parameters(self._data),
-            executed.notebooks_list(self._data),
-        )
+        return _section(origins.origins(self._data), executed.notebooks_list(self._data))
 
     def scenes(self) -> Html:
         """Every scene with what each model wrote; those beyond the first page go to files."""

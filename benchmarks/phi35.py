@@ -31,14 +31,17 @@ SMALL = {
 }
 """Of the language model on a CPU, where the real one would take days without a cache."""
 SMALL_TOWER = {
-    "hidden_size": 1024,
-    "intermediate_size": 256,
+    "hidden_size": 256,
+    "intermediate_size": 1024,
     "num_hidden_layers": 2,
-    "num_attention_heads": 16,
+    "num_attention_heads": 4,
     "image_size": 336,
     "patch_size": 14,
     "hidden_act": "quick_gelu",
 }
+"""Of about the real tower's share of the work, 0.3 of the language model's: parameters by patches
+against parameters by tokens, 0.79 M by 5,770 to 10.5 M by 1,543 here (the last layer is not run),
+304 M by 5,770 to 3.8 G by 1,543 there."""
 ROTATED = 32
 """Half of the size of a head: how many factors LongRoPE has."""
 TIMED_CALLS = 3

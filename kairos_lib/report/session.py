@@ -28,6 +28,9 @@ NOTEBOOK = "analysis.ipynb"
 NOTEBOOK_FOLDER = "KAIROS_NOTEBOOK_FOLDER"
 """Environment variable: where the executed notebook lies, to which pictures are relative."""
 SOURCES = frozenset({".py", ".j2", ".css", ".js", ".json"})
+PACKAGE = Path(__file__).parents[1]
+MADE_BY = ("report", "quality", "statistics")
+"""Folders of the package whose code decides what a report says."""
 
 
 class AnalysisResult(Record):
@@ -54,7 +57,7 @@ def analysis_run(project: Project, suite: str) -> Run:
         "runs": {folder: _state_hash(project.root / folder) for folder in folders if folder},
         "notebook": _notebook_hash(project.notebooks / NOTEBOOK),
         "references": _files_hash(project.parameters / "reference", {".yaml"}),
-        "report": _files_hash(Path(__file__).parent, SOURCES),
+        "code": {name: _files_hash(PACKAGE / name, SOURCES) for name in MADE_BY},
     }
     run = Run(Path(), ingredients)
     return Run(project.runs / "analysis" / suite / run.key, ingredients)

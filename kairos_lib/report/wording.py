@@ -5,15 +5,12 @@ Says nothing of whether they are right.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from kairos_lib.quality.wording import words as words_of
 from kairos_lib.records import Caption
-
-WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
-"""Letters and digits, with what joins them: `don't`, `slow-motion`."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ def wording(captions: Iterable[Caption]) -> Wording:
             continue
         count += 1
         truncated += caption.truncated
-        said = WORD.findall(caption.text.casefold())
+        said = words_of(caption.text)
         words += len(said)
         vocabulary.update(said)
         for (first, second), (_, third) in pairwise(pairwise(said)):

@@ -13,6 +13,10 @@ from helpers.suites import SuiteMaker
 
 from kairos_lib.project import Project
 
+# Tests keep all cores busy, with models so small that the threads of each would mostly wait for one
+# another. Read by torch when it is imported, here and in kernels.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(autouse=True)
 def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.clips import COLOURS, bad_files, write_clip
-from helpers.projects import fill, make_project, tiny_model, write_parameters
+from helpers.projects import fill, make_project, short_report, tiny_model, write_parameters
 
 from kairos_lib.project import Project
 from kairos_lib.records import FusedScene, VlmResult
@@ -105,7 +105,8 @@ def test_another_round_runs_in_kernels_of_its_own_interleaved_across_models(
     benched: tuple[Project, Answer],
 ) -> None:
     project, _ = benched
-    answer = kairos(project, "bench", "--suite", "one", "--repeats", "2")
+    with short_report(project):
+        answer = kairos(project, "bench", "--suite", "one", "--repeats", "2")
     assert answer.returncode == 0, answer.stderr
     started = [line for line in answer.stdout.splitlines() if line.endswith("starts")]
     assert [line.split(" ", 1)[1] for line in started[:2]] == [
@@ -127,7 +128,8 @@ def test_an_edited_cell_leads_to_a_new_run_and_the_old_one_stays(
         notebook.write_text(json.dumps(edited))
         plan = kairos(project, "bench", "--suite", "one", "--dry-run")
         assert "changed: notebook" in plan.stdout
-        answer = kairos(project, "bench", "--model", "tiny", "--video", "twelve")
+        with short_report(project):
+            answer = kairos(project, "bench", "--model", "tiny", "--video", "twelve")
         assert answer.returncode == 0, answer.stderr
     finally:
         notebook.write_text(original)
@@ -139,7 +141,9 @@ def test_an_edited_cell_leads_to_a_new_run_and_the_old_one_stays(
 def test_fresh_runs_again_and_sets_the_old_results_aside(benched: tuple[Project, Answer]) -> None:
     project, _ = benched
     before = statuses(project)
-    answer = kairos(project, "bench", KAIROS_MODEL="tiny", KAIROS_VIDEO="twelve", KAIROS_FRESH="1")
+    again = {"KAIROS_MODEL": "tiny", "KAIROS_VIDEO": "twelve", "KAIROS_FRESH": "1"}
+    with short_report(project):
+        answer = kairos(project, "bench", **again)
     assert answer.returncode == 0, answer.stderr
     aside = [name for name in statuses(project) if "superseded" in name]
     assert {name.split("/")[0] for name in aside} == {"base", "vlm"}
@@ -238,18 +242,20 @@ def test_a_model_without_weights_stops_the_bench_before_anything_starts(small: P
 
 
 def test_a_run_that_fails_is_in_the_report_and_in_the_exit_code(
-    small: Project, tmp_path: Path
+    benched: tuple[Project, Answer], tmp_path: Path
 ) -> None:
+    project, _ = benched
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "config.json").write_text('{"model_type": "llava_next"}')
-    write_parameters(small, "models", "broken", tiny_model(broken, title="Broken"))
-    answer = kairos(small, "bench", "--model", "tiny,broken", "--video", "twelve")
+    write_parameters(project, "models", "broken", tiny_model(broken, title="Broken"))
+    answer = kairos(project, "bench", "--model", "tiny,broken", "--video", "twelve")
     assert answer.returncode == 1
     assert "1 of 3 notebooks failed" in answer.stdout
     assert "cannot load broken" in answer.stdout
-    page = (small.reports / "tiny-broken-twelve" / "index.html").read_text()
+    page = (project.reports / "tiny-broken-twelve" / "index.html").read_text()
     assert "cannot load broken" in page
+    assert "Tiny" in page
 
 
 def test_a_video_with_an_odd_name_and_no_sound_is_a_normal_video(small: Project) -> None:

@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from helpers.projects import fill, make_project, tiny_model, write_parameters
+from helpers.projects import fill, make_project, short_report, tiny_model, write_parameters
 
 from kairos_lib.project import Project
 from kairos_lib.records import Caption, FusedScene, VlmResult
@@ -22,18 +23,19 @@ COMMAND = [sys.executable, "-m", "kairos_lib.cli", "bench", "--suite", "one"]
 @pytest.fixture(scope="module")
 def based(
     tmp_path_factory: pytest.TempPathFactory, clip: Path, llava_weights: Path
-) -> tuple[Project, list[str]]:
+) -> Iterator[tuple[Project, list[str]]]:
     """A project that has been benched once, and its captions; slow enough to be killed midway."""
     project = make_project(tmp_path_factory.mktemp("kill") / "project")
     fill(project, clip, llava_weights)
     slow = {"generation": {"max_new_tokens": 100}, "batch_size": 2}
     write_parameters(project, "models", "tiny", tiny_model(llava_weights, **slow))
-    subprocess.run(COMMAND, cwd=project.root, check=True, capture_output=True)
-    (folder,) = (project.runs / "vlm" / "tiny" / "twelve").glob("*/r001")
-    texts = [caption.text for caption in Journal(folder / "captions.jsonl", Caption)]
-    shutil.rmtree(project.runs / "vlm")
-    shutil.rmtree(project.runs / "analysis")
-    return project, texts
+    with short_report(project):
+        subprocess.run(COMMAND, cwd=project.root, check=True, capture_output=True)
+        (folder,) = (project.runs / "vlm" / "tiny" / "twelve").glob("*/r001")
+        texts = [caption.text for caption in Journal(folder / "captions.jsonl", Caption)]
+        shutil.rmtree(project.runs / "vlm")
+        shutil.rmtree(project.runs / "analysis")
+        yield project, texts
 
 
 def members(project: Project) -> dict[str, list[psutil.Process]]:
@@ -80,7 +82,8 @@ def test_a_killed_bench_goes_on_where_it_stopped(
             break
         if moment == "captioning" and len(captions(project)) >= 3:
             break
-        time.sleep(0.02)
+        # To look through all processes takes time that the bench could use.
+        time.sleep(0.1 if moment == "loading" else 0.02)
     there = members(project)
     if victim in ("orchestrator", "all"):
         bench.kill()
@@ -148,7 +151,7 @@ def test_ctrl_c_ends_a_bench_with_one_line_and_leaves_no_process(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not members(project)["kernel"]:
-        time.sleep(0.05)
+        time.sleep(0.1)
     os.kill(bench.pid, signal.SIGINT)
     _, errors = bench.communicate(timeout=60)
     assert bench.returncode == 130

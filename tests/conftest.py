@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,20 @@ from helpers.clips import COLOURS, write_clip
 from helpers.projects import fill, make_project
 from helpers.suites import SuiteMaker
 
+from kairos_lib.measure.resources import Sampler
 from kairos_lib.project import Project
 
 # Tests keep all cores busy, with models so small that the threads of each would mostly wait for one
 # another. Read by torch when it is imported, here and in kernels.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+LONGEST = ("test_kill.py", "test_bench.py")
+"""Files that take minutes: begun last, one of them would be waited for with a core idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the others in their order."""
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +33,22 @@ def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the user's own settings reaches a test."""
     for name in [n for n in os.environ if n.startswith("KAIROS_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_sampler_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A session that a test leaves half way would have its process sampled to the very end."""
+    started: list[Sampler] = []
+    start = Sampler.start
+
+    def noted(sampler: Sampler) -> None:
+        started.append(sampler)
+        start(sampler)
+
+    monkeypatch.setattr(Sampler, "start", noted)
+    yield
+    for sampler in started:
+        sampler.stop()
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ class Subject:
 SUBJECTS = (
     # The fewer frames, the more of the time is decoding, which is what batches shorten.
     Subject("smolvlm2", "CPU", "float32", "none", 16, 16, 3.0, frames=2),
-    Subject("smolvlm2", "CPU", "float32", "none", 8, 8, 3.0, frames=8),
+    Subject("smolvlm2", "CPU", "float32", "none", 4, 4, 3.0, frames=8),
     Subject("llava", "GPU", "bfloat16", "none", 64, 32, 10.0),
     Subject("llava", "GPU", "bfloat16", "nf4", 64, 32, 10.0),
     Subject("phi35", "GPU", "bfloat16", "none", 64, 32, 10.0),

@@ -42,10 +42,10 @@ def jupyter_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_one_suite_runs_over_kernels_with_other_versions(
-    jupyter_path: Path, tmp_path: Path, clip: Path, llava_weights: Path
+    jupyter_path: Path, tmp_path: Path, clip: Path, llava_weights: Path, forecasts: Path
 ) -> None:
     project = make_project(tmp_path / "project")
-    fill(project, clip, llava_weights)
+    fill(project, clip, llava_weights, forecasts)
     model = tiny_model(llava_weights, title="Other", kernel="other")
     write_parameters(project, "models", "tiny-other", model)
     command = [sys.executable, "-m", "kairos_lib.cli", "bench", "--model", "tiny,tiny-other"]

@@ -23,10 +23,12 @@ from kairos_lib.vlm.session import VlmSession
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, clip: Path, llava_weights: Path) -> Project:
+def project(
+    tmp_path_factory: pytest.TempPathFactory, clip: Path, llava_weights: Path, forecasts: Path
+) -> Project:
     """Two models that are one, over one video."""
     made = make_project(tmp_path_factory.mktemp("slots") / "project")
-    fill(made, clip, llava_weights)
+    fill(made, clip, llava_weights, forecasts)
     for name in ("one", "two"):
         write_parameters(made, "models", name, tiny_model(llava_weights, title=name))
     return made

@@ -72,10 +72,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return made
 
 
+@pytest.fixture(scope="session")
+def forecasts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What models would need: the same in all projects, and found out in seconds."""
+    return tmp_path_factory.mktemp("forecasts")
+
+
 @pytest.fixture
-def small(project: Project, clip: Path, llava_weights: Path) -> Project:
+def small(project: Project, clip: Path, llava_weights: Path, forecasts: Path) -> Project:
     """A project with one video, one model and one base profile, ready to run."""
-    fill(project, clip, llava_weights)
+    fill(project, clip, llava_weights, forecasts)
     return project
 
 

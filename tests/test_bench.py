@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,11 +39,11 @@ def statuses(project: Project) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def benched(
-    tmp_path_factory: pytest.TempPathFactory, clip: Path, llava_weights: Path
+    tmp_path_factory: pytest.TempPathFactory, clip: Path, llava_weights: Path, forecasts: Path
 ) -> tuple[Project, Answer]:
     """A project after its first bench: two models over one video."""
     project = make_project(tmp_path_factory.mktemp("bench") / "project")
-    fill(project, clip, llava_weights)
+    fill(project, clip, llava_weights, forecasts)
     write_parameters(
         project, "models", "tiny-4bit", tiny_model(llava_weights, quantisation="nf4", title="Tiny4")
     )
@@ -206,6 +207,7 @@ def test_models_that_want_different_base_profiles_need_a_choice(
 
 
 def test_results_that_cannot_be_written_are_one_line(small: Project) -> None:
+    shutil.rmtree(small.runs)
     small.runs.write_text("a file where the folder should be")
     answer = kairos(small, "bench", "--suite", "one")
     assert answer.returncode == 2

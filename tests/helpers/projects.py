@@ -66,8 +66,14 @@ def tiny_model(weights: Path, /, **changes: object) -> dict[str, object]:
 PLAIN_BASE = {"title": "Plain", "stages": ["scenes"], "scenes": {"thumbnail_px": 96}}
 
 
-def fill(project: Project, clip: Path, weights: Path) -> None:
-    """Give a project one video, one model and one base profile."""
+def fill(project: Project, clip: Path, weights: Path, forecasts: Path | None = None) -> None:
+    """Give a project one video, one model and one base profile.
+
+    With a folder for forecasts, what was found out of a model for one project holds for all.
+    """
+    if forecasts is not None:
+        project.runs.mkdir()
+        (project.runs / "forecasts").symlink_to(forecasts)
     (project.root / "videos").mkdir()
     shutil.copy(clip, project.root / "videos" / "twelve.mp4")
     write_parameters(project, "videos", "twelve", {"title": "Twelve", "path": "videos/twelve.mp4"})

@@ -100,7 +100,8 @@ def shrunk(path: Path, budget: Budget) -> bytes:
     try:
         with Image.open(path) as opened:
             picture = opened.convert("RGB")
-    except (OSError, SyntaxError) as error:
+    # ultralytics, where a process has imported it, wants a decoder of HEIF for what is no picture.
+    except (OSError, SyntaxError, ImportError) as error:
         raise KairosError(f"{path}: cannot be read as a picture: run with FRESH=1") from error
     longest_px = float(budget.longest_px)
     while True:

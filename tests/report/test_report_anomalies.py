@@ -137,13 +137,13 @@ def test_words_are_counted_over_all_captions_of_a_video() -> None:
             Caption(scene=2, text="", error="lost"),
         ]
     )
-    assert (found.captions, found.words, found.truncated) == (2, 11, 1)
+    assert (found.captions, found.words, found.truncated) == (2, 13, 1)
     assert found.distinct_words == len(
-        {"a", "man", "runs", "the", "doesn't", "stop", "slow-motion"}
+        {"a", "man", "runs", "the", "doesn", "t", "stop", "slow", "motion"}
     )
-    assert found.words_per_caption == 5.5
-    # Of five and two triples, one had been written before.
-    assert found.repetition == pytest.approx(1 / 7)
+    assert found.words_per_caption == 6.5
+    # Of six and three triples, one had been written before.
+    assert found.repetition == pytest.approx(1 / 9)
 
 
 def test_captions_too_short_for_three_words_have_no_repetition() -> None:

@@ -37,6 +37,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this ma
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
+        # A busy machine takes its time.
+        expect.set_options(timeout=30_000)
         started = playwright.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False)
         yield started
         started.close()

@@ -56,11 +56,6 @@ class Runner:
         """The highest RTF of any video."""
         return max(rtf.value for pair in self.pairs if (rtf := pair.rtf))
 
-    @property
-    def repeats(self) -> int:
-        """Fewest measurements of any video."""
-        return min(time_s.n for pair in self.pairs if (time_s := pair.vlm_time_s))
-
     def times_s(self) -> dict[int, dict[str, float]]:
         """VLM time by round and video, of runs that were not resumed."""
         found: dict[int, dict[str, float]] = {}

@@ -4,7 +4,7 @@ A round is one measurement. Whatever slows a machine for a minute slows every sc
 so that the scenes of a round are not as many measurements as they are; and two runs of one round
 lie near each other in time, so that their ratio is steadier than either. The unit is therefore the
 ratio of one round, and the interval is Student's t of the ratios' logarithms (a ratio of 2 and one
-of 1/2 are equally far from 1). `benchmarks/results/repeats.md` holds it against other rules on
+of 1/2 are equally far from 1). `make perf-repeats` holds it against other rules on
 recorded repeats.
 """
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kairos_lib.statistics.decision import THRESHOLD, Direction, Ratio, ratio_of
+from kairos_lib.statistics.decision import LEVEL, THRESHOLD, Direction, Ratio, ratio_of
 from kairos_lib.statistics.student import quantile
 
 ROUNDS = 5
@@ -43,8 +43,8 @@ def neighbours(repeats: Sequence[float], draws: int = DRAWS) -> Iterator[Pair]:
 
 
 def in_a_row(repeats: Sequence[float]) -> Iterator[Pair]:
-    """Every ten repeats in a row, taken as A B A B: what one bench would have made."""
-    for first in range(len(repeats) - 2 * ROUNDS + 1):
+    """Every five pairs in a row, taken as A B A B: what one bench would have made."""
+    for first in range(0, len(repeats) - 2 * ROUNDS + 1, 2):
         ten = repeats[first : first + 2 * ROUNDS]
         yield list(ten[::2]), list(ten[1::2])
 
@@ -90,6 +90,11 @@ def ours(before: Sequence[float], after: Sequence[float]) -> Direction:
     return compared(before, after).direction
 
 
+def usual(before: Sequence[float], after: Sequence[float]) -> Direction:
+    """The rule of `kairos compare` with an interval of 95 %, as most would take."""
+    return ratio_of([b / a for a, b in zip(before, after, strict=True)], 0.95).direction
+
+
 def unpaired(before: Sequence[float], after: Sequence[float]) -> Direction:
     """Welch's t of the logarithms, which knows of no rounds (Biometrika 34, 1947)."""
     logs = [[math.log(seconds) for seconds in side] for side in (before, after)]
@@ -98,17 +103,17 @@ def unpaired(before: Sequence[float], after: Sequence[float]) -> Direction:
     total = sum(parts)
     degrees = total**2 / sum(p**2 / (len(side) - 1) for p, side in zip(parts, logs, strict=True))
     # Whole degrees, rounded down, are the cautious ones.
-    return _direction(centre, quantile(0.95, int(degrees)) * math.sqrt(total))
+    return _direction(centre, quantile(LEVEL, int(degrees)) * math.sqrt(total))
 
 
 def percentiles(before: Sequence[float], after: Sequence[float]) -> Direction:
     """Plain percentiles of all 3,125 ways to draw five ratios of five."""
-    return _bootstrapped(before, after, 0.025)
+    return _bootstrapped(before, after, (1 - LEVEL) / 2)
 
 
 def widened(before: Sequence[float], after: Sequence[float]) -> Direction:
     """The same, widened for few values as `kairos_lib.statistics.bootstrap` does."""
-    t = quantile(0.95, ROUNDS - 1) * math.sqrt(ROUNDS / (ROUNDS - 1))
+    t = quantile(LEVEL, ROUNDS - 1) * math.sqrt(ROUNDS / (ROUNDS - 1))
     return _bootstrapped(before, after, statistics.NormalDist().cdf(-t))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kairos_lib.quality.judged import Judged
-from kairos_lib.quality.sample import Sample
+from kairos_lib.quality.sample import Sample, ratio
 from kairos_lib.report import formats
 from kairos_lib.report.badges import pills
 from kairos_lib.report.caption_quality import PairQuality, Quality, quality_of
@@ -11,6 +11,11 @@ from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, joined, render
 from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.tables import MODEL, NOTES, VIDEO, Cell, Column, table
+from kairos_lib.statistics.bootstrap import LEVEL, interval
+
+_INTERVALS = (
+    f"In brackets: the {LEVEL:.0%} interval over the video's scenes (bootstrap), rough below ten."
+)
 
 
 def reference_quality(suite: SuiteData) -> Html | None:
@@ -54,7 +59,7 @@ def reference_quality(suite: SuiteData) -> Html | None:
             one.pair.title,
             one.void or f"{judged.rouge_l.n:,}",
             _unless(one, share(judged.attributes)),
-            _unless(one, _score(judged.rouge_l)),
+            _unless(one, _mean(judged.rouge_l, formats.of_hundred)),
             MISSING if corpus is None else f"{corpus.chrf:.1f}",
             MISSING if corpus is None else f"{corpus.bleu:.1f}",
             pills(one.pair.badges),
@@ -120,7 +125,8 @@ def _method(held: list[PairQuality]) -> str:
             "any span that has references."
         )
     parts.append(
-        "A caption that is true in other words than the reference's scores low in all of these."
+        "A caption that is true in other words than the reference's scores low in all of these. "
+        + _INTERVALS
     )
     return " ".join(parts)
 
@@ -141,7 +147,7 @@ def own_quality(suite: SuiteData) -> Html | None:
         _remark(
             "None of this says that a caption is true: the detector can be wrong, models can err "
             "alike, and models that are told what was detected may only repeat it. These numbers "
-            "show what to look at."
+            f"show what to look at. {_INTERVALS}"
         ),
     )
 
@@ -232,27 +238,23 @@ def percent(value: float) -> str:
 
 
 def share(sample: Sample) -> Cell:
-    """A share of things counted, with how many of how many beneath it.
-
-    The place for an interval over scenes: `interval(sample.rows, sample.videos, ratio)` of
-    `kairos_lib.statistics.bootstrap`, with `ratio` of `kairos_lib.quality.sample`.
-    """
-    if sample.value is None:
-        return MISSING
-    note = f"{sample.part:,.0f} of {sample.whole:,.0f}"
-    return render("measure", value=percent(sample.value), note=note)
+    """A share of things counted, with its interval and how many of how many beneath it."""
+    return _measure(sample, percent, f"{sample.part:,.0f} of {sample.whole:,.0f}")
 
 
 def _mean(sample: Sample, written: formats.Writer) -> Cell:
-    """A mean over scenes."""
+    """A mean over scenes, with its interval and how many there are beneath it."""
+    return _measure(sample, written, formats.count(sample.n, "scene"))
+
+
+def _measure(sample: Sample, written: formats.Writer, extent: str) -> Cell:
     if sample.value is None:
         return MISSING
-    note = formats.count(sample.n, "scene")
-    return render("measure", value=written(sample.value), note=note)
-
-
-def _score(sample: Sample) -> str:
-    return MISSING if sample.value is None else formats.of_hundred(sample.value)
+    found = interval(sample.rows, sample.videos, ratio)
+    # Of scenes that are all alike every resample is the same, which is no proof of certainty.
+    if found.known and found.low < found.high:
+        extent = f"[{written(found.low)} – {written(found.high)}], {extent}"
+    return render("measure", value=written(sample.value), note=extent)
 
 
 def _count(sample: Sample) -> str:

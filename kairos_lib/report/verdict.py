@@ -18,6 +18,7 @@ from kairos_lib.report.html import Html, render
 from kairos_lib.report.standing import Point, Standing, standing
 from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, pairs
+from kairos_lib.statistics import bootstrap, decision
 from kairos_lib.statistics.bootstrap import Interval, interval
 from kairos_lib.statistics.decision import LEAST_ROUNDS, Ratio, ratio_of
 
@@ -212,14 +213,18 @@ def _difference(rows: Any) -> float:
 
 
 def _between(found: Interval) -> str:
-    return f"95 % interval {found.low:.2f} to {found.high:.2f}" if found.known else "no interval"
+    if not found.known:
+        return "no interval"
+    return f"{decision.LEVEL:.0%} interval {found.low:.2f} to {found.high:.2f}"
 
 
 def _points(found: Interval) -> str:
     """A difference of shares, in points of a hundred."""
     if not found.known:
         return "unknown extent"
-    return f"{found.low * 100:.1f} to {found.high * 100:.1f} points (95 % interval)"
+    return (
+        f"{found.low * 100:.1f} to {found.high * 100:.1f} points ({bootstrap.LEVEL:.0%} interval)"
+    )
 
 
 def _memory(runners: Sequence[Runner]) -> Finding:

@@ -19,8 +19,10 @@ from typing import Literal
 from kairos_lib.statistics.bootstrap import UNKNOWN, Interval
 from kairos_lib.statistics.student import quantile
 
-LEVEL = 0.95
-"""Two measurements of the same thing are called different in at most 1 of 20 cases."""
+LEVEL = 0.99
+"""The same thing is to be called different at most 1 time in 20. An interval of 95 % would do that
+to the dot if noise were normal; that of a shared machine is not, and of recorded repeats it called
+up to twice as many different."""
 LEAST_ROUNDS = 3
 """Two ratios can be alike by luck, and nothing shows it."""
 GOOD_ROUNDS = 5

@@ -37,7 +37,7 @@ def test_the_fastest_model_is_named_with_its_lead_and_the_rounds_it_rests_on(
     rounds(maker, [20, 20.3, 19.9], "b", "Slow")
     speed = found(maker)["Speed"]
     assert speed.model == "Quick"
-    assert "2.00 times as fast as Slow (95 % interval 1.9" in speed.answer
+    assert "2.00 times as fast as Slow (99% interval 1.9" in speed.answer
     assert "3 rounds" in speed.answer
 
 

@@ -137,11 +137,11 @@ def page(recorded: Repeats) -> str:
         "3,125 ways to draw five of five, which are too narrow for five values. Welch's t takes no "
         "notice of which repeats were neighbours. Medians 5 % apart is what one does by eye.",
         "## What this does not show",
-        f"The level of {LEVEL:.0%} was chosen with such recordings in view, this one among them, not "
-        "before them. All repeats are of one process on one machine, on one day. Runs of a bench are each in a "
-        "process of their own, which adds what differs between two starts of a process; other "
-        "machines have other noise. The rule is the same, and its interval is as wide as the "
-        "rounds that it is given differ.",
+        f"The level of {LEVEL:.0%} was chosen with such recordings in view, this one among them, "
+        "not before them. All repeats are of one process on one machine, on one day. Runs of a "
+        "bench are each in a process of their own, which adds what differs between two starts of a "
+        "process; other machines have other noise. The rule is the same, and its interval is as "
+        "wide as the rounds that it is given differ.",
         "## Machine",
         markdown(["", ""], [[name, value] for name, value in recorded.machine.items()]),
     ]

@@ -62,7 +62,7 @@ def work(seconds: float) -> str:
 def factor(rtf: float) -> str:
     """A real-time factor: `0.023x`, `0.42x`, `1.8x`, `140x`."""
     if rtf < 0.1:
-        return f"{rtf:.2g}x"
+        return f"{rtf:#.2g}x"
     if round(rtf, 2) < 1:
         return f"{rtf:.2f}x"
     return f"{rtf:.1f}x" if round(rtf, 1) < 100 else f"{rtf:.0f}x"

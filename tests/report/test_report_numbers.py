@@ -36,7 +36,9 @@ def test_time_taken_reads_in_one_unit(seconds: float, written: str) -> None:
 @pytest.mark.parametrize(
     ("rtf", "written"),
     [
-        (0.004, "0.004x"),
+        (0.004, "0.0040x"),
+        (0.02, "0.020x"),
+        (0.0996, "0.10x"),
         (0.0234, "0.023x"),
         (0.42, "0.42x"),
         (0.997, "1.0x"),

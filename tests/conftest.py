@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from kairos_lib.project import Project
 # Tests keep all cores busy, with models so small that the threads of each would mostly wait for one
 # another. Read by torch when it is imported, here and in kernels.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# In the background of a script Ctrl-C is ignored, and by all that is started there; tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 LONGEST = ("test_kill.py", "test_bench.py")
 """Files that take minutes: begun last, one of them would be waited for with a core idle."""
 

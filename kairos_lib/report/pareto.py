@@ -155,7 +155,10 @@ def _scale(axes: Axes, points: Iterable[Point], yardstick: Yardstick) -> None:
     values = [point.value for point in points]
     middle = (min(values) + max(values)) / 2
     half = max(max(values) - min(values), LEAST_SPAN) * 0.65
-    axes.set_ylim(max(middle - half, BELOW_NONE), min(middle + half, ABOVE_ALL))
+    low, high = max(middle - half, BELOW_NONE), min(middle + half, ABOVE_ALL)
+    axes.set_ylim(low, high)
+    # The room that points at the very ends are given is no place that a share could have.
+    axes.set_yticks([tick for tick in axes.get_yticks() if max(low, 0) <= tick <= min(high, 1)])
     axes.yaxis.set_major_formatter(lambda value, _: yardstick.written(value).replace(".0", ""))
 
 

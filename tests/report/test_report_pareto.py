@@ -68,6 +68,17 @@ def test_the_chart_names_every_model_and_has_its_table(maker: SuiteMaker) -> Non
     assert {c for c in colours if not c.startswith(("currentColor", "var(", "none"))} == set()
 
 
+def test_no_axis_goes_beyond_all_of_it(maker: SuiteMaker) -> None:
+    maker.base()
+    refer(maker)
+    for model, time_s in (("fast", 3), ("slow", 30)):
+        maker.done(model=model, title=model.title(), captions=TOLD, time_s=time_s)
+    chart = text(speed_against_quality(read(maker))).split("</figure>")[0]
+    shares = [float(share) for share in re.findall(r">(\d+(?:\.\d)?)</text>", chart)]
+    assert 100 in shares
+    assert max(shares) == 100
+
+
 def test_one_model_alone_makes_no_chart(maker: SuiteMaker) -> None:
     maker.base()
     maker.done()

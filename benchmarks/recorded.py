@@ -94,7 +94,7 @@ def page(recorded: Repeats) -> str:
         }
         for name, seconds in times.items()
     }
-    whole = dict(list(drawn.items())[:2])
+    whole = {name: drawn[name] for name in list(times)[:2]}  # All videos come first.
     count = len(recorded.repeats)
     foreign = [times.foreign_cores for repeat in recorded.repeats for times in repeat]
     clips = ", ".join(f"`{video}`" for video in dict.fromkeys(recorded.videos))

@@ -41,13 +41,15 @@ second and one minute to the next, so that many short turns show more than a few
     "--name", envvar="KAIROS_NAME", default="",
     help="`table` writes the table again from the seconds that there are.",
 )  # fmt: skip
-@click.option("--rounds", envvar="KAIROS_ROUNDS", default=48, show_default=True, type=int)
+@click.option(
+    "--rounds", envvar="KAIROS_ROUNDS", default=LEAST_REPEATS, show_default=True, type=int
+)
 @click.option(
     "--out", default=RESULTS, show_default="benchmarks/results",
     type=click.Path(file_okay=False, path_type=Path), help="Where seconds and table are written.",
 )  # fmt: skip
 def main(name: str, rounds: int, out: Path) -> None:
-    """Record repeats of one captioning and write how often comparing them is right."""
+    """Record repeats of a small bench and write how often comparing them is right."""
     try:
         check(name, NAMES, rounds)
         if name != "table":

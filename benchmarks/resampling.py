@@ -80,9 +80,9 @@ def slowed(seconds: Sequence[float], planted: float) -> list[float]:
     return [planted * each for each in seconds]
 
 
-def compared(before: Sequence[float], after: Sequence[float]) -> Ratio:
-    """What `kairos compare` makes of rounds."""
-    return ratio_of([b / a for a, b in zip(before, after, strict=True)])
+def compared(before: Sequence[float], after: Sequence[float], level: float = LEVEL) -> Ratio:
+    """What `kairos compare` makes of rounds, at its own level if no other is given."""
+    return ratio_of([b / a for a, b in zip(before, after, strict=True)], level)
 
 
 def ours(before: Sequence[float], after: Sequence[float]) -> Direction:
@@ -92,7 +92,7 @@ def ours(before: Sequence[float], after: Sequence[float]) -> Direction:
 
 def usual(before: Sequence[float], after: Sequence[float]) -> Direction:
     """The rule of `kairos compare` with an interval of 95 %, as most would take."""
-    return ratio_of([b / a for a, b in zip(before, after, strict=True)], 0.95).direction
+    return compared(before, after, 0.95).direction
 
 
 def unpaired(before: Sequence[float], after: Sequence[float]) -> Direction:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -30,10 +31,36 @@ def test_there_is_a_notebook_for_each_step() -> None:
     assert {path.name for path in NOTEBOOKS} == {"base.ipynb", "vlm.ipynb", "analysis.ipynb"}
 
 
-def test_conda_users_get_the_same_pins() -> None:
+def refused_by_pip(environment: dict[str, Any]) -> list[str]:
+    """Lines of conda's pip section that pip refuses in the requirements file made of them."""
+    sections = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict) and "pip" in d]
+    # A requirements file may have some options, each on a line of its own, but none of an install's.
+    lines = [str(line) for section in sections for line in section or ()]
+    return [
+        line
+        for line in lines
+        if re.search(r"\s-", line) or re.match(r"--?(?![erc] |editable|requirement|constr)", line)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ("-e . --no-deps", True), ("--no-deps", True), ("-r requirements.txt", False),
+        ("numpy==2.0", False), ("numpy -U", True),
+    ],
+)  # fmt: skip
+def test_lines_that_pip_refuses_are_known(line: str, refused: bool) -> None:
+    assert bool(refused_by_pip({"dependencies": ["pip", {"pip": [line]}]})) == refused
+
+
+def test_conda_brings_what_make_install_needs_and_nothing_of_its_own() -> None:
     environment = yaml.safe_load((CHECKOUT / "environment.yml").read_text())
-    pip = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
-    assert "-r requirements.txt" in pip
+    assert refused_by_pip(environment) == []
+    assert set(environment) == {"name", "channels", "dependencies"}
+    names = [str(line).partition("=")[0] for line in environment["dependencies"]]
+    # The pins come with `make install`: two of them in one environment would not agree.
+    assert sorted(names) == ["git", "make", "python"]
 
 
 def test_exactly_one_opencv_is_pinned() -> None:

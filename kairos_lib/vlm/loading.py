@@ -44,25 +44,6 @@ def spare_unpackable(model: Any) -> None:
             layer.support_avx512bf16_for_cpu = False
 
 
-def check_whole(found: dict[str, Any]) -> None:
-    """See that no weight was left at random because the files do not have it.
-
-    Raises:
-        ValueError: One was.
-    """
-    for what in ("missing_keys", "mismatched_keys", "error_msgs"):
-        # Of weights of another shape, with both shapes.
-        names = sorted(
-            name if isinstance(name, str) else " ".join(map(str, name))
-            for name in found.get(what) or ()
-        )
-        if names:
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            raise ValueError(
-                f"the weights do not go with the model ({what[:-5]}: {names[0]}{more})"
-            )
-
-
 def cached_values(config: Any) -> int:
     """Numbers that the cache of a model holds of each token: a key and a value, layer by layer."""
     text = config.get_text_config()

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import psutil
 
+from kairos_lib.checkpoints import check_whole
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.measure.memory import is_out_of_memory
 from kairos_lib.records import Architecture
@@ -31,7 +32,6 @@ from kairos_lib.vlm.loading import (
     COMPUTING,
     SHARE,
     cached_values,
-    check_whole,
     quantisation_config,
     spare_unpackable,
 )

@@ -209,6 +209,15 @@ def with_another_shape(folder: Path) -> None:
     save_file(tensors, path, metadata={"format": "pt"})
 
 
+def with_a_weight_too_many(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    name = next(name for name in tensors if "mlp" in name or "fc1" in name)
+    save_file(tensors | {f"{name}_scale": tensors[name]}, path, metadata={"format": "pt"})
+
+
 # One that transformers loads, and our own model.
 @pytest.mark.parametrize("family", ["llava_next", "phi35"], indirect=True)
 @pytest.mark.parametrize(
@@ -217,6 +226,7 @@ def with_another_shape(folder: Path) -> None:
         (shortened, "cannot load m from"),
         (without_a_weight, "the weights do not go with the model"),
         (with_another_shape, "the weights do not go with the model"),
+        (with_a_weight_too_many, r"the weights do not go with the model \(unexpected"),
     ],
 )
 def test_weights_that_are_not_whole_are_one_line(

@@ -34,7 +34,7 @@ def test_there_is_a_notebook_for_each_step() -> None:
 def refused_by_pip(environment: dict[str, Any]) -> list[str]:
     """Lines of conda's pip section that pip refuses in the requirements file made of them."""
     sections = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict) and "pip" in d]
-    # A requirements file may have some options, each on a line of its own, but none of an install's.
+    # It may have some options, each on a line of its own, but none of an install's.
     lines = [str(line) for section in sections for line in section or ()]
     return [
         line

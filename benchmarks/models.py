@@ -16,8 +16,10 @@ def nano_ast() -> tuple[Any, Any]:
     import transformers
 
     path = str(NANO / "ast")
-    extractor = transformers.AutoFeatureExtractor.from_pretrained(path)
-    model = transformers.ASTForAudioClassification.from_pretrained(path, dtype=torch.float32)
+    extractor = transformers.AutoFeatureExtractor.from_pretrained(path, trust_remote_code=False)
+    model = transformers.ASTForAudioClassification.from_pretrained(
+        path, dtype=torch.float32, trust_remote_code=False
+    )
     return extractor, model
 
 

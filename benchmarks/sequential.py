@@ -184,9 +184,11 @@ class Sequential:
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
         path = str(self._weights["sounds"])
-        extractor: Any = transformers.AutoFeatureExtractor.from_pretrained(path)
+        extractor: Any = transformers.AutoFeatureExtractor.from_pretrained(
+            path, trust_remote_code=False
+        )
         model: Any = transformers.ASTForAudioClassification.from_pretrained(
-            path, dtype=torch.float32
+            path, dtype=torch.float32, trust_remote_code=False
         )
         model = model.to(device).eval()
 

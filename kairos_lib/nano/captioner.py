@@ -36,9 +36,14 @@ class Captioner:
             if four_bit
             else None
         )
-        self._processor: Any = library.LlavaNextProcessor.from_pretrained(weights)
+        self._processor: Any = library.LlavaNextProcessor.from_pretrained(
+            weights, trust_remote_code=False
+        )
         self._model: Any = library.LlavaNextForConditionalGeneration.from_pretrained(
-            weights, dtype=torch.float32, quantization_config=quantization
+            weights,
+            dtype=torch.float32,
+            quantization_config=quantization,
+            trust_remote_code=False,
         ).eval()
 
     def captions(self, pairs: Sequence[Sequence[Frame]], prompts: Sequence[str]) -> list[str]:

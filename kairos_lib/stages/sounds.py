@@ -150,9 +150,9 @@ class Classifier:
         self._torch = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         extractors: Any = transformers.AutoFeatureExtractor
-        self._extractor = extractors.from_pretrained(path)
+        self._extractor = extractors.from_pretrained(path, trust_remote_code=False)
         models: Any = transformers.ASTForAudioClassification
-        model = models.from_pretrained(path, dtype=torch.float32)
+        model = models.from_pretrained(path, dtype=torch.float32, trust_remote_code=False)
         self._model = model.to(self._device).eval()
         self.labels: dict[int, str] = self._model.config.id2label
 

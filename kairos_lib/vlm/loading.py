@@ -14,6 +14,61 @@ PACKED_OUTPUTS = 32
 `functional.py`)."""
 
 
+def read_config(model_class: Any, path: str) -> Any:
+    """A checkpoint's configuration: of the class itself or, for an `Auto` one, of its own kind."""
+    import transformers
+
+    configs: Any = getattr(model_class, "config_class", None) or transformers.AutoConfig
+    return configs.from_pretrained(path, trust_remote_code=False)
+
+
+def settle(config: Any, attention: str | None) -> None:
+    """Have a configuration and all within it name our implementations.
+
+    A checkpoint's own would be taken before ours, and may name code on the hub.
+
+    Args:
+        config: Of transformers; changed.
+        attention: `None` leaves it to each network.
+    """
+    import transformers
+
+    config._attn_implementation = attention
+    config._experts_implementation = None
+    for inner in vars(config).values():
+        if isinstance(inner, transformers.PreTrainedConfig):
+            settle(inner, attention)
+
+
+def network_class(model_class: Any, config: Any) -> Any:
+    """The network that an `Auto` class would build for a configuration; others are what they are.
+
+    Raises:
+        ValueError: The configuration names none.
+    """
+    import transformers
+
+    if issubclass(model_class, transformers.PreTrainedModel):
+        return model_class
+    name = (config.architectures or [""])[0]
+    found = getattr(transformers, name, None)
+    if not (isinstance(found, type) and issubclass(found, transformers.PreTrainedModel)):
+        raise ValueError(f"transformers has no model {name!r}, which its config names")
+    return found
+
+
+def reason_of(error: Exception) -> str:
+    """Why a checkpoint could not be loaded, in one line."""
+    said = str(error).strip() or type(error).__name__
+    # Told by transformers in sentences that invite to switch it on.
+    if "custom code" in said:
+        return (
+            "it needs code of its own, which is never run here: choose one that transformers "
+            "knows by itself"
+        )
+    return said.splitlines()[0]
+
+
 def quantisation_config(quantisation: str, dtype: Any) -> Any:
     """Bitsandbytes' settings for weights in 4 or 8 bits; none for others."""
     import transformers

@@ -239,7 +239,7 @@ class VlmSession:
                 self.run.file("provenance.json"),
                 {**provenance(self.project), "given": given(self.model)},
             )
-            weights = self.model.weights
+            weights, built = self.model.weights, adapter.architecture()
             write_record(
                 self.run.file("result.json"),
                 VlmResult(
@@ -258,11 +258,11 @@ class VlmSession:
                     weights_source="hub" if weights.source == "url" else weights.source,
                     weights=self._weights.identity,
                     device=device_of(self.model),
-                    attention=self.model.attention,
+                    attention=built.attention if built else self.model.attention,
                     batched_otherwise=self._batched_otherwise(),
                     placement=adapter.placement(),
                     parameters_millions=adapter.parameters_millions(),
-                    architecture=adapter.architecture(),
+                    architecture=built,
                     synthetic_video=self.video.truth is not None,
                 ),
             )

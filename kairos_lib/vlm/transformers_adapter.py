@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import psutil
 
+from kairos_lib.checkpoint_files import check_files
 from kairos_lib.checkpoints import check_whole
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.measure.memory import is_out_of_memory
@@ -32,7 +33,11 @@ from kairos_lib.vlm.loading import (
     COMPUTING,
     SHARE,
     cached_values,
+    network_class,
     quantisation_config,
+    read_config,
+    reason_of,
+    settle,
     spare_unpackable,
 )
 
@@ -60,13 +65,13 @@ class TransformersAdapter(Adapter):
         import transformers
 
         processor = getattr(transformers, self.processor_class)
-        return processor.from_pretrained(path, **self.settings.processor)
+        return processor.from_pretrained(path, trust_remote_code=False, **self.settings.processor)
 
     def load_model(self, path: str, **options: Any) -> Any:
         """The network, with the options of `from_pretrained`."""
         import transformers
 
-        return self.from_pretrained(getattr(transformers, self.model_class), path, **options)
+        return self.with_weights(getattr(transformers, self.model_class), path, **options)
 
     def conversation(self, request: Request) -> list[dict[str, Any]]:
         """One user's turn: the images, then the words."""
@@ -90,9 +95,7 @@ class TransformersAdapter(Adapter):
 
     # Given to a family
 
-    def from_pretrained(
-        self, model_class: Any, path: str, config: Any = None, **options: Any
-    ) -> Any:
+    def with_weights(self, model_class: Any, path: str, config: Any = None, **options: Any) -> Any:
         """A network with its weights; random ones where they are dummies.
 
         Args:
@@ -101,32 +104,32 @@ class TransformersAdapter(Adapter):
             config: Where the class does not find its own in that folder.
             options: Of `from_pretrained`.
         """
-        import transformers
+        import torch
 
-        if not (self.dummy or self._empty):
-            if config is not None:
-                options["config"] = config
-            model, found = model_class.from_pretrained(
-                path,
-                use_safetensors=True,
-                output_loading_info=True,
-                # Told by us, in one line, rather than in a report.
-                ignore_mismatched_sizes=True,
-                **options,
-            )
-            check_whole(found)
-            return model
-        configs: Any = transformers.AutoConfig
-        config = config or configs.from_pretrained(path)
-        if not issubclass(model_class, transformers.PreTrainedModel):
-            model_class = getattr(transformers, config.architectures[0])
+        config = config or read_config(model_class, path)
         if self._empty:
-            import torch
-
+            settle(config, attention=None)
             with torch.device("meta"):
-                return model_class(config)
-        state = dummy.random_weights(model_class, config, options["dtype"])
-        return model_class.from_pretrained(None, config=config, state_dict=state, **options)
+                return network_class(model_class, config)(config)
+        settle(config, options["attn_implementation"])
+        if self.dummy:
+            model_class = network_class(model_class, config)
+            state = dummy.random_weights(model_class, config, options["dtype"])
+            return model_class.from_pretrained(
+                None, config=config, state_dict=state, trust_remote_code=False, **options
+            )
+        model, found = model_class.from_pretrained(
+            path,
+            config=config,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            # Told by us, in one line, rather than in a report.
+            ignore_mismatched_sizes=True,
+            **options,
+        )
+        check_whole(found)
+        return model
 
     def __init__(self, settings: Model, weights: Path) -> None:
         super().__init__(settings, weights)
@@ -162,6 +165,7 @@ class TransformersAdapter(Adapter):
 
         path = str(folder)
         try:
+            check_files(folder)
             self.processor = self.load_processor(path)
             model = self.load_model(
                 path,
@@ -173,8 +177,9 @@ class TransformersAdapter(Adapter):
         except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
             if is_out_of_memory(error):
                 raise
-            reason = str(error).strip().splitlines()[0]
-            raise KairosError(f"cannot load {self.settings.name} from {path}: {reason}") from error
+            raise KairosError(
+                f"cannot load {self.settings.name} from {path}: {reason_of(error)}"
+            ) from error
         if self.settings.quantisation == "nf4" and not self._gpu:
             spare_unpackable(model)
         # Batches of unequal prompts must end at the same place, where writing begins.

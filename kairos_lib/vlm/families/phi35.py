@@ -29,7 +29,9 @@ class Family(TransformersAdapter):
         """The tokenizer alone: the rest of the checkpoint's processor is remote code."""
         from transformers import PreTrainedTokenizerFast
 
-        return SimpleNamespace(tokenizer=PreTrainedTokenizerFast.from_pretrained(path))
+        return SimpleNamespace(
+            tokenizer=PreTrainedTokenizerFast.from_pretrained(path, trust_remote_code=False)
+        )
 
     def load_model(self, path: str, **options: Any) -> Any:
         """Our own model from the original's files."""
@@ -37,7 +39,7 @@ class Family(TransformersAdapter):
         from kairos_lib.vlm.phi35.modeling import Phi35ForConditionalGeneration
 
         config = read_config(Path(path))
-        model = self.from_pretrained(Phi35ForConditionalGeneration, path, config, **options)
+        model = self.with_weights(Phi35ForConditionalGeneration, path, config, **options)
         end = self.processor.tokenizer.convert_tokens_to_ids(END)
         ends = model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]

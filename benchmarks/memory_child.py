@@ -27,8 +27,8 @@ def main(step: str, video: Path, root: Path) -> None:
 def _read(session: BaseSession) -> int:
     """Read the results as captioning and a report do; the number of scenes."""
     from kairos_lib.findings import BaseFindings
-    from kairos_lib.report import suite
     from kairos_lib.report.gallery import Gallery
+    from kairos_lib.results import suite
     from kairos_lib.stages.base_data import BASE_DATA, read_base_data
     from kairos_lib.vlm.context import prompt_of
 

@@ -211,7 +211,7 @@ def export(
 ) -> None:
     """Write captions and findings of a suite's runs for other programs."""
     from kairos_lib.publish import export as exports
-    from kairos_lib.report.suite import read
+    from kairos_lib.results.suite import read
 
     if not out:
         raise KairosError("OUT is not given: name a folder to write to")

@@ -12,9 +12,9 @@ from kairos_lib.compare.pairing import Round, VideoPair
 from kairos_lib.compare.sides import Side
 from kairos_lib.ingredients import changes, ingredients, read_mapping
 from kairos_lib.records import Caption
-from kairos_lib.report import badges
 from kairos_lib.report.formats import count
-from kairos_lib.report.suite import VlmRun
+from kairos_lib.results import badges
+from kairos_lib.results.suite import VlmRun
 from kairos_lib.runs import Journal
 
 SAME_BOOT_S = 60

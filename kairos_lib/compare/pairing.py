@@ -10,7 +10,7 @@ from pathlib import Path
 from kairos_lib.compare.sides import Side
 from kairos_lib.errors import KairosError
 from kairos_lib.records import Caption, Scene, VlmResult
-from kairos_lib.report.suite import BaseRun, VlmRun
+from kairos_lib.results.suite import BaseRun, VlmRun
 from kairos_lib.runs import Journal
 
 Bounds = tuple[int, int]

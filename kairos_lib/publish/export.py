@@ -19,7 +19,8 @@ from kairos_lib.publish.names import FileNames
 from kairos_lib.publish.subtitles import srt, webvtt
 from kairos_lib.records import BaseResult, Caption, FusedScene
 from kairos_lib.report import formats
-from kairos_lib.report.badges import (
+from kairos_lib.report.summary import Pair, pairs
+from kairos_lib.results.badges import (
     NANO,
     OUTSIDE_BASE,
     Badge,
@@ -28,8 +29,7 @@ from kairos_lib.report.badges import (
     of_run,
     ordered,
 )
-from kairos_lib.report.suite import BaseRun, SuiteData, VlmRun
-from kairos_lib.report.summary import Pair, pairs
+from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
 from kairos_lib.runs import Journal, write_bytes
 
 SUBTITLES = ("srt", "vtt")

@@ -19,8 +19,8 @@ from kairos_lib.records import (
     SoundEvent,
     VlmResult,
 )
-from kairos_lib.report.badges import Badge, of_base, of_captions, of_run, ordered
-from kairos_lib.report.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.results.badges import Badge, of_base, of_captions, of_run, ordered
+from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
 from kairos_lib.runs import Journal
 
 

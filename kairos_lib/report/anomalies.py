@@ -15,10 +15,10 @@ from kairos_lib.report import formats
 from kairos_lib.report.badges import pills
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, joined, render
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.report.tables import MODEL, NOTES, VIDEO, Cell, Column, table
 from kairos_lib.report.wording import Wording, wording
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.runs import Journal
 
 if TYPE_CHECKING:

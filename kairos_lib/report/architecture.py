@@ -6,9 +6,9 @@ from kairos_lib.records import Architecture, NetworkPart, VlmResult
 from kairos_lib.report import formats, rates
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, render
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import pairs
 from kairos_lib.report.tables import MODEL, Cell, Column, parameters, table
+from kairos_lib.results.suite import SuiteData
 
 UNKNOWN = "unknown"
 

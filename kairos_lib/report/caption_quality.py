@@ -13,9 +13,9 @@ from kairos_lib.quality.objects import Vocabulary
 from kairos_lib.quality.references import kept, matched
 from kairos_lib.quality.sample import Sample, pooled
 from kairos_lib.records import FusedScene, Scene
-from kairos_lib.report.badges import DUMMY, OUTSIDE, OUTSIDE_BASE, of_base, of_captions
-from kairos_lib.report.suite import SuiteData, VlmRun
 from kairos_lib.report.summary import Pair, pairs
+from kairos_lib.results.badges import DUMMY, OUTSIDE, OUTSIDE_BASE, of_base, of_captions
+from kairos_lib.results.suite import SuiteData, VlmRun
 from kairos_lib.runs import Journal
 
 Void = Literal["", "not measured", "noise", "means nothing"]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from kairos_lib.records import BaseResult
 from kairos_lib.report import formats, rates, svg
-from kairos_lib.report.badges import Badge, of_base, ordered
 from kairos_lib.report.html import Html
 from kairos_lib.report.rates import OTHER, PARTS, parts_per_scene
 from kairos_lib.report.stages import FRAMES, stage_names, stage_title
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, Scenario, pairs
 from kairos_lib.report.tables import resumed
+from kairos_lib.results.badges import Badge, of_base, ordered
+from kairos_lib.results.suite import SuiteData
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

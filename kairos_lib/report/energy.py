@@ -7,9 +7,9 @@ from markupsafe import Markup
 from kairos_lib.report import formats, rates
 from kairos_lib.report.badges import pills
 from kairos_lib.report.html import Html
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Measure, Pair, pairs
 from kairos_lib.report.tables import MODEL, NOTES, VIDEO, Cell, Column, measured, table
+from kairos_lib.results.suite import SuiteData
 
 NOT_MEASURED = "not measured"
 NONE_MEASURED = (

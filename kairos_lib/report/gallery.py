@@ -16,11 +16,11 @@ from urllib.parse import quote
 from kairos_lib.errors import KairosError
 from kairos_lib.records import Caption, Detection, FusedScene, Scene
 from kairos_lib.report import formats
-from kairos_lib.report.badges import BROKEN, Badge, of_captions, ordered
 from kairos_lib.report.html import Html, render
 from kairos_lib.report.paging import Page, Stretch, paged
-from kairos_lib.report.suite import BaseRun, SuiteData, VlmRun
 from kairos_lib.report.summary import Pair, pairs
+from kairos_lib.results.badges import BROKEN, Badge, of_captions, ordered
+from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
 from kairos_lib.runs import Journal
 
 SCENES_AT_MOST = 300

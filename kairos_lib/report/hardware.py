@@ -10,9 +10,9 @@ from kairos_lib.report.badges import pills
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, joined, render
 from kairos_lib.report.planned_models import PlannedModel, planned_models
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.report.tables import MODEL, NOTES, Cell, Column, parameters, table
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.vlm.forecast import Dtype, Forecast, Quantisation
 from kairos_lib.vlm.loading import SHARE
 

@@ -6,9 +6,9 @@ from kairos_lib.report import formats
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, joined, render
 from kairos_lib.report.parameters import parameters as parameters_of
-from kairos_lib.report.suite import Gpu, Machine, Provenance, SuiteData, VlmRun
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.report.tables import LENGTH, MODEL, VIDEO, Column, parameters, table
+from kairos_lib.results.suite import Gpu, Machine, Provenance, SuiteData, VlmRun
 
 IDENTITY_CHARACTERS = 12
 """Enough of a commit or a SHA-256 to tell it from any other."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from kairos_lib.report import formats
-from kairos_lib.report.badges import Badge, ordered
 from kairos_lib.report.gallery import Picture, SceneCard, VideoGallery
 from kairos_lib.report.html import Html, render
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, pairs
+from kairos_lib.results.badges import Badge, ordered
+from kairos_lib.results.suite import SuiteData
 
 
 @dataclass(frozen=True)

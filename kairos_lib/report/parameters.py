@@ -8,8 +8,8 @@ from typing import Any
 
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, render
-from kairos_lib.report.suite import SuiteData, VlmRun
 from kairos_lib.report.tables import Cell, Column, table
+from kairos_lib.results.suite import SuiteData, VlmRun
 
 # The device says where a server is; its address can hold more than is anyone's business.
 HIDDEN = frozenset({"server.base_url"})

@@ -13,8 +13,8 @@ from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, joined, render
 from kairos_lib.report.labels import place
 from kairos_lib.report.standing import Point, Standing, Yardstick, standing
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.tables import MODEL, NOTES, Cell, Column, table
+from kairos_lib.results.suite import SuiteData
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from kairos_lib.records import Resources
 from kairos_lib.report import formats
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, render
-from kairos_lib.report.suite import Machine
 from kairos_lib.report.summary import Pair
+from kairos_lib.results.suite import Machine
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from kairos_lib.findings import BaseFindings
 from kairos_lib.parameters import load
 from kairos_lib.project import Project
 from kairos_lib.records import Record
-from kairos_lib.report.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
 from kairos_lib.runs import read_record
 from kairos_lib.settings import Model
 from kairos_lib.vlm import forecast

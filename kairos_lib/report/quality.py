@@ -9,8 +9,8 @@ from kairos_lib.report.badges import pills
 from kairos_lib.report.caption_quality import PairQuality, Quality, quality_of
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, joined, render
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.tables import MODEL, NOTES, VIDEO, Cell, Column, table
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.statistics.bootstrap import LEVEL, interval
 
 _INTERVALS = (

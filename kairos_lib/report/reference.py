@@ -5,8 +5,8 @@ from __future__ import annotations
 from kairos_lib.parameters import load, names
 from kairos_lib.project import Project
 from kairos_lib.references import PublishedRun, PublishedStages, Reference
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import pairs
+from kairos_lib.results.suite import SuiteData
 
 SAME_LENGTH_S = 1.5
 """Lengths are published in whole seconds; a video of another length is another one."""

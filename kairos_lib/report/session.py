@@ -14,22 +14,22 @@ from markupsafe import Markup
 
 from kairos_lib.project import Project
 from kairos_lib.records import Record
-from kairos_lib.report import suite as suites
 from kairos_lib.report.html import Html, joined, render, style
+from kairos_lib.results import suite as suites
 from kairos_lib.runs import KEY_HEX_DIGITS, Run, write_bytes, write_record
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kairos_lib.report.gallery import Gallery
-    from kairos_lib.report.suite import SuiteData
+    from kairos_lib.results.suite import SuiteData
 
 NOTEBOOK = "analysis.ipynb"
 NOTEBOOK_FOLDER = "KAIROS_NOTEBOOK_FOLDER"
 """Environment variable: where the executed notebook lies, to which pictures are relative."""
 SOURCES = frozenset({".py", ".j2", ".css", ".js", ".json"})
 PACKAGE = Path(__file__).parents[1]
-MADE_BY = ("report", "quality", "statistics")
+MADE_BY = ("report", "results", "quality", "statistics")
 """Folders of the package whose code decides what a report says."""
 
 
@@ -130,7 +130,9 @@ class ReportSession:
 
     def end_to_end(self) -> Html:
         """How fast each model is over each video, what failed, and what the labels mean."""
-        from kairos_lib.report import badges, charts, tables, variants
+        from kairos_lib.report import charts, tables, variants
+        from kairos_lib.report.badges import legend
+        from kairos_lib.results import badges
 
         everything = [
             *(badge for run in self._data.runs for badge in badges.of_run(run, self._data)),
@@ -141,7 +143,7 @@ class ReportSession:
             charts.rtf(self._data),
             variants.variants(self._data),
             tables.failures(self._data),
-            badges.legend(everything),
+            legend(everything),
         )
 
     def time_parts(self) -> Html:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from kairos_lib.records import Resources, StageReport
 from kairos_lib.references import PublishedStages
 from kairos_lib.report import formats
-from kairos_lib.report.badges import of_base, pills
+from kairos_lib.report.badges import pills
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, joined, render
 from kairos_lib.report.reference import references, stages_of
-from kairos_lib.report.suite import BaseRun, SuiteData
 from kairos_lib.report.tables import LENGTH, SCENES, STATUS, VIDEO, Cell, Column, table
+from kairos_lib.results.badges import of_base
+from kairos_lib.results.suite import BaseRun, SuiteData
 
 FRAMES = "frames"
 """The shared decoding pass; a failed run reports it as if it were a stage."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from kairos_lib.quality.judged import Judged
 from kairos_lib.quality.pareto import beaten_by
 from kairos_lib.quality.sample import Sample, pooled
-from kairos_lib.report.badges import OTHER_MACHINE, Badge
 from kairos_lib.report.caption_quality import ModelQuality, PairQuality, quality_of
 from kairos_lib.report.formats import of_hundred
-from kairos_lib.report.suite import SuiteData
+from kairos_lib.results.badges import OTHER_MACHINE, Badge
+from kairos_lib.results.suite import SuiteData
 
 
 @dataclass(frozen=True)

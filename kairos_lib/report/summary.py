@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kairos_lib.records import ScenarioResult, VlmResult
 from kairos_lib.report import rates
-from kairos_lib.report.badges import Badge, of_run, ordered
-from kairos_lib.report.suite import SuiteData, VlmRun
+from kairos_lib.results.badges import Badge, of_run, ordered
+from kairos_lib.results.suite import SuiteData, VlmRun
 
 if TYPE_CHECKING:
     import pandas as pd

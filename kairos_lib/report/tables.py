@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from kairos_lib.references import PublishedRun
 from kairos_lib.report import formats, peaks, rates
-from kairos_lib.report.badges import RESUMED, pills
+from kairos_lib.report.badges import pills
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, render
 from kairos_lib.report.reference import matching
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Measure, Pair, Scenario, pairs
+from kairos_lib.results.badges import RESUMED
+from kairos_lib.results.suite import SuiteData
 
 Cell = str | Html
 

@@ -9,9 +9,9 @@ from kairos_lib.records import Caption
 from kairos_lib.report import formats
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.report.tables import MODEL, VIDEO, Cell, Column, measured, table
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.runs import Journal
 
 

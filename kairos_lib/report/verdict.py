@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kairos_lib.report import formats
-from kairos_lib.report.badges import BROKEN, NANO, OFFLOADED, OTHER_MACHINE, OUTSIDE, SERVER
 from kairos_lib.report.html import Html, render
 from kairos_lib.report.standing import Point, Standing, standing
-from kairos_lib.report.suite import SuiteData
 from kairos_lib.report.summary import Pair, pairs
+from kairos_lib.results.badges import BROKEN, NANO, OFFLOADED, OTHER_MACHINE, OUTSIDE, SERVER
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.statistics import bootstrap, decision
 from kairos_lib.statistics.bootstrap import Interval, interval
 from kairos_lib.statistics.decision import LEAST_ROUNDS, Ratio, ratio_of

@@ -15,7 +15,7 @@ from helpers.suites import SuiteMaker
 from kairos_lib.errors import KairosError
 from kairos_lib.publish.export import LeftOut, Wanted, Written, export
 from kairos_lib.records import Caption, Detection, Segment, SoundEvent, StageReport
-from kairos_lib.report import suite
+from kairos_lib.results import suite
 from kairos_lib.runs import Journal
 
 HOSTILE = "<script>alert(1)</script> & so on\n\n7\n00:00:01,000 --> 00:00:02,000\nnot a cue"

@@ -8,9 +8,10 @@ from helpers.cells import cells
 from helpers.suites import SuiteMaker, scenario, single
 
 from kairos_lib.records import Caption, Resources
-from kairos_lib.report import anomalies, suite
+from kairos_lib.report import anomalies
 from kairos_lib.report.html import Html
 from kairos_lib.report.wording import wording
+from kairos_lib.results import suite
 
 SCENES = 12
 

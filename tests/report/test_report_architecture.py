@@ -7,7 +7,8 @@ import re
 from helpers.suites import SuiteMaker, scenario
 
 from kairos_lib.records import Architecture, NetworkPart
-from kairos_lib.report import architecture, suite
+from kairos_lib.report import architecture
+from kairos_lib.results import suite
 
 BLIP = Architecture(
     model="InstructBlipForConditionalGeneration",

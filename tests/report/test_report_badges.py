@@ -5,7 +5,8 @@ from __future__ import annotations
 from helpers.suites import MACHINE, SuiteMaker, scenario
 
 from kairos_lib.records import Resources, Status
-from kairos_lib.report import badges, suite
+from kairos_lib.report.badges import legend
+from kairos_lib.results import badges, suite
 
 
 def of_runs(maker: SuiteMaker) -> list[set[badges.Badge]]:
@@ -89,7 +90,7 @@ def test_a_failed_run_is_failed_even_with_a_result_of_an_earlier_attempt(
 
 
 def test_the_legend_explains_each_badge_once(maker: SuiteMaker) -> None:
-    legend = badges.legend([badges.NANO, badges.FAILED, badges.NANO])
-    assert legend is not None
-    assert str(legend.markup).count(badges.NANO.explanation) == 1
-    assert badges.legend([]) is None
+    shown = legend([badges.NANO, badges.FAILED, badges.NANO])
+    assert shown is not None
+    assert str(shown.markup).count(badges.NANO.explanation) == 1
+    assert legend([]) is None

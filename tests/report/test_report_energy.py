@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from helpers.suites import SuiteMaker, scenario
 
-from kairos_lib.report import energy, suite
+from kairos_lib.report import energy
 from kairos_lib.report.html import Html
+from kairos_lib.results import suite
 
 
 def text(piece: Html | None) -> str:

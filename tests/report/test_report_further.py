@@ -17,10 +17,10 @@ from PIL import Image
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
 from kairos_lib.records import Caption, FusedScene
-from kairos_lib.report import suite
 from kairos_lib.report.export import export
 from kairos_lib.report.gallery import Gallery
 from kairos_lib.report.paging import paged, share_out
+from kairos_lib.results import suite
 from kairos_lib.runs import Journal
 
 

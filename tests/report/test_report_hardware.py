@@ -17,8 +17,8 @@ from helpers.suites import SuiteMaker
 from kairos_lib.findings import BaseFindings
 from kairos_lib.parameters import load
 from kairos_lib.records import Resources, Segment
-from kairos_lib.report import suite
 from kairos_lib.report.hardware import hardware
+from kairos_lib.results import suite
 from kairos_lib.runs import Journal, write_record
 from kairos_lib.settings import Model
 from kairos_lib.vlm import forecast

@@ -7,8 +7,9 @@ from helpers.cells import cells
 from helpers.suites import SuiteMaker, scenario
 
 from kairos_lib.records import Resources, StageReport, Status
-from kairos_lib.report import charts, formats, rates, stages, suite, summary, tables
+from kairos_lib.report import charts, formats, rates, stages, summary, tables
 from kairos_lib.report.html import Html
+from kairos_lib.results import suite
 
 
 def text(piece: Html | None) -> str:

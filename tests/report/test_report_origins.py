@@ -8,7 +8,8 @@ from helpers.cells import cells
 from helpers.suites import MACHINE, SuiteMaker, provenance
 
 from kairos_lib.records import Resources
-from kairos_lib.report import origins, suite
+from kairos_lib.report import origins
+from kairos_lib.results import suite
 
 PARAMETERS = {
     "frames": {"count": 2, "sampling": "start_middle"}, "batch_size": 8, "allocator": "",

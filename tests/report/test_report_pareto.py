@@ -14,7 +14,7 @@ from kairos_lib.records import Caption
 from kairos_lib.report.labels import place
 from kairos_lib.report.pareto import speed_against_quality
 from kairos_lib.report.standing import standing
-from kairos_lib.report.suite import SuiteData
+from kairos_lib.results.suite import SuiteData
 
 
 def contest(maker: SuiteMaker) -> SuiteData:

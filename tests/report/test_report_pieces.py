@@ -8,10 +8,11 @@ from pathlib import Path
 from helpers.suites import SuiteMaker
 
 from kairos_lib.records import Caption, FusedScene, Scene, StageReport
-from kairos_lib.report import charts, overview, suite, tables
+from kairos_lib.report import charts, overview, tables
 from kairos_lib.report.gallery import Gallery
 from kairos_lib.report.html import Html
-from kairos_lib.report.suite import SuiteData
+from kairos_lib.results import suite
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.runs import Journal
 
 

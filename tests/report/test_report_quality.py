@@ -9,9 +9,9 @@ from helpers.suites import SuiteMaker
 from kairos_lib.nano.truth import CLIPS, ClipTruth
 from kairos_lib.quality.judged import Judged
 from kairos_lib.records import Caption, StageReport
-from kairos_lib.report import suite as suites
 from kairos_lib.report.caption_quality import Quality, quality_of
 from kairos_lib.report.quality import own_quality, reference_quality
+from kairos_lib.results import suite as suites
 
 
 def of(quality: Quality, model: str) -> Judged:

@@ -13,8 +13,9 @@ from kairos_lib.errors import KairosError
 from kairos_lib.parameters import load
 from kairos_lib.project import Project
 from kairos_lib.references import Reference
-from kairos_lib.report import stages, suite, tables
+from kairos_lib.report import stages, tables
 from kairos_lib.report.html import Html
+from kairos_lib.results import suite
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

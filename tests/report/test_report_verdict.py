@@ -6,8 +6,8 @@ import pytest
 from helpers.suites import SuiteMaker
 
 from kairos_lib.records import Resources
-from kairos_lib.report.suite import read
 from kairos_lib.report.verdict import Finding, findings, verdict
+from kairos_lib.results.suite import read
 
 NAMES_ALL = "A ball and a person."
 """What the scenes' detections show."""

@@ -1,0 +1,1 @@
+"""Runs read back: what became of them, and which may be held against each other."""

@@ -1,0 +1,188 @@
+"""Honest labels: what a reader must know before trusting a number or a caption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from kairos_lib.records import VlmResult
+from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
+
+SHARED_ABOVE_CORES = 0.5
+"""Cores that other processes kept busy on average; less is what any idle system does."""
+SHARED_ABOVE_MIB = 64
+"""GPU memory that others held; less is what a display or a daemon takes."""
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A label of a few words, and what it means."""
+
+    text: str
+    explanation: str
+    tone: Literal["note", "warning", "bad"]
+
+
+NANO = Badge(
+    "nano weights",
+    "A very small model that ships with Kairos. It knows only its own synthetic world; its speed "
+    "says nothing about models of real size.",
+    "note",
+)
+OUTSIDE = Badge(
+    "nano model outside its world: captions mean nothing",
+    "A nano model knows only the synthetic clips that ship with Kairos. Shown any other video it "
+    "still writes sentences, but what they say is meaningless, and its speed says nothing about "
+    "models of real size.",
+    "bad",
+)
+OUTSIDE_BASE = Badge(
+    "nano models outside their world: findings mean nothing",
+    "Speech, sounds and objects were looked for by nano models, which know only the synthetic "
+    "clips that ship with Kairos. On any other video what they find is meaningless.",
+    "bad",
+)
+DAMAGED = Badge(
+    "damaged file",
+    "The file could be read, but something is wrong with it; what it is is listed with base "
+    "processing.",
+    "warning",
+)
+DUMMY = Badge(
+    "dummy weights: captions are noise",
+    "The model has its full size but random weights. Its speed and memory are real; its captions "
+    "are noise.",
+    "bad",
+)
+SERVER = Badge(
+    "on a server",
+    "A server ran the model: its times hold waiting for the network and for the server's limits, "
+    "its memory is not known, and nobody can say which weights it has.",
+    "warning",
+)
+OFFLOADED = Badge(
+    "offloaded",
+    "The GPU had no room for all weights: some were kept in RAM or on the disk and fetched for "
+    "every token, which is many times slower.",
+    "warning",
+)
+CO_RUN = Badge(
+    "co-run",
+    "Notebooks ran several at once on this machine (SLOTS=): each can have made the others slower.",
+    "warning",
+)
+SHARED_GPU = Badge(
+    "shared GPU",
+    f"Other processes held more than {SHARED_ABOVE_MIB} MiB of the GPUs' memory meanwhile, and can "
+    "have computed there.",
+    "warning",
+)
+SYNTHETIC = Badge(
+    "synthetic video",
+    "The video was drawn by a program. Results on it say nothing about real footage.",
+    "note",
+)
+PARTIAL = Badge(
+    "partial",
+    "Some scenes have no caption, so the numbers cover only a part of the video.",
+    "warning",
+)
+RESUMED = Badge(
+    "resumed",
+    "The run was interrupted and went on later. Its time is the sum of its parts and is kept out "
+    "of medians and ranges.",
+    "warning",
+)
+FAILED = Badge("failed", "The run failed; the reason is listed with the failed runs.", "bad")
+UNFINISHED = Badge(
+    "unfinished", "The run was cut short, or was still going on when this was written.", "warning"
+)
+NOT_RUN = Badge("not run", "The run was planned but never started; the reason is listed.", "bad")
+SHARED = Badge(
+    "shared machine",
+    f"Other processes kept more than {SHARED_ABOVE_CORES} processor cores busy meanwhile, which "
+    "can make a time longer.",
+    "warning",
+)
+OTHER_MACHINE = Badge(
+    "other machine",
+    "Made on another machine than most of this suite: its times cannot be compared with the rest.",
+    "warning",
+)
+BY_HAND = Badge(
+    "run by hand",
+    "The notebook was run in JupyterLab rather than by the runner, in a kernel that may have "
+    "held other things in memory.",
+    "note",
+)
+ORDER = (
+    FAILED, NOT_RUN, UNFINISHED, DAMAGED, PARTIAL, RESUMED, OUTSIDE, OUTSIDE_BASE, NANO, DUMMY,
+    SERVER, OFFLOADED, SYNTHETIC, CO_RUN, SHARED, SHARED_GPU, OTHER_MACHINE, BY_HAND,
+)  # fmt: skip
+BROKEN = {"failed": FAILED, "not run": NOT_RUN, "unfinished": UNFINISHED}
+
+
+def of_captions(result: VlmResult) -> set[Badge]:
+    """What must be known before reading what a model wrote."""
+    if result.weights_source == "dummy":
+        return {DUMMY}
+    if result.weights_source != "nano":
+        return set()
+    return {NANO} if result.synthetic_video else {OUTSIDE}
+
+
+def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:
+    """What must be known of a model's run."""
+    found = {BROKEN[run.outcome.state]} if run.outcome.state in BROKEN else set()
+    if run.result is None:
+        if run.captions:
+            found.add(PARTIAL)
+        return found | _machine(run, suite)
+    result = run.result
+    found |= of_captions(result) | _machine(run, suite)
+    if result.synthetic_video:
+        found.add(SYNTHETIC)
+    if result.offline.scenes - result.offline.failed < result.scenes:
+        found.add(PARTIAL)
+    if result.offline.parts > 1 or result.single_stream.parts > 1:
+        found.add(RESUMED)
+    if result.resources.foreign_cpu_cores > SHARED_ABOVE_CORES:
+        found.add(SHARED)
+    if result.resources.foreign_vram_mib > SHARED_ABOVE_MIB:
+        found.add(SHARED_GPU)
+    if result.weights_source == "server":
+        found.add(SERVER)
+    devices = set(result.placement)
+    if devices & {"cpu", "disk"} and devices - {"cpu", "disk"}:
+        found.add(OFFLOADED)
+    if run.status is not None and run.status.slots > 1:
+        found.add(CO_RUN)
+    if run.by_hand:
+        found.add(BY_HAND)
+    return found
+
+
+def of_base(base: BaseRun, suite: SuiteData) -> set[Badge]:
+    """What must be known of a video's base processing."""
+    found = {BROKEN[base.outcome.state]} if base.outcome.state in BROKEN else set()
+    if base.status is not None and base.status.slots > 1:
+        found.add(CO_RUN)
+    if base.result is not None and base.result.resumed:
+        found.add(RESUMED)
+    if base.result is not None and base.result.facts.problems:
+        found.add(DAMAGED)
+    if any(stage.weights_source == "nano" for stage in base.stages):
+        found.add(NANO if base.result is None or base.result.synthetic_video else OUTSIDE_BASE)
+    return found | _machine(base, suite)
+
+
+def _machine(run: VlmRun | BaseRun, suite: SuiteData) -> set[Badge]:
+    if run.provenance is None or run.provenance.machine.same_as == suite.usual_machine:
+        return set()
+    return {OTHER_MACHINE}
+
+
+def ordered(badges: Iterable[Badge]) -> list[Badge]:
+    """Each badge once, the gravest first."""
+    return sorted(set(badges), key=ORDER.index)

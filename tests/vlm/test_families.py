@@ -215,7 +215,7 @@ def with_a_weight_too_many(folder: Path) -> None:
     path = folder / "model.safetensors"
     tensors = load_file(path)
     name = next(name for name in tensors if "mlp" in name or "fc1" in name)
-    save_file(tensors | {f"{name}_scale": tensors[name]}, path, metadata={"format": "pt"})
+    save_file(tensors | {f"{name}_scale": tensors[name].clone()}, path, metadata={"format": "pt"})
 
 
 # One that transformers loads, and our own model.

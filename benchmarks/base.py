@@ -9,6 +9,7 @@ import click
 
 from benchmarks.table import Page
 from kairos_lib.errors import KairosError
+from kairos_lib.measure import threads
 from kairos_lib.project import Project, slug
 
 NAMES = ("visual", "stage", "batches", "memory")
@@ -33,6 +34,7 @@ RESULTS = Path(__file__).parent / "results"
 )  # fmt: skip
 def main(name: str, video: str, rounds: int, scale: str, limited: str, out: Path) -> None:
     """Measure base processing and write the tables; all benchmarks unless one is named."""
+    threads.settle()
     try:
         chosen = _chosen(name, video, rounds, scale)
         for each in chosen:

@@ -18,6 +18,7 @@ from benchmarks.base import RESULTS, check, say
 from benchmarks.load import ForeignLoad
 from benchmarks.recorded import Repeats, Times, page
 from kairos_lib.errors import KairosError
+from kairos_lib.measure import threads
 from kairos_lib.records import Scene
 from kairos_lib.runs import read_record, write_record
 
@@ -50,6 +51,7 @@ second and one minute to the next, so that many short turns show more than a few
 )  # fmt: skip
 def main(name: str, rounds: int, out: Path) -> None:
     """Record repeats of a small bench and write how often comparing them is right."""
+    threads.settle()
     try:
         check(name, NAMES, rounds)
         if name != "table":

@@ -58,6 +58,7 @@ def machine_rows() -> list[tuple[str, str]]:
     facts = machine()
     return [
         ("processor", f"{facts['cpu']}, {facts['cores']} cores, {facts['threads']} threads"),
+        ("computing", f"{facts['compute_threads']} threads, {facts['wait_policy']} waiting"),
         ("memory", f"{facts['ram_mib'] / 1024:.1f} GiB"),
         ("system", str(facts["system"])),
         ("GPU", ", ".join(str(gpu["name"]) for gpu in gpus()) or "no GPU"),

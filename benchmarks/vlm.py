@@ -10,6 +10,7 @@ import click
 from benchmarks.base import RESULTS, check, say
 from benchmarks.table import Page
 from kairos_lib.errors import KairosError
+from kairos_lib.measure import threads
 from kairos_lib.project import Project
 
 NAMES = ("captions", "phi35")
@@ -24,6 +25,7 @@ NAMES = ("captions", "phi35")
 )  # fmt: skip
 def main(name: str, rounds: int, out: Path) -> None:
     """Measure captioning and write the tables; all benchmarks unless one is named."""
+    threads.settle()
     try:
         check(name, NAMES, rounds)
         for each in (name,) if name else NAMES:

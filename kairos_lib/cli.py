@@ -284,11 +284,13 @@ def list_() -> None:
 def lab(arguments: tuple[str, ...]) -> None:
     """Open the notebooks in JupyterLab; ARGUMENTS are handed on to it."""
     from kairos_lib.kernels import OWN_PYTHON
+    from kairos_lib.measure import threads
 
     project = Project.find()
     # Replaces this process, so that Ctrl-C and the terminal are JupyterLab's own.
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={project.root}"]
     os.environ[OWN_PYTHON] = sys.executable
+    threads.settle()  # For notebooks that load torch in a cell of their own.
     os.chdir(project.root)
     os.execv(sys.executable, [*command, "--LabApp.default_url=/lab/tree/notebooks", *arguments])
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from kairos_lib.errors import KairosError, closest
+
+if TYPE_CHECKING:
+    from jupyter_client.kernelspec import KernelSpec
 
 OWN = "python3"
 """The environment that Kairos itself is installed in, whatever else carries that name."""
@@ -28,18 +33,32 @@ def python_of(kernel: str) -> str:
     """
     if kernel == OWN:
         return own_python()
+    command = str(_spec(kernel).argv[0])
+    found = shutil.which(command)
+    if found is None:
+        raise KairosError(f"the Jupyter kernel '{kernel}' starts {command}, which is not there")
+    return found
+
+
+def variables_of(kernel: str) -> Mapping[str, str]:
+    """The environment of a kernel that this process starts, or that it is.
+
+    Raises:
+        KairosError: No such kernelspec is installed.
+    """
+    # A kernelspec's own variables go before those that a kernel inherits.
+    return os.environ if kernel == OWN else {**os.environ, **_spec(kernel).env}
+
+
+def _spec(kernel: str) -> KernelSpec:
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     manager = KernelSpecManager()
     try:
-        command = str(manager.get_kernel_spec(kernel).argv[0])
+        return manager.get_kernel_spec(kernel)
     except NoSuchKernel:
         known = sorted(manager.find_kernel_specs())
         raise KairosError(
             f"there is no Jupyter kernel '{kernel}': {closest(kernel, known)} "
             "(CONTRIBUTING.md says how to install one)"
         ) from None
-    found = shutil.which(command)
-    if found is None:
-        raise KairosError(f"the Jupyter kernel '{kernel}' starts {command}, which is not there")
-    return found

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from kairos_lib.errors import KairosError
 from kairos_lib.kernels import OWN_PYTHON, own_python
-from kairos_lib.measure import vram
+from kairos_lib.measure import threads, vram
 from kairos_lib.processes import TOKEN, kill_marked
 from kairos_lib.project import Project
 from kairos_lib.records import Progress, Reason, Status
@@ -117,6 +117,7 @@ def _supervise(project: Project, job: Job, watch: Watcher, stopped: threading.Ev
             env={
                 **os.environ,
                 **KERNEL_ENVIRONMENT,
+                **threads.missing(),
                 **job.environment,
                 TOKEN: token,
                 FOLDER: str(job.run.folder.resolve()),

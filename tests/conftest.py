@@ -13,12 +13,14 @@ from helpers.clips import COLOURS, write_clip
 from helpers.projects import fill, make_project
 from helpers.suites import SuiteMaker
 
+from kairos_lib.measure import threads
 from kairos_lib.measure.resources import Sampler
 from kairos_lib.project import Project
 
 # Tests keep all cores busy, with models so small that the threads of each would mostly wait for one
 # another. Read by torch when it is imported, here and in kernels.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+threads.settle()
 # In the background of a script Ctrl-C is ignored, and by all that is started there; tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 LONGEST = ("test_kill.py", "test_bench.py")

@@ -163,6 +163,10 @@ def test_runs_that_were_not_made_in_turn_are_marked(here: SuiteMaker, there: Sui
 @pytest.mark.parametrize(
     ("machine", "mark"),
     [
+        (
+            {**MACHINE, "compute_threads": 1, "wait_policy": "active"},
+            "B on Example CPU 9000 (16 threads; 1 computed, active waiting)",
+        ),
         ({**MACHINE, "cpu": "Other CPU"}, "different machines: A on Example CPU 9000 (16 threads)"),
         ({**MACHINE, "boot_time_s": 5000}, "different boots"),
         ({**MACHINE, "boot_time_s": 3}, ""),

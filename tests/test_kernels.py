@@ -14,6 +14,8 @@ from helpers.projects import fill, make_project, tiny_model, write_parameters
 from kairos_lib.project import Project
 
 OTHER = "0.0.1"
+THREADS = "2"
+"""That the kernelspec asks for: more than the tests' own."""
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +36,13 @@ def jupyter_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     python = folder / "bin" / "python"
     subprocess.run(
-        [python, "-m", "ipykernel", "install", "--prefix", folder, "--name", "other"],
+        [
+            python, "-m", "ipykernel", "install", "--prefix", folder, "--name", "other",
+            "--env", "OMP_NUM_THREADS", THREADS,
+        ],
         check=True,
         capture_output=True,
-    )
+    )  # fmt: skip
     return folder / "share" / "jupyter"
 
 
@@ -52,7 +57,11 @@ def test_one_suite_runs_over_kernels_with_other_versions(
     answer = subprocess.run(
         [*command, "--video", "twelve"],
         cwd=project.root, capture_output=True, text=True, timeout=300,
-        env={**os.environ, "JUPYTER_PATH": str(jupyter_path)},
+        env={
+            **{name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"},
+            "OMP_NUM_THREADS": "1",
+            "JUPYTER_PATH": str(jupyter_path),
+        },
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr + answer.stdout
     found = {name: versions(project, name) for name in ("tiny", "tiny-other")}
@@ -62,12 +71,28 @@ def test_one_suite_runs_over_kernels_with_other_versions(
     assert len(list((project.runs / "base" / "twelve").glob("*/result.json"))) == 1
     page = (project.reports / "tiny-tiny-other-twelve" / "index.html").read_text()
     assert all(version in page for version in found.values())
+    assert threads_of(project, "tiny-other") == f"{THREADS} threads, passive waiting"
+    assert threads_of(project, "tiny") == "1 threads, passive waiting"
+
+
+def threads_of(project: Project, model: str) -> str:
+    """That computed, as the record has it; the key, which plan and kernel work out, says so too."""
+    folder = run_folder(project, model)
+    made = json.loads((folder / "provenance.json").read_text())["machine"]
+    told = f"{made['compute_threads']} threads, {made['wait_policy']} waiting"
+    assert f"({told})" in json.loads((folder / "key.json").read_text())["device"]
+    return told
 
 
 def versions(project: Project, model: str) -> str:
     """Of transformers, as the key and the provenance of a model's run have it."""
-    (folder,) = (project.runs / "vlm" / model / "twelve").glob("*/r001")
+    folder = run_folder(project, model)
     key = json.loads((folder / "key.json").read_text())["versions"]["transformers"]
     made = json.loads((folder / "provenance.json").read_text())["packages"]["transformers"]
     assert key == made
     return str(made)
+
+
+def run_folder(project: Project, model: str) -> Path:
+    (folder,) = (project.runs / "vlm" / model / "twelve").glob("*/r001")
+    return folder

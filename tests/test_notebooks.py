@@ -56,9 +56,13 @@ def test_the_kernel_is_the_one_of_this_environment(
         '{"argv": ["/bin/false", "{connection_file}"], "display_name": "x", "language": "python"}'
     )
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "share"))
-    given = job(project, "import sys; (run / 'python').write_text(sys.executable)", FINISH)
+    seen = "import os, sys; (run / 'python').write_text(sys.executable)"
+    waiting = "(run / 'waiting').write_text(os.environ['OMP_WAIT_POLICY'])"
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    given = job(project, f"{seen}; {waiting}", FINISH)
     status = execute(project, given)
     assert status.state == "done"
+    assert given.run.file("waiting").read_text() == "PASSIVE"
     assert given.run.file("python").read_text() == status.python
 
 

@@ -83,7 +83,7 @@ def _machines(sides: dict[str, list[VlmRun]]) -> Iterator[str]:
                 kinds.add(None)
                 continue
             gpus = "".join(f", {gpu.name}" for gpu in machine.gpus)
-            found.setdefault(name, set()).add(f"{machine.cpu} ({machine.threads} threads){gpus}")
+            found.setdefault(name, set()).add(f"{machine.cpu} ({machine.told_threads}){gpus}")
             kinds.add(machine.same_as)
             if machine.boot_time_s is not None:
                 boots.append(machine.boot_time_s)

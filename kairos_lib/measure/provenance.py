@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from itertools import zip_longest
@@ -17,7 +18,7 @@ import psutil
 
 from kairos_lib import __version__
 from kairos_lib.errors import KairosError
-from kairos_lib.measure import vram
+from kairos_lib.measure import threads, vram
 from kairos_lib.project import Project
 
 # What results can depend on. torch and transformers are in a run's key; the rest is recorded.
@@ -102,11 +103,16 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def device_name(device: str) -> str:
-    """What a model asked to run on `auto` or `cpu` will run on."""
+def device_name(device: str, variables: Mapping[str, str] | None = None) -> str:
+    """What a model asked to run on `auto` or `cpu` will run on.
+
+    Args:
+        device: What was asked for.
+        variables: The environment of the process that it runs in; this one's if left out.
+    """
     if device == "auto" and gpus():
         return str(gpus()[0]["name"])
-    return f"{cpu_name()} ({psutil.cpu_count()} threads)"
+    return f"{cpu_name()} ({threads.title(variables)})"
 
 
 @cache
@@ -154,6 +160,7 @@ def machine() -> dict[str, Any]:
         "cpu": cpu_name(),
         "threads": psutil.cpu_count(),
         "cores": psutil.cpu_count(logical=False),
+        **threads.held(),
         "cpu_max_mhz": cpu_max_mhz(),
         "ram_mib": round(psutil.virtual_memory().total / 2**20),
         "gpus": [{**gpu, **now} for gpu, now in zip_longest(gpus(), clocks(), fillvalue=none)],
@@ -190,7 +197,7 @@ def provenance(project: Project) -> dict[str, Any]:
             name: os.environ[name]
             for name in (
                 "CUDA_VISIBLE_DEVICES",
-                "OMP_NUM_THREADS",
+                *threads.NAMES,
                 "PYTORCH_ALLOC_CONF",
                 "PYTORCH_CUDA_ALLOC_CONF",
             )

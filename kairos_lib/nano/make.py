@@ -15,6 +15,8 @@ from pathlib import Path
 
 import click
 
+from kairos_lib.measure import threads
+
 log = logging.getLogger("kairos.nano")
 
 CLIPS = "make_clips"
@@ -26,6 +28,7 @@ TRAINING = "train_"
 def main(names: tuple[str, ...]) -> None:
     """Run the scripts NAMES, or all of them."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    threads.settle()
     known = scripts()
     for name in names:
         if name not in known:

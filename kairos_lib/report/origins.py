@@ -54,7 +54,7 @@ def _setups(suite: SuiteData) -> Html | None:
     for provenance in _provenances(suite):
         machine = provenance.machine
         row = (
-            f"{machine.cpu or 'unknown'}, {machine.threads or '?'} threads" + _mhz(machine),
+            f"{machine.cpu or 'unknown'}, {machine.told_threads}" + _mhz(machine),
             formats.memory(machine.ram_mib),
             _gpus(machine),
             machine.system,

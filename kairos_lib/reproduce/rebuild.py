@@ -38,7 +38,7 @@ REPRODUCED = "reproduced"
 """Folder under `runs/` of runs that were made again."""
 PROFILE = "recorded"
 """Base profile of a rebuilt run: what was found is there already, and nothing is looked for."""
-MACHINE = ("cpu", "threads", "gpus", "system")
+MACHINE = ("cpu", "threads", "compute_threads", "wait_policy", "gpus", "system")
 
 
 @dataclass(frozen=True)
@@ -240,8 +240,9 @@ def _changed(
         then["versions"], now["versions"] = run.key.get("versions", {}), ingredients["versions"]
     if noted.get("machine"):
         here = provenance.machine()
-        then["machine"] = {name: noted["machine"].get(name) for name in MACHINE}
-        now["machine"] = {name: here[name] for name in MACHINE}
+        known = [name for name in MACHINE if name in noted["machine"]]
+        then["machine"] = {name: noted["machine"][name] for name in known}
+        now["machine"] = {name: here[name] for name in known}
     if (noted.get("git") or {}).get("commit"):
         then["git"], now["git"] = noted["git"], provenance.git(project)
     lines = [str(change) for change in changes(then, now)]

@@ -59,6 +59,10 @@ class Machine(Record):
     cpu: str = ""
     threads: int | None = None
     cores: int | None = None
+    compute_threads: int | None = None
+    """That computed at once in the run's process."""
+    wait_policy: str = ""
+    """How they waited for one another: `passive` is asleep."""
     cpu_max_mhz: float | None = None
     ram_mib: int = 0
     gpus: tuple[Gpu, ...] = ()
@@ -74,7 +78,16 @@ class Machine(Record):
     @property
     def same_as(self) -> tuple[object, ...]:
         """What two runs must share for their times to be comparable."""
-        return (self.cpu, self.threads, tuple(gpu.name for gpu in self.gpus))
+        computing = (self.compute_threads, self.wait_policy)
+        return (self.cpu, self.threads, *computing, tuple(gpu.name for gpu in self.gpus))
+
+    @property
+    def told_threads(self) -> str:
+        """Those that the machine has, and what was used of them, as far as is known."""
+        used = ""
+        if self.compute_threads:
+            used = f"; {self.compute_threads} computed, {self.wait_policy} waiting"
+        return f"{self.threads or '?'} threads{used}"
 
 
 class Checkout(Record):

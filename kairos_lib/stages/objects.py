@@ -133,6 +133,10 @@ def set_up_ultralytics() -> None:
 def load(path: str) -> Any:
     """Load a YOLO checkpoint, refusing any that would run code of its own."""
     set_up_ultralytics()
+    import torch
     from ultralytics.models.yolo.model import YOLO
+    from ultralytics.utils import torch_utils
 
+    # On a CPU it would give all of this process as many as the machine has, less one.
+    vars(torch_utils)["NUM_THREADS"] = torch.get_num_threads()
     return YOLO(path)

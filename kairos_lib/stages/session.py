@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kairos_lib.measure import threads
 from kairos_lib.measure.memory import share_arenas
 from kairos_lib.measure.provenance import provenance
 from kairos_lib.media.container import check_file
@@ -109,6 +110,7 @@ class BaseSession:
     @classmethod
     def open(cls, video: str, base: str) -> BaseSession:
         """Open by the names that a notebook's parameters give."""
+        threads.settle()  # A kernel that somebody opened by hand has nothing set.
         project = Project.find()
         return cls(project, find_video(project, video), load(project, Base, base))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kairos_lib.kernels import python_of
+from kairos_lib.kernels import python_of, variables_of
 from kairos_lib.measure.provenance import device_name, key_versions
 from kairos_lib.project import Project
 from kairos_lib.runs import Run, notebook_hash
@@ -57,7 +57,7 @@ def _not_in_key(model: Model) -> dict[str, Any]:
 def device_of(model: Model) -> str:
     """What a model runs on, here or elsewhere."""
     if model.weights.source != "server":
-        return device_name(model.device)
+        return device_name(model.device, variables_of(model.kernel))
     from kairos_lib.vlm.families.openai import place
 
     return f"server {place(model)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kairos_lib.errors import KairosError
 from kairos_lib.findings import BaseFindings
-from kairos_lib.measure import energy
+from kairos_lib.measure import energy, threads
 from kairos_lib.measure.provenance import provenance
 from kairos_lib.measure.resources import Sampler
 from kairos_lib.parameters import fetching, load
@@ -104,6 +104,7 @@ class VlmSession:
             repeat: Which round.
             changes: Some of the model's parameters, in the place of its own.
         """
+        threads.settle()  # A kernel that somebody opened by hand has nothing set.
         project = Project.find()
         return cls(
             project,

@@ -62,6 +62,16 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Processed:
     return process(folder / "shapes.mp4", truth, profile, folder / "results")
 
 
+def test_the_detector_leaves_the_threads_of_its_process_as_they_were():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        load(str(WEIGHTS)).predict(np.zeros((64, 64, 3), np.uint8), imgsz=64, verbose=False)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_nano_detector_finds_every_kind_of_shape_in_a_new_clip(looked: Processed):
     moments = [index / 5 for index in range(round(looked.truth.duration_s * 5))]
     shown = [

@@ -97,6 +97,12 @@ def test_clocks_are_told_of_processor_and_gpu(maker: SuiteMaker) -> None:
     assert "1200 of 2040 MHz" in shown
 
 
+def test_threads_that_computed_and_how_they_waited_are_told(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(machine={**MACHINE, "compute_threads": 8, "wait_policy": "passive"})
+    assert "16 threads; 8 computed, passive waiting" in page(maker)
+
+
 def test_what_others_did_on_the_machine_stands_beside_each_run(maker: SuiteMaker) -> None:
     maker.base()
     used = {"samples": 90, "peak_vram_mib": 9216, "mean_cpu_cores": 1.1, "mean_gpu_percent": 88.0}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from helpers.projects import tiny_model
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kairos_lib.checkpoint_files import INDEX, shards
@@ -213,6 +213,7 @@ OTHERS = st.sampled_from(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(OTHERS, st.sampled_from(["", "text_config", "vision_config"]), st.booleans())
+@example("sdpa", "", private=True)
 def test_attention_is_what_the_models_file_says(
     copy: Path, theirs: str, where: str, private: bool
 ) -> None:

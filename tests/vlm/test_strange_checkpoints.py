@@ -212,8 +212,12 @@ OTHERS = st.sampled_from(
     max_examples=6,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(OTHERS, st.sampled_from(["", "text_config", "vision_config"]), st.booleans())
-@example("sdpa", "", private=True)
+@given(
+    theirs=OTHERS,
+    where=st.sampled_from(["", "text_config", "vision_config"]),
+    private=st.booleans(),
+)
+@example(theirs="sdpa", where="", private=True)
 def test_attention_is_what_the_models_file_says(
     copy: Path, theirs: str, where: str, private: bool
 ) -> None:

@@ -38,7 +38,7 @@ INSTALLED := $(VENV)/.installed
 names = $(sort $(basename $(notdir $(wildcard parameters/$(1)/*.yaml))))
 
 .PHONY: help install demo bench plan report compare reproduce export fetch lab nano nano-score \
-	perf-base perf-vlm perf-repeats test lint lock clean clean-all
+	perf-base perf-vlm perf-repeats test test-services lint lock clean clean-all
 
 help: ## This list
 	@echo 'make TARGET [NAME=value ...]'; echo
@@ -94,6 +94,9 @@ perf-repeats: $(INSTALLED) ## How often comparing is right; ROUNDS=n, or NAME=ta
 
 test: lint ## Lint, types and tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test-services: $(INSTALLED) ## The long tests: kills at every moment
+	@$(BIN)/python -m pytest -m services --numprocesses 2 --dist load
 
 lint: $(INSTALLED) ## Format, lint and types only
 	@$(BIN)/ruff format --check .

@@ -64,8 +64,16 @@ def captions(project: Project) -> list[Caption]:
     return list(Journal(folders[0] / "captions.jsonl", Caption)) if folders else []
 
 
-@pytest.mark.parametrize("moment", ["loading", "captioning"])
-@pytest.mark.parametrize("victim", ["kernel", "runner", "orchestrator", "all"])
+LONG = pytest.mark.services
+"""One kill is enough for every day; the others take minutes."""
+KILLS = [
+    pytest.param(victim, moment, marks=() if (victim, moment) == ("all", "captioning") else LONG)
+    for victim in ("kernel", "runner", "orchestrator", "all")
+    for moment in ("loading", "captioning")
+]
+
+
+@pytest.mark.parametrize(("victim", "moment"), KILLS)
 def test_a_killed_bench_goes_on_where_it_stopped(
     based: tuple[Project, list[str]], tmp_path: Path, victim: str, moment: str
 ) -> None:
@@ -113,6 +121,7 @@ def test_a_killed_bench_goes_on_where_it_stopped(
     assert not any(left.values()), left
 
 
+@LONG
 def test_a_bench_killed_in_base_processing_goes_on(
     based: tuple[Project, list[str]], tmp_path: Path
 ) -> None:

@@ -23,8 +23,8 @@ from kairos_lib.errors import KairosError, closest
 from kairos_lib.options import flag, whole
 from kairos_lib.project import Project
 from kairos_lib.reproduce.command import reproduce
+from kairos_lib.settings import REPEATS_AT_MOST
 
-REPEATS_AT_MOST = 1000
 SLOTS_AT_MOST = 64
 
 

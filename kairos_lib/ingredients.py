@@ -56,9 +56,14 @@ def ingredients(folder: Path) -> dict[str, Any]:
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """A JSON file that holds one mapping; nothing where there is none such."""
+    """A JSON file that holds one mapping; nothing where there is none such.
+
+    Neither is one that nobody can have written in good faith: lists in one another without end, or
+    halves of characters, which nothing could write again.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        json.dumps(found, ensure_ascii=False).encode()
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

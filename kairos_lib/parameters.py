@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 import re
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kairos_lib.errors import KairosError, closest
+from kairos_lib.names import is_name, quoted
 from kairos_lib.project import Project, exists, slug
 from kairos_lib.references import Reference
 from kairos_lib.settings import NAME, Base, Changes, Model, Settings, Suite, Video, Weights
@@ -23,9 +25,17 @@ FOLDERS: dict[type[Settings], str] = {
 }
 
 
+RANGE_AT_MOST = 1000
+"""Names that one range stands for."""
+
+
 def names(project: Project, kind: type[Settings]) -> list[str]:
-    """The names that exist of a kind of parameter file."""
-    return sorted(path.stem for path in (project.parameters / FOLDERS[kind]).glob("*.yaml"))
+    """The names that exist of a kind of parameter file.
+
+    One that cannot be a folder's, such as the `..` of a file `...yaml`, is none.
+    """
+    found = (path.stem for path in (project.parameters / FOLDERS[kind]).glob("*.yaml"))
+    return sorted(name for name in found if is_name(name))
 
 
 def load(
@@ -52,9 +62,10 @@ def load(
     shown = project.relative(path)
     values = {**read(path, shown), "name": name}
     if changes:
-        values, shown = changed(values, changes), f"{shown}, changed by {changes}"
-        if not re.fullmatch(NAME, str(values["name"])):
-            raise KairosError(f"{values['name']!r} cannot be a name")
+        values, shown = changed(values, changes), f"{shown}, changed by {quoted(changes)}"
+        wanted = str(values["name"])
+        if not (re.fullmatch(NAME, wanted) and is_name(wanted)):
+            raise KairosError(f"{quoted(wanted)} cannot be a name")
     return validate(kind, values, shown)
 
 
@@ -108,14 +119,29 @@ def expand(entries: tuple[str, ...], known: list[str], what: str) -> list[str]:
     return list(found)
 
 
+RANGE = re.compile(r"\[([0-9]+)\.\.([0-9]+)\]")
+
+
 def _range(entry: str) -> list[str]:
-    span = re.search(r"\[(\d+)\.\.(\d+)\]", entry)
-    if not span:
-        return [entry]
-    first, last = span.groups()
-    head, tail = entry[: span.start()], entry[span.end() :]
+    """The names that an entry stands for: those of each range in it, counted before any is made."""
+    spans = [_numbers(entry, *span.groups()) for span in RANGE.finditer(entry)]
+    if math.prod(map(len, spans)) > RANGE_AT_MOST:
+        raise KairosError(f"{quoted(entry)} stands for more than {RANGE_AT_MOST:,} names")
+    texts = RANGE.split(entry)[::3]
+    found = [texts[0]]
+    for numbers, after in zip(spans, texts[1:], strict=True):
+        found = [f"{head}{number}{after}" for head in found for number in numbers]
+    return found
+
+
+def _numbers(entry: str, first: str, last: str) -> list[str]:
+    """The numbers of a range, with the zeros of its first."""
+    if max(len(first), len(last)) > 9 or int(last) - int(first) >= RANGE_AT_MOST:
+        raise KairosError(f"{quoted(entry)} stands for more than {RANGE_AT_MOST:,} names")
+    if int(last) < int(first):
+        raise KairosError(f"{quoted(entry)} stands for nothing: it goes from {first} to {last}")
     width = len(first) if first.startswith("0") else 0
-    return [f"{head}{n:0{width}d}{tail}" for n in range(int(first), int(last) + 1)]
+    return [f"{n:0{width}d}" for n in range(int(first), int(last) + 1)]
 
 
 def video(project: Project, name_or_path: str) -> Video:

@@ -22,6 +22,8 @@ from kairos_lib.stages.session import base_run, base_weights, video_facts
 from kairos_lib.vlm.run import vlm_run
 from kairos_lib.weights import find
 
+NOTEBOOKS_AT_MOST = 10_000
+"""Of a plan, each of which is looked up on disk before any is run."""
 ALLOCATOR = "PYTORCH_ALLOC_CONF"
 """Read by torch when it is imported."""
 
@@ -91,10 +93,17 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
     """Say what a suite will do.
 
     Raises:
-        KairosError: A name is unknown, or a video or its references cannot be read.
+        KairosError: A name is unknown, a video or its references cannot be read, or there would be
+            more notebooks than anybody means to run.
     """
     chosen = _models(project, suite)
     videos = _videos(project, suite.videos)
+    count = len(chosen) * len(videos) * suite.repeats
+    if count > NOTEBOOKS_AT_MOST:
+        raise KairosError(
+            f"suite {suite.name} would be {count:,} notebooks ({len(chosen):,} models, "
+            f"{len(videos):,} videos, {suite.repeats:,} rounds); {NOTEBOOKS_AT_MOST:,} is the most"
+        )
     profile = load(project, Base, suite.base or _common_base([each.model for each in chosen]))
     bases, vlms = [], []
     for video in videos:
@@ -141,11 +150,11 @@ def _common_base(models: list[Model]) -> str:
 
 def _videos(project: Project, entries: tuple[str, ...]) -> list[Video]:
     known = names(project, Video)
-    found = []
+    wanted: dict[str, None] = {}
     for entry in entries:
         patterned = any(character in entry for character in "*?[") and not exists(entry)
-        wanted = expand((entry,), known, "video") if patterned else [entry]
-        found += [find_video(project, name) for name in wanted]
+        wanted |= dict.fromkeys(expand((entry,), known, "video") if patterned else [entry])
+    found = [find_video(project, name) for name in wanted]
     videos = list({video.path: video for video in found}.values())
     for first, second in itertools.combinations(videos, 2):
         if first.name == second.name:

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from kairos_lib.errors import KairosError
+from kairos_lib.ingredients import read_mapping
 from kairos_lib.records import Progress, Record, Status
 
 KEY_HEX_DIGITS = 16
@@ -130,7 +131,7 @@ class Run:
         if not siblings:
             return "never run"
         newest = max(siblings, key=lambda path: path.stat().st_mtime)
-        then = json.loads(newest.read_text(encoding="utf-8"))
+        then = read_mapping(newest)
         changed = [
             name
             for name in sorted({*then, *self.ingredients})
@@ -323,7 +324,7 @@ def notebook_hash(path: Path) -> str:
     """
     try:
         return cells_hash(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise KairosError(f"{path} is not a notebook that can be read: restore it") from error
 
 

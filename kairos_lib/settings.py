@@ -10,6 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """What a name of a parameter file may be made of."""
+REPEATS_AT_MOST = 1000
+ENTRIES_AT_MOST = 1000
+"""Of a suite's models or videos, each of which may be a pattern or a range."""
+VARIANTS_AT_MOST = 100
 
 
 class Settings(BaseModel):
@@ -282,16 +286,19 @@ class Suite(Settings):
 
     name: str
     title: str
-    models: Annotated[tuple[str, ...], Field(min_length=1)]
+    models: Annotated[tuple[str, ...], Field(min_length=1, max_length=ENTRIES_AT_MOST)]
     """Names, patterns (`nano*`) or ranges (`game-[0..39]`)."""
-    videos: Annotated[tuple[str, ...], Field(min_length=1)]
+    videos: Annotated[tuple[str, ...], Field(min_length=1, max_length=ENTRIES_AT_MOST)]
     """Likewise."""
     base: str | None = None
     """Base profile; where it is not given, the first model's own."""
-    repeats: int = Field(1, ge=1)
+    repeats: int = Field(1, ge=1, le=REPEATS_AT_MOST)
     weights: Literal["own", "dummy"] = "own"
     """`dummy` runs every model at full size with random weights, which need no download."""
-    variants: dict[Annotated[str, Field(pattern=f"^{NAME}$")], Changes] = {}
+    variants: Annotated[
+        dict[Annotated[str, Field(pattern=f"^{NAME}$")], Changes],
+        Field(max_length=VARIANTS_AT_MOST),
+    ] = {}
     """Each model as it is changed by each of these, under the name `<model>-<variant>`."""
     price_per_hour: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Of the machine, for what an hour of video costs; `null` leaves that out."""

@@ -1,7 +1,13 @@
-"""YAML files as typed models, and one clear line for what is wrong in one."""
+"""YAML files as typed models, and one clear line for what is wrong in one.
+
+A file may come from anybody: what would take long to read, or could not be shown, is refused while
+it is read.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,8 +15,15 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from kairos_lib.errors import KairosError, closest
+from kairos_lib.names import quoted, showable
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
+LARGEST_BYTES = 100_000
+"""Of a file. A second's reading; the largest of ours has 2,300."""
+DEEPEST = 20
+"""Mappings and lists in one another. Ours go four deep, and reading is recursive."""
+LONGEST_NUMBER = 40
+"""Characters of a number. Python itself refuses to write out numbers of more than 4,300 digits."""
 
 
 def read(path: Path, shown: str) -> dict[str, Any]:
@@ -20,7 +33,11 @@ def read(path: Path, shown: str) -> dict[str, Any]:
         KairosError: It cannot be read, is not YAML, or holds something else.
     """
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+        if len(content) > LARGEST_BYTES:
+            raise KairosError(f"{shown}: holds more than {LARGEST_BYTES:,} bytes: shorten it")
+        values = yaml.load(content.decode("utf-8"), Loader=_StrictLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise KairosError(f"{shown}: cannot be read ({error})") from error
     except yaml.YAMLError as error:
@@ -60,28 +77,88 @@ def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
     if first["type"] == "value_error":
         # Of a validator of ours, whose sentence says it all.
         return f"'{where}': {first['ctx']['error']}" if where else str(first["ctx"]["error"])
-    return f"'{where}': {first['msg'][0].lower()}{first['msg'][1:]}, not {first['input']!r}"
+    return f"'{where}': {first['msg'][0].lower()}{first['msg'][1:]}, not {quoted(first['input'])}"
 
 
 def _model_at(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
     """The model that a nested key belongs to."""
     for part in location:
-        annotation = kind.model_fields[str(part)].annotation
+        if isinstance(part, int):  # A place in a list, whose items the key before it is of.
+            continue
+        annotation = kind.model_fields[part].annotation
         options = [annotation, *getattr(annotation, "__args__", ())]
         kind = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
     return kind
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key given twice, of which plain YAML silently keeps the last."""
+    """Refuses what is endless, and a key given twice, of which plain YAML keeps the last."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        problem = ""
+        if self.check_event(yaml.AliasEvent):
+            # A few lines of them can stand for more values than there is memory.
+            problem = "aliases (*name) are not read"
+        elif self._depth > DEEPEST:
+            problem = f"more than {DEEPEST} lists and mappings in one another"
+        if problem:
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=self.get_mark())
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        with _told(node):
+            return super().construct_object(node, deep)
+
+
+@contextmanager
+def _told(node: yaml.Node) -> Iterator[None]:
+    """What a value cannot be, such as a date of the 99th month, is an error of its line."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        kind = node.tag.rpartition(":")[2]
+        raise yaml.MarkedYAMLError(
+            problem=f"a value that cannot be read as {kind}", problem_mark=node.start_mark
+        ) from error
 
 
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise yaml.MarkedYAMLError(problem=f"the key '{key}' is given twice")
+    given = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)
+        if not isinstance(key, str | int | float | bool | None):
+            problem = "a key that is not a word"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+        if key in given:
+            problem = f"the key '{key}' is given twice"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+        given.add(key)
     return loader.construct_mapping(node, deep=True)
 
 
+def _text(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
+    text = str(loader.construct_scalar(node))
+    # YAML's \x1b and \ud800: a terminal would obey the one, and nothing can write the other.
+    if not showable(text):
+        problem = "text with characters that cannot be shown"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+    return text
+
+
+def _number(loader: _StrictLoader, node: yaml.ScalarNode) -> int | float:
+    if len(node.value) > LONGEST_NUMBER:
+        problem = f"a number of more than {LONGEST_NUMBER} digits"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+    whole = node.tag == "tag:yaml.org,2002:int"
+    return loader.construct_yaml_int(node) if whole else loader.construct_yaml_float(node)
+
+
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG, _text)
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _number)
+_StrictLoader.add_constructor("tag:yaml.org,2002:float", _number)

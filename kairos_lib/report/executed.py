@@ -134,7 +134,7 @@ def export_notebooks(project: Project, suite: str, analysis: Path, reports: Path
 def _page(project: Project, one: Executed, outputs: bool) -> bytes:
     try:
         cells = list(cells_of(one.path, project.root, outputs))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         # One that was spoilt must not keep the report from being made.
         told = f"This notebook cannot be read ({type(error).__name__})."
         cells = [Cell(None, "", (render("text", kind="error", text=told),))]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kairos_lib.ingredients import ingredients
 from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, render
 from kairos_lib.report.tables import Cell, Column, table
@@ -41,9 +41,8 @@ def parameters(suite: SuiteData) -> Html | None:
 def _resolved(run: VlmRun) -> dict[str, str]:
     """What the run's key was made of; empty where nothing was begun or the file is spoilt."""
     try:
-        key = json.loads((run.folder / "key.json").read_text(encoding="utf-8"))
-        found = dict(_flat(key.get("parameters", {})))
-    except (OSError, ValueError, AttributeError):
+        found = dict(_flat(ingredients(run.folder).get("parameters", {})))
+    except AttributeError:
         return {}
     return {name: value for name, value in found.items() if name not in HIDDEN}
 

@@ -25,9 +25,10 @@ from kairos_lib.measure import threads, vram
 from kairos_lib.processes import TOKEN, kill_marked
 from kairos_lib.project import Project
 from kairos_lib.records import Progress, Reason, Status
-from kairos_lib.runs import Run, read_record, utc_now, write_json, write_record
+from kairos_lib.runs import RUNNER_LOCK, Run, read_record, utc_now, write_json, write_record
 
 POLL_S = 0.2
+LOOK_S = 1.0
 FOLDER = "KAIROS_NOTEBOOK_FOLDER"
 """Environment variable that tells a notebook where its executed copy will lie."""
 # A measurement must not wait for a network that happens to be there.
@@ -79,9 +80,10 @@ def run_notebook(
         KeyboardInterrupt: The user stopped it; its status says so.
     """
     job.run.create()
-    lock = FileLock(job.run.file(".runner.lock"))
+    lock = FileLock(job.run.file(RUNNER_LOCK))
     try:
-        lock.acquire(blocking=False)
+        # A plan that looks who holds it does so for no longer than this.
+        lock.acquire(timeout=LOOK_S)
     except Timeout:
         raise KairosError(
             f"another bench is working on {project.relative(job.run.folder)}: wait for it to end"

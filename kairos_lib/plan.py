@@ -56,6 +56,8 @@ class Step:
         """Why it will run, or that it need not."""
         if self.cached:
             return "nothing changed"
+        if who := self.job.run.worked_on():
+            return f"{who} is working on it"
         if self.fresh and self.job.run.done:
             return "asked for afresh"
         status = self.job.run.status()

@@ -16,14 +16,25 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+def scene_number(index: int) -> int:
+    """A scene's number as people are told it, from 1; records and files count from 0."""
+    return index + 1
+
+
 class Scene(Record):
     """A stretch of video between two cuts; scenes cover the video without gaps."""
 
     index: int
+    """From 0; people are told its `number`."""
     start_s: float
     end_s: float
     thumbnails: tuple[str, ...] = ()
     """File names in the run's `thumbnails/`: first frame, middle frame."""
+
+    @property
+    def number(self) -> int:
+        """As people are told it, from 1."""
+        return scene_number(self.index)
 
     @property
     def middle_s(self) -> float:
@@ -228,9 +239,13 @@ class BaseResult(Record):
     decode_s: float
     """Wall time of the pass over the frames, shared by all that look at them."""
     total_s: float
-    """Wall time of the sitting that finished; stages overlap, so it is less than their sum."""
+    """Wall time of the sitting that finished; stages overlap, so it is less than their sum. What
+    was done before it, or was taken over, is not in it."""
+    resources: Resources | None = None
+    """Of the whole kernel in that sitting; none where nothing was left to run, or where that was
+    not recorded."""
     resumed: bool = False
-    """Some of it was there before that sitting began."""
+    """It was interrupted, and some of it was done before that sitting began."""
     synthetic_video: bool = False
 
     @property

@@ -28,6 +28,10 @@ KEY_HEX_DIGITS = 16
 """64 bits: a collision among a million runs has a chance of about 3 in 10^8."""
 EXECUTED = "notebook.ipynb"
 """The executed copy of a run's notebook, in its folder."""
+RUNNER_LOCK = ".runner.lock"
+"""Held by the bench that works on a run, in the run's folder."""
+WRITER_LOCK = ".lock"
+"""Held by the notebook that writes to it."""
 LOCK_WAIT_S = 30.0
 """A kernel whose runner was killed notices within a second or two; longer means a live writer."""
 
@@ -89,7 +93,7 @@ class Run:
             KairosError: Another process is writing to it.
         """
         self.create()
-        lock = FileLock(self.folder / ".lock")
+        lock = FileLock(self.folder / WRITER_LOCK)
         try:
             lock.acquire(timeout=LOCK_WAIT_S)
         except Timeout:
@@ -97,6 +101,19 @@ class Run:
                 f"another process is writing to {self.folder}: wait for it to end, or stop it"
             ) from None
         return lock
+
+    def worked_on(self) -> str:
+        """Who works on the run at this moment; empty where nobody does."""
+        for name, who in ((RUNNER_LOCK, "another bench"), (WRITER_LOCK, "a notebook")):
+            if not (self.folder / name).exists():
+                continue
+            lock = FileLock(self.folder / name)
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                return who
+            lock.release()
+        return ""
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -138,7 +138,7 @@ def test_what_differs_is_said_by_scene_and_count(
     result["offline"] |= {"scenes": 11, "time_s": 2 * result["offline"]["time_s"]}
     (made / "result.json").write_text(json.dumps(result))
     page = list(lines(outcome(old, made)))
-    assert "captions, offline: 3 of 12 scenes differ: 2, 5, 11" in page
+    assert "captions, offline: 3 of 12 scenes differ: 3, 6, 12" in page
     assert "captions, single-stream: the same in 3 scenes" in page
     assert "count, offline.scenes: 12 → 11" in page
     assert any("VLM time" in line and "ratio 2.000 (one run each" in line for line in page)

@@ -10,7 +10,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from kairos_lib.errors import KairosError
-from kairos_lib.records import Caption
+from kairos_lib.records import Caption, scene_number
 from kairos_lib.report import formats
 from kairos_lib.report.badges import pills
 from kairos_lib.report.formats import MISSING
@@ -285,7 +285,7 @@ def _scenes(models: list[Explained]) -> Html | None:
         columns,
         (
             (
-                model.title, titles[odd.time.video], f"{odd.time.scene + 1}",
+                model.title, titles[odd.time.video], f"{scene_number(odd.time.scene)}",
                 formats.work(odd.time.seconds), formats.work(max(0.0, odd.expected_s)),
                 f"{odd.time.seconds / odd.expected_s:.1f}" if odd.expected_s > 0 else MISSING,
                 f"{odd.time.new:,.0f}", f"{odd.time.prompt:,.0f}",

@@ -292,7 +292,7 @@ def _pictures(base: BaseRun, scene: Scene, notebook_folder: Path) -> tuple[Pictu
         # Only a bare file name: the records might have been made elsewhere.
         if (path := base.folder / "thumbnails" / Path(name).name).is_file():
             relative = os.path.relpath(path, notebook_folder).replace(os.sep, "/")
-            where = f"Scene {scene.index + 1} of {base.planned.title}, {which}"
+            where = f"Scene {scene.number} of {base.planned.title}, {which}"
             told = f"{where}, at {formats.time_code(time_s)}"
             found.append(Picture(quote(relative), told, shape, size))
     return tuple(found)

@@ -100,7 +100,7 @@ def _answers(card: SceneCard) -> int:
 
 def _sample(shown: tuple[VideoGallery, SceneCard]) -> Sample:
     video, card = shown
-    number = card.scene.index + 1
+    number = card.scene.number
     return Sample(
         title=f"Scene {number} of {video.title}",
         anchor=f"scene-{video.video}-{number}",

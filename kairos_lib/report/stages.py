@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kairos_lib.records import Resources, StageReport
+from kairos_lib.records import BaseResult, Resources, StageReport
 from kairos_lib.references import PublishedStages
 from kairos_lib.report import formats
 from kairos_lib.report.badges import pills
@@ -31,7 +31,8 @@ def stage_title(name: str) -> str:
 def frames_s(base: BaseRun) -> float | None:
     """Time of the decoding pass that all stages share."""
     if base.result is not None:
-        return base.result.decode_s
+        # The first stage looks at frames: without a pass, it was taken over.
+        return base.result.decode_s or None
     return next((stage.time_s for stage in base.stages if stage.name == FRAMES), None)
 
 
@@ -45,7 +46,10 @@ def stages(suite: SuiteData) -> Html | None:
         Column("Frames", explanation="The one pass over the video, shared by all that look at it"),
         *(Column(stage_title(name)) for name in names),
         Column("Sum", explanation="Of the frames and all stages: what the shares are of"),
-        Column("Total", explanation="Wall time: stages overlap, so it is less than their sum"),
+        Column(
+            "Total",
+            explanation="Wall time of what ran here: stages overlap, so it is less than their sum",
+        ),
         STATUS,
     )
 
@@ -63,7 +67,7 @@ def stages(suite: SuiteData) -> Html | None:
             MISSING if decode_s is None else _shared(decode_s, sum_s),
             *(_stage(by_name.get(name), sum_s) for name in names),
             MISSING if sum_s is None else formats.work(sum_s),
-            formats.work(result.total_s) if result else MISSING,
+            _total(result) if result else MISSING,
             render("status", text=text, pills=pills(badges)),
         )
 
@@ -79,6 +83,18 @@ def _sum_s(base: BaseRun) -> float | None:
         return None
     done = [stage.time_s for stage in base.stages if stage.state == "done"]
     return base.result.decode_s + sum(done)
+
+
+def _total(result: BaseResult) -> Cell:
+    """The wall time, and which of the stages are not in it."""
+    taken_over = sum(stage.reused for stage in result.stages)
+    if taken_over:
+        note = f"without {formats.count(taken_over, 'stage')} taken over"
+    elif result.resumed:
+        note = "since it was resumed"
+    else:
+        return formats.work(result.total_s)
+    return render("measure", value=formats.work(result.total_s), note=note)
 
 
 def _stage(report: StageReport | None, sum_s: float | None) -> Cell:

@@ -61,12 +61,14 @@ def reproduce(run: str | None, video: str | None) -> None:
 
 def lines(found: Outcome) -> Iterator[str]:
     """What came out, a line for each thing."""
+    from kairos_lib.records import scene_number
     from kairos_lib.report import formats
 
     for captions in found.captions:
         scenes = formats.count(captions.scenes, "scene")
         if captions.otherwise:
-            listed = ", ".join(str(number) for number in captions.otherwise[:SHOWN_SCENES])
+            shown = captions.otherwise[:SHOWN_SCENES]
+            listed = ", ".join(f"{scene_number(scene)}" for scene in shown)
             more = len(captions.otherwise) - SHOWN_SCENES
             yield (
                 f"captions, {captions.scenario}: {len(captions.otherwise):,} of {scenes} differ: "

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from kairos_lib.records import VlmResult
+from kairos_lib.records import Resources, VlmResult
 from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
 
 SHARED_ABOVE_CORES = 0.5
@@ -94,6 +94,12 @@ RESUMED = Badge(
     "of medians and ranges.",
     "warning",
 )
+STAGES_TAKEN_OVER = Badge(
+    "stages taken over",
+    "Some stages' results were there already, from an earlier base run of the same video. Their "
+    "times are of that run, and the total is of the other stages alone.",
+    "note",
+)
 FAILED = Badge("failed", "The run failed; the reason is listed with the failed runs.", "bad")
 UNFINISHED = Badge(
     "unfinished", "The run was cut short, or was still going on when this was written.", "warning"
@@ -117,8 +123,9 @@ BY_HAND = Badge(
     "note",
 )
 ORDER = (
-    FAILED, NOT_RUN, UNFINISHED, DAMAGED, PARTIAL, RESUMED, OUTSIDE, OUTSIDE_BASE, NANO, DUMMY,
-    SERVER, OFFLOADED, SYNTHETIC, CO_RUN, SHARED, SHARED_GPU, OTHER_MACHINE, BY_HAND,
+    FAILED, NOT_RUN, UNFINISHED, DAMAGED, PARTIAL, RESUMED, STAGES_TAKEN_OVER, OUTSIDE,
+    OUTSIDE_BASE, NANO, DUMMY, SERVER, OFFLOADED, SYNTHETIC, CO_RUN, SHARED, SHARED_GPU,
+    OTHER_MACHINE, BY_HAND,
 )  # fmt: skip
 BROKEN = {"failed": FAILED, "not run": NOT_RUN, "unfinished": UNFINISHED}
 
@@ -147,10 +154,7 @@ def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:
         found.add(PARTIAL)
     if result.offline.parts > 1 or result.single_stream.parts > 1:
         found.add(RESUMED)
-    if result.resources.foreign_cpu_cores > SHARED_ABOVE_CORES:
-        found.add(SHARED)
-    if result.resources.foreign_vram_mib > SHARED_ABOVE_MIB:
-        found.add(SHARED_GPU)
+    found |= _others(result.resources)
     if result.weights_source == "server":
         found.add(SERVER)
     devices = set(result.placement)
@@ -168,13 +172,30 @@ def of_base(base: BaseRun, suite: SuiteData) -> set[Badge]:
     found = {BROKEN[base.outcome.state]} if base.outcome.state in BROKEN else set()
     if base.status is not None and base.status.slots > 1:
         found.add(CO_RUN)
-    if base.result is not None and base.result.resumed:
-        found.add(RESUMED)
-    if base.result is not None and base.result.facts.problems:
-        found.add(DAMAGED)
+    if (result := base.result) is not None:
+        taken_over = [stage for stage in result.stages if stage.reused]
+        # Where a stage was taken over, what shared the machine with it is told as well.
+        for used in (result.resources, *(stage.resources for stage in taken_over)):
+            found |= _others(used) if used is not None else set()
+        if taken_over:
+            found.add(STAGES_TAKEN_OVER)
+        if result.resumed:
+            found.add(RESUMED)
+        if result.facts.problems:
+            found.add(DAMAGED)
     if any(stage.weights_source == "nano" for stage in base.stages):
         found.add(NANO if base.result is None or base.result.synthetic_video else OUTSIDE_BASE)
     return found | _machine(base, suite)
+
+
+def _others(used: Resources) -> set[Badge]:
+    """Who else was at work on the machine meanwhile."""
+    found = set()
+    if used.foreign_cpu_cores > SHARED_ABOVE_CORES:
+        found.add(SHARED)
+    if used.foreign_vram_mib > SHARED_ABOVE_MIB:
+        found.add(SHARED_GPU)
+    return found
 
 
 def _machine(run: VlmRun | BaseRun, suite: SuiteData) -> set[Badge]:

@@ -19,7 +19,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.measure.provenance import gpus
 from kairos_lib.measure.resources import Sampler, summarise
 from kairos_lib.media.passes import FrameFeed, FramePass
-from kairos_lib.records import PassReport, Record, StageReport, VideoFacts
+from kairos_lib.records import PassReport, Record, Resources, StageReport, VideoFacts
 from kairos_lib.runs import Journal, read_record, write_record
 from kairos_lib.settings import Base
 from kairos_lib.stages.budget import MemoryBudget
@@ -93,6 +93,8 @@ class Graph:
         self._cut_short = threading.Event()
         self._works: dict[str, _Work] = {}
         self._lost: list[Exception] = []
+        self.resources: Resources | None = None
+        """What the kernel took in this sitting; none where there was nothing to run."""
 
     def report(self, name: str) -> StageReport | None:
         """How a stage went, where it has been run."""
@@ -132,7 +134,8 @@ class Graph:
             frames.close()
             raise
         finally:
-            sampler.stop()
+            taken = sampler.stop()
+        self.resources = taken if self._works else None
         if self._lost:
             raise self._lost[0]
         self._add_resources(began)

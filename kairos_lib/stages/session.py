@@ -168,11 +168,12 @@ class BaseSession:
             title=self.video.title,
             facts=facts,
             profile=self.profile.name,
-            scenes=last.index + 1 if last else 0,
+            scenes=last.number if last else 0,
             stages=tuple(reports),
             decode_s=frames.time_s,
             total_s=total_s,
-            resumed=resumed or any(report.reused for report in reports),
+            resources=self._graph.resources,
+            resumed=resumed,
             synthetic_video=self.video.truth is not None,
         )
         write_json(self.run.file("provenance.json"), provenance(self.project))
@@ -205,7 +206,7 @@ class BaseSession:
 
         return pd.DataFrame(
             [
-                {"scene": s.index, "start (s)": round(s.start_s, 2), "end (s)": round(s.end_s, 2)}
+                {"scene": s.number, "start (s)": round(s.start_s, 2), "end (s)": round(s.end_s, 2)}
                 for s in Journal(self.run.file("scenes.jsonl"), Scene)
             ]
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kairos_lib.records import BaseResult, Caption, VlmResult
+from kairos_lib.records import BaseResult, Caption, VlmResult, scene_number
 from kairos_lib.runs import Journal
 from kairos_lib.settings import Model
 from kairos_lib.vlm.run import device_of
@@ -61,7 +61,7 @@ def captions_table(captions: Journal[Caption]) -> Styler:
     table = pd.DataFrame(
         [
             {
-                "scene": caption.scene,
+                "scene": scene_number(caption.scene),
                 "caption": caption.text or f"[{caption.error}]",
                 "prompt tokens": caption.prompt_tokens,
                 "new tokens": caption.new_tokens,

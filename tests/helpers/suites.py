@@ -62,6 +62,7 @@ class SuiteMaker:
         machine: dict[str, Any] = MACHINE,
         status: Status | None = None,
         resumed: bool = False,
+        **result: Any,
     ) -> Path:
         """A video's base processing; done where no status says otherwise."""
         folder = self.project.runs / "base" / video / "key0"
@@ -85,18 +86,16 @@ class SuiteMaker:
         status = status or Status(state="done", **CLOCK)
         write_record(folder / "status.json", status)
         if status.state == "done":
-            write_record(
-                folder / "result.json",
-                BaseResult(
-                    key="key0", video=video, title=title,
-                    facts=VideoFacts(
-                        sha256="0" * 64, size_bytes=1, duration_s=scenes * scene_s, width=640,
-                        height=360, frames_per_second=25, codec="h264",
-                    ),
-                    profile="default", scenes=scenes, stages=tuple(reports), decode_s=2.0,
-                    total_s=2.0 + sum(report.time_s for report in reports), resumed=resumed,
+            values: dict[str, Any] = {
+                "key": "key0", "video": video, "title": title,
+                "facts": VideoFacts(
+                    sha256="0" * 64, size_bytes=1, duration_s=scenes * scene_s, width=640,
+                    height=360, frames_per_second=25, codec="h264",
                 ),
-            )  # fmt: skip
+                "profile": "default", "scenes": scenes, "stages": tuple(reports), "decode_s": 2.0,
+                "total_s": 2.0 + sum(report.time_s for report in reports), "resumed": resumed,
+            }  # fmt: skip
+            write_record(folder / "result.json", BaseResult(**(values | result)))
         else:
             for report in reports:
                 write_record(folder / f"{report.name}.json", report)

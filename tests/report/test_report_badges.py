@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from helpers.suites import MACHINE, SuiteMaker, scenario
 
-from kairos_lib.records import Resources, Status
+from kairos_lib.records import Resources, StageReport, Status
 from kairos_lib.report.badges import legend
 from kairos_lib.results import badges, suite
 
@@ -51,6 +52,35 @@ def test_a_run_with_scenes_that_failed_is_partial(maker: SuiteMaker) -> None:
     maker.base(scenes=3)
     maker.done(offline=scenario("offline", 3, 15, failed=1))
     assert of_runs(maker) == [{badges.PARTIAL}]
+
+
+@pytest.mark.parametrize(
+    ("used", "taken_over", "expected"),
+    [
+        (Resources(samples=9, foreign_cpu_cores=0.6), None, {badges.SHARED}),
+        (Resources(samples=9, foreign_cpu_cores=0.4), None, set()),
+        (Resources(samples=9, foreign_vram_mib=65), None, {badges.SHARED_GPU}),
+        (None, None, set()),
+        # Its time is of the run that it was taken from.
+        (None, Resources(samples=9, foreign_cpu_cores=0.6),
+         {badges.SHARED, badges.STAGES_TAKEN_OVER}),
+        (Resources(samples=9), Resources(samples=9), {badges.STAGES_TAKEN_OVER}),
+    ],
+)  # fmt: skip
+def test_base_processing_that_shared_the_machine_is_labelled_as_a_model_is(
+    maker: SuiteMaker,
+    used: Resources | None,
+    taken_over: Resources | None,
+    expected: set[badges.Badge],
+) -> None:
+    stages = [
+        StageReport(name="scenes", state="done", resources=taken_over, reused=bool(taken_over)),
+        # Of one that ran here, the sitting's are the ones to go by.
+        StageReport(name="audio", state="done", resources=Resources(foreign_cpu_cores=3)),
+    ]
+    maker.base(stages=stages, resources=used)
+    data = suite.read(maker.write(), "demo")
+    assert badges.of_base(data.bases[0], data) == expected
 
 
 def test_a_run_that_shared_the_machine_is_labelled(maker: SuiteMaker) -> None:

@@ -251,6 +251,18 @@ def test_each_stage_has_its_share_of_the_sum_of_all(maker: SuiteMaker) -> None:
     assert "10.0 s" in cells(page)
 
 
+def test_a_total_without_what_was_taken_over_says_so(maker: SuiteMaker) -> None:
+    stage = StageReport(name="scenes", state="done", time_s=4, reused=True)
+    listen = StageReport(name="sounds", state="done", time_s=1)
+    maker.base("match", "Match", stages=[stage, listen], decode_s=0.0, total_s=1.2)
+    maker.base("recipe", "Recipe", stages=[listen], total_s=0.5, resumed=True)
+    page = cells(text(stages.stages(suite.read(maker.write(), "demo"))))
+    assert "1.20 s without 1 stage taken over" in page
+    assert "0.50 s since it was resumed" in page
+    # No frames were looked at: their time is of another run, too.
+    assert page[:5] == ["Match", "30.0 s", "3", "—", "4.00 s 80%"]
+
+
 def test_work_in_batches_stands_beside_the_time_by_the_clock(maker: SuiteMaker) -> None:
     maker.base(scenes=3)
     overlapped = scenario("offline", 3, 15).model_copy(update={"time_s": 12.0})

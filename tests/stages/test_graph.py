@@ -193,6 +193,12 @@ def test_a_change_of_one_stage_leaves_the_others_as_they_are(
         "sounds": False,
         "objects": True,
     }
+    result = after.run.result(BaseResult)
+    assert result is not None
+    # Nobody interrupted it, and only what ran is in its total.
+    assert not result.resumed
+    assert result.total_s < sum(report.time_s for report in result.stages)
+    assert result.resources is not None
     assert len(read(after, "sounds", SoundEvent)) == 12
     for name in ("scenes.jsonl", "objects.jsonl", "audio/scene_0003.wav"):
         assert after.run.file(name).read_bytes() == before.run.file(name).read_bytes()

@@ -10,13 +10,14 @@ from helpers.sessions import run_all
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import energy
 from kairos_lib.project import Project
-from kairos_lib.records import FusedScene
+from kairos_lib.records import Caption, FusedScene
 from kairos_lib.runs import Journal
 from kairos_lib.stages.session import BaseSession
 from kairos_lib.vlm.adapter import Generated, OutOfMemoryError, Prepared
 from kairos_lib.vlm.families.llava_next import Family
 from kairos_lib.vlm.gpu_memory import Peaks
 from kairos_lib.vlm.session import VlmSession
+from kairos_lib.vlm.tables import captions_table
 
 
 @pytest.fixture
@@ -85,6 +86,15 @@ def test_one_file_tells_all_that_is_known_of_each_scene(ready: Project) -> None:
     assert all(f.caption.text for f in fused)
     assert [f.scene.index for f in fused if f.single_stream] == [0, 4, 8]
     assert fused[0].prompt == "Describe the scene."
+
+
+def test_notebooks_number_scenes_as_reports_do(ready: Project) -> None:
+    base = BaseSession.open("twelve", "plain")
+    assert base.scenes()["scene"].tolist() == list(range(1, 13))
+    session = VlmSession.open("tiny", "twelve", "plain")
+    for index in (0, 11):
+        session.captions.append(Caption(scene=index, text="A scene."))
+    assert captions_table(session.captions).data["scene"].tolist() == [1, 12]
 
 
 def test_a_run_cut_short_goes_on_with_the_scenes_that_are_missing(ready: Project) -> None:

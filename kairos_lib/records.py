@@ -274,6 +274,8 @@ class ScenarioResult(Record):
     """Sittings it took; more than one is a resumed run, whose time is kept out of statistics."""
     frames: int = 0
     """Shown to the model, in the scenes that have a caption; 0 where that was not recorded."""
+    no_numbers: int = 0
+    """Failed scenes whose scores were NaN or infinite."""
     energy_j: float | None = None
     """What the model's GPUs used meanwhile, idling and all; none where no counter tells, or where
     the run was resumed."""

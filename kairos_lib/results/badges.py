@@ -88,6 +88,12 @@ PARTIAL = Badge(
     "Some scenes have no caption, so the numbers cover only a part of the video.",
     "warning",
 )
+NO_NUMBERS = Badge(
+    "NaN scores",
+    "Of some scenes the model computed no numbers (NaN or infinity): its weights are damaged, or "
+    "too large for its precision. They have no caption, and those of the others may be wrong.",
+    "bad",
+)
 RESUMED = Badge(
     "resumed",
     "The run was interrupted and went on later. Its time is the sum of its parts and is kept out "
@@ -123,8 +129,8 @@ BY_HAND = Badge(
     "note",
 )
 ORDER = (
-    FAILED, NOT_RUN, UNFINISHED, DAMAGED, PARTIAL, RESUMED, STAGES_TAKEN_OVER, OUTSIDE,
-    OUTSIDE_BASE, NANO, DUMMY, SERVER, OFFLOADED, SYNTHETIC, CO_RUN, SHARED, SHARED_GPU,
+    FAILED, NOT_RUN, UNFINISHED, NO_NUMBERS, DAMAGED, PARTIAL, RESUMED, STAGES_TAKEN_OVER,
+    OUTSIDE, OUTSIDE_BASE, NANO, DUMMY, SERVER, OFFLOADED, SYNTHETIC, CO_RUN, SHARED, SHARED_GPU,
     OTHER_MACHINE, BY_HAND,
 )  # fmt: skip
 BROKEN = {"failed": FAILED, "not run": NOT_RUN, "unfinished": UNFINISHED}
@@ -152,6 +158,8 @@ def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:
         found.add(SYNTHETIC)
     if result.offline.scenes - result.offline.failed < result.scenes:
         found.add(PARTIAL)
+    if result.offline.no_numbers or result.single_stream.no_numbers:
+        found.add(NO_NUMBERS)
     if result.offline.parts > 1 or result.single_stream.parts > 1:
         found.add(RESUMED)
     found |= _others(result.resources)

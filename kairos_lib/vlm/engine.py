@@ -20,7 +20,7 @@ from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import Adapter, Generated, OutOfMemoryError, Prepared, Request
 from kairos_lib.vlm.sampling import sample
 
-VERSION = 1
+VERSION = 2
 """Raised whenever captions or the meaning of their times change: it is part of a run's key."""
 WARM_UP_TOKENS = 4
 Prompts = Callable[[Scene], str]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from kairos_lib.records import Caption, ScenarioResult, Timing
 from kairos_lib.runs import Journal
+from kairos_lib.vlm.scores import NO_NUMBERS
 
 
 def summarise(
@@ -23,7 +24,7 @@ def summarise(
     ends_s: dict[str, float] = {}
     timing = dict.fromkeys(Timing.model_fields, 0.0)
     totals = {"scenes": 0, "failed": 0, "prompt_tokens": 0, "visual_tokens": 0}
-    totals |= {"new_tokens": 0, "truncated": 0, "frames": 0}
+    totals |= {"new_tokens": 0, "truncated": 0, "frames": 0, "no_numbers": 0}
     largest = 0
     for caption in captions:
         ends_s[caption.part] = max(ends_s.get(caption.part, 0.0), caption.elapsed_s)
@@ -31,6 +32,7 @@ def summarise(
             timing[name] += value
         totals["scenes"] += 1
         totals["failed"] += bool(caption.error)
+        totals["no_numbers"] += caption.error == NO_NUMBERS
         totals["truncated"] += caption.truncated
         totals["frames"] += 0 if caption.error else len(caption.frame_times_s)
         for name in ("prompt_tokens", "visual_tokens", "new_tokens"):

@@ -40,6 +40,7 @@ from kairos_lib.vlm.loading import (
     settle,
     spare_unpackable,
 )
+from kairos_lib.vlm.scores import NO_NUMBERS, Scores
 
 
 class TransformersAdapter(Adapter):
@@ -227,9 +228,9 @@ class TransformersAdapter(Adapter):
 
     def _generate(self, prepared: Prepared, limit: int, least: int) -> Generated:
         import torch
-        from transformers import LogitsProcessorList
+        from transformers import LogitsProcessorList, StoppingCriteriaList
 
-        first_scores = _FirstScores(self.synchronise)
+        scores = Scores(len(prepared.prompt_tokens), self.synchronise)
         self.synchronise()
         started = time.perf_counter()
         try:
@@ -242,7 +243,8 @@ class TransformersAdapter(Adapter):
                     do_sample=False,
                     use_cache=True,
                     pad_token_id=self.processor.tokenizer.pad_token_id,
-                    logits_processor=LogitsProcessorList([first_scores]),
+                    logits_processor=LogitsProcessorList([scores]),
+                    stopping_criteria=StoppingCriteriaList([scores.ended]),
                 )
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -253,12 +255,14 @@ class TransformersAdapter(Adapter):
         written = output[:, prepared.inputs["input_ids"].shape[1] :]
         counts, truncated = self._count(written, limit)
         texts = self.processor.tokenizer.batch_decode(written, skip_special_tokens=True)
+        failed = scores.failed(counts)
         return Generated(
-            texts=tuple(text.strip() for text in texts),
-            new_tokens=counts,
-            truncated=truncated,
-            prefill_s=first_scores.at - started,
-            decode_s=ended - first_scores.at,
+            texts=tuple("" if bad else t.strip() for t, bad in zip(texts, failed, strict=True)),
+            new_tokens=tuple(0 if bad else n for n, bad in zip(counts, failed, strict=True)),
+            truncated=tuple(cut and not bad for cut, bad in zip(truncated, failed, strict=True)),
+            prefill_s=scores.at - started,
+            decode_s=ended - scores.at,
+            errors=tuple(NO_NUMBERS if bad else "" for bad in failed),
         )
 
     def _count(self, written: Any, limit: int) -> tuple[tuple[int, ...], tuple[bool, ...]]:
@@ -316,17 +320,3 @@ class TransformersAdapter(Adapter):
     def architecture(self) -> Architecture:
         """As its configuration and its weights have it."""
         return describe(self.model, self.connectors)
-
-
-class _FirstScores:
-    """A logits processor that changes nothing and notes when it is first called."""
-
-    def __init__(self, synchronise: Any) -> None:
-        self.at = 0.0
-        self._synchronise = synchronise
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
-        if not self.at:
-            self._synchronise()
-            self.at = time.perf_counter()
-        return scores

@@ -83,6 +83,13 @@ def test_base_processing_that_shared_the_machine_is_labelled_as_a_model_is(
     assert badges.of_base(data.bases[0], data) == expected
 
 
+def test_a_run_with_scenes_without_numbers_is_labelled(maker: SuiteMaker) -> None:
+    maker.base(scenes=3)
+    failed = scenario("offline", 3, 15, failed=1).model_copy(update={"no_numbers": 1})
+    maker.done(offline=failed)
+    assert of_runs(maker) == [{badges.NO_NUMBERS, badges.PARTIAL}]
+
+
 def test_a_run_that_shared_the_machine_is_labelled(maker: SuiteMaker) -> None:
     maker.base()
     maker.done(resources=Resources(samples=9, foreign_cpu_cores=0.6))

@@ -1,8 +1,10 @@
 """Every family on a tiny random checkpoint of its architecture, loaded as the real ones are."""
 
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from helpers.projects import tiny_model
 from kairos_lib.errors import KairosError
 from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import Request, families, find_family
+from kairos_lib.vlm.transformers_adapter import TransformersAdapter
 
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "auto": tiny_llava,
@@ -169,6 +172,65 @@ def test_prefill_and_decoding_are_told_apart(llava_weights: Path) -> None:
     long, short = adapter.generate(prepared), adapter.generate(prepared, max_new_tokens=1)
     assert long.decode_s > 4 * short.decode_s
     assert long.prefill_s > 0
+
+
+def spoil_scores(adapter: TransformersAdapter, row: int, step: int, value: float, rows: int) -> Any:
+    """Have one row's scores be no numbers from one step on."""
+    steps = itertools.count()
+
+    def spoiled(_: object, __: object, scores: Any) -> Any:
+        if next(steps) >= step:
+            beams = len(scores) // rows
+            scores = scores.clone()
+            scores[row * beams : (row + 1) * beams, ..., 5:] = value
+        return scores
+
+    return adapter.model.get_output_embeddings().register_forward_hook(spoiled)
+
+
+@pytest.mark.parametrize(("quantisation", "num_beams"), [("none", 1), ("nf4", 1), ("none", 3)])
+def test_a_row_whose_scores_are_no_numbers_fails_alone(
+    family: tuple[str, Path], quantisation: str, num_beams: int
+) -> None:
+    generation = {"max_new_tokens": 4, "num_beams": num_beams}
+    adapter = loaded(family, quantisation=quantisation, generation=generation)
+    prepared = adapter.prepare(requests(2))
+    right = adapter.generate(prepared)
+    assert not any(right.errors)
+    for row, step, value in ((1, 0, np.nan), (0, 2, np.inf)):
+        hook = spoil_scores(adapter, row, step, value, rows=2)
+        generated = adapter.generate(prepared)
+        hook.remove()
+        assert "NaN or infinity" in generated.errors[row]
+        assert (generated.texts[row], generated.new_tokens[row]) == ("", 0)
+        other = 1 - row
+        assert generated.errors[other] == ""
+        assert generated.texts[other] == right.texts[other]
+        assert generated.new_tokens[other] == right.new_tokens[other]
+
+
+def test_what_comes_after_a_captions_end_does_not_spoil_it(llava_weights: Path) -> None:
+    adapter = loaded(("llava_next", llava_weights))
+    prepared = adapter.prepare(requests(2))
+    written = adapter.model.generate(**prepared.inputs, max_new_tokens=8, do_sample=False)
+    one, other = written[:, -8:].tolist()
+    end = next(token for token in one if token not in other)
+    adapter.model.generation_config.eos_token_id = end
+    length = one.index(end) + 1
+    spoil_scores(adapter, row=0, step=length, value=np.nan, rows=2)
+    generated = adapter.generate(prepared)
+    assert length < 8
+    assert generated.errors == ("", "")
+    assert generated.new_tokens == (length, 8)
+
+
+def test_a_row_without_numbers_is_not_written_to_the_end(llava_weights: Path) -> None:
+    adapter = loaded(("llava_next", llava_weights), generation={"max_new_tokens": 200})
+    steps = []
+    adapter.model.get_output_embeddings().register_forward_hook(lambda *_: steps.append(1))
+    spoil_scores(adapter, row=0, step=3, value=np.nan, rows=1)
+    adapter.generate(adapter.prepare(requests(1)))
+    assert len(steps) == 4
 
 
 @pytest.mark.parametrize("name", LOADED_HERE)

@@ -1,7 +1,9 @@
 """A model's run by hand, as in JupyterLab: the same files, without a runner."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.projects import tiny_model, write_parameters
@@ -16,6 +18,7 @@ from kairos_lib.stages.session import BaseSession
 from kairos_lib.vlm.adapter import Generated, OutOfMemoryError, Prepared
 from kairos_lib.vlm.families.llava_next import Family
 from kairos_lib.vlm.gpu_memory import Peaks
+from kairos_lib.vlm.scores import NO_NUMBERS
 from kairos_lib.vlm.session import VlmSession
 from kairos_lib.vlm.tables import captions_table
 
@@ -218,3 +221,45 @@ def test_the_size_of_the_frames_is_recorded(ready: Project) -> None:
     (size,) = {caption.frame_size_px for caption in session.captions}
     assert size is not None
     assert max(size) == 56
+
+
+def test_scenes_whose_scores_are_no_numbers_fail_and_are_counted(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Family.load
+
+    def first_row_spoiled(_: object, __: object, scores: Any) -> Any:
+        return scores.index_fill(0, scores.new_zeros(1, dtype=int), float("nan"))
+
+    def spoiled(self: Family) -> None:
+        load(self)
+        self.model.get_output_embeddings().register_forward_hook(first_row_spoiled)
+
+    monkeypatch.setattr(Family, "load", spoiled)
+    session = VlmSession.open("tiny", "twelve", "plain")
+    result = run_all(session)
+    assert [c.scene for c in session.captions if c.error] == [0, 4, 8]
+    assert {c.error for c in session.captions} == {"", NO_NUMBERS}
+    assert (result.offline.failed, result.offline.no_numbers) == (3, 3)
+    assert (result.single_stream.failed, result.single_stream.no_numbers) == (3, 3)
+    assert all(c.new_tokens == 0 for c in session.captions if c.error)
+
+
+@pytest.mark.parametrize("value", [float("nan"), 3e38])
+def test_a_model_whose_weights_are_damaged_comes_to_nothing_and_says_why(
+    ready: Project, llava_weights: Path, tmp_path: Path, value: float
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "damaged"
+    shutil.copytree(llava_weights, folder)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["language_model.lm_head.weight"][::2] = value
+    tensors["language_model.lm_head.weight"][1::2] = -value
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    write_parameters(ready, "models", "tiny", tiny_model(folder))
+    session = VlmSession.open("tiny", "twelve", "plain")
+    session.load()
+    session.single_stream()
+    with pytest.raises(KairosError, match=r"no scene could be captioned: the model's scores are"):
+        session.offline()

@@ -14,7 +14,7 @@ from typing import Protocol
 from kairos_lib.errors import KairosError
 from kairos_lib.kernels import OWN
 from kairos_lib.manifest import Manifest, PlannedBase, PlannedVlm
-from kairos_lib.notebooks import Job, run_notebook
+from kairos_lib.notebooks import CauseError, Job, cause_of, run_notebook
 from kairos_lib.parameters import fetching
 from kairos_lib.plan import Plan, Step
 from kairos_lib.project import Project
@@ -22,6 +22,7 @@ from kairos_lib.records import Progress, Status
 from kairos_lib.runs import EXECUTED, write_record
 from kairos_lib.slots import Slot, Slots
 from kairos_lib.stages.cache import start_afresh
+from kairos_lib.stages.session import TRANSCRIPTS
 from kairos_lib.vlm.run import FITTING_BATCH
 
 ANALYSIS_TIMEOUT_S = 1800.0
@@ -55,6 +56,21 @@ def check_weights(project: Project, planned: Plan) -> None:
             raise KairosError(f"{step.weights}: {fetching(project, step.model.weights)}")
 
 
+def check_keys(project: Project, planned: Plan) -> None:
+    """See that every key that something to be run wants is in the environment.
+
+    Speech that was paid for is had without one, so that base processing may be tried where there
+    are transcripts; it says then what is missing.
+
+    Raises:
+        KairosError: One is not set.
+    """
+    paid = any((project.runs / TRANSCRIPTS).glob("*.json"))
+    for step in (*planned.bases, *planned.vlms):
+        if step.key and not step.cached and not (step.kind == "base" and paid):
+            raise KairosError(f"{step.key} is not set, and {step.label} wants it: export it first")
+
+
 def carry_out(project: Project, planned: Plan, display: Display, slots: int = 1) -> int:
     """Run all that is not cached, then write the suite's manifest.
 
@@ -68,10 +84,11 @@ def carry_out(project: Project, planned: Plan, display: Display, slots: int = 1)
         The number of notebooks that failed.
 
     Raises:
-        KairosError: A model's weights are not here, or there are not as many GPUs as slots;
-            nothing has been started.
+        KairosError: A model's weights or a key are not here, or there are not as many GPUs as
+            slots; nothing has been started.
     """
     check_weights(project, planned)
+    check_keys(project, planned)
     room = Slots(slots)
     steps = [*planned.bases, *planned.vlms]
     todo = [step for step in steps if not step.cached]
@@ -124,6 +141,10 @@ def write_manifest(project: Project, planned: Plan, problems: dict[Path, str]) -
                 references=step.references,
             )
             for step in planned.bases
+        )
+        + tuple(
+            PlannedBase(video=one.name, title=one.title, folder="", problem=one.why)
+            for one in planned.spoilt
         ),
         runs=tuple(
             PlannedVlm(
@@ -173,7 +194,9 @@ def analyse(project: Project, suite: str, display: Display, fresh: bool = False)
     status = run_notebook(project, job, row.update)
     row.end(status)
     if status.state == "failed":
-        raise KairosError(f"the report could not be made: {status.message}")
+        raise KairosError(f"the report could not be made: {status.message}") from CauseError(
+            cause_of(run)
+        )
     from kairos_lib.report.executed import export_notebooks
     from kairos_lib.report.export import export
 

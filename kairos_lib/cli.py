@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -28,8 +29,25 @@ from kairos_lib.settings import REPEATS_AT_MOST
 SLOTS_AT_MOST = 64
 
 
+def _debug(context: click.Context, option: click.Parameter, given: bool) -> None:
+    if given:
+        context.find_root().params["debug"] = True
+
+
 class Group(click.Group):
     """Commands whose errors are one line."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command; `--debug` may stand behind it as well as before it."""
+        handed_on = "ignore_unknown_options" in cmd.context_settings
+        if not handed_on and all(option.name != "debug" for option in cmd.params):
+            told = "Show tracebacks, those of kernels too."
+            cmd.params.append(
+                click.Option(
+                    ["--debug"], is_flag=True, expose_value=False, callback=_debug, help=told
+                )
+            )
+        super().add_command(cmd, name)
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command; an error that a user can put right needs no traceback."""
@@ -58,7 +76,9 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kairos")
-@click.option("--debug", is_flag=True, envvar="KAIROS_DEBUG", help="Show tracebacks.")
+@click.option(
+    "--debug", is_flag=True, envvar="KAIROS_DEBUG", help="Show tracebacks, those of kernels too."
+)
 def main(debug: bool) -> None:
     """Benchmark vision-language models over your own videos."""
     # A scheduler's and a closed terminal's way to stop a bench ends it as Ctrl-C does.
@@ -118,6 +138,7 @@ def bench(
     from kairos_lib.asked import Asked, suite_of
     from kairos_lib.display import display, need_lines, plan_lines
     from kairos_lib.needs import needs_of
+    from kairos_lib.notebooks import cause_of
     from kairos_lib.plan import make_plan
 
     project = Project.find()
@@ -134,20 +155,36 @@ def bench(
     )
     chosen = suite_of(project, asked)
     planned = make_plan(project, chosen, fresh)
+    debug = bool(click.get_current_context().find_root().params.get("debug"))
+    for one in planned.spoilt:
+        if debug:
+            click.echo("".join(traceback.format_exception(one.error)), err=True)
+        click.echo(f"left out: {one.name}: {one.why}", err=True)
     if dry_run:
         with console.status("asking what the models need"):
             needs = needs_of(project, planned)
         lines = [*plan_lines(project, planned), *need_lines(needs)]
         console.print("\n".join(lines), soft_wrap=True, highlight=False)
-        return
+        sys.exit(1 if planned.spoilt else 0)
     with display(console) as shown:
         failed = benches.carry_out(project, planned, shown, at_once)
+        if debug:
+            for step in (*planned.bases, *planned.vlms):
+                if not step.job.run.done and (cause := cause_of(step.job.run)):
+                    click.echo(f"{step.label}:\n{cause}", err=True)
         index = benches.analyse(project, chosen.name, shown)
-    steps = len(planned.bases) + len(planned.vlms)
+    without = f" (without {planned.lacking})" if planned.lacking else ""
+    if not failed and not planned.spoilt:
+        click.echo(f"report: {index}{without}")
+        return
+    wrong = []
+    if planned.spoilt:
+        videos = len(planned.spoilt) + len(planned.bases)
+        wrong.append(f"{len(planned.spoilt)} of {videos} videos could not be used")
     if failed:
-        click.echo(f"{failed} of {steps} notebooks failed; the report shows them: {index}")
-        sys.exit(1)
-    click.echo(f"report: {index}")
+        wrong.append(f"{failed} of {len(planned.bases) + len(planned.vlms)} notebooks failed")
+    click.echo(f"{' and '.join(wrong)}; the report shows them: {index}{without}")
+    sys.exit(1)
 
 
 main.add_command(

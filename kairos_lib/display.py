@@ -175,7 +175,11 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
     for step in steps:
         state = "[dim]cached[/]" if step.cached else "[bold]run[/]   "
         facts = [step.why]
-        if step.weights != "there":
+        if step.key and not step.cached:
+            facts.append(f"{step.key} is not set")
+        if step.lacking:
+            facts.append(f"skips {step.lacking}")
+        elif step.weights != "there":
             facts.append(f"weights: {step.weights}")
         elif step.model is not None and step.model.weights.source == "server":
             facts.append("a server has the weights")
@@ -183,6 +187,8 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
             facts.append("weights are there")
         lines.append(f"{state}  {escape(step.label)}: {escape('; '.join(facts))}")
         lines.append(f"        [dim]{escape(project.relative(step.job.run.folder))}[/]")
+    for one in planned.spoilt:
+        lines.append(f"[red]left out[/]  {escape(one.name)}: {escape(one.why)}")
     cached = sum(step.cached for step in steps)
     lines.append(
         f"{len(steps) - cached} to run, {cached} cached, then the report: "

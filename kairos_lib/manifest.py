@@ -42,6 +42,7 @@ class Manifest(Record):
     repeats: int
     bases: tuple[PlannedBase, ...]
     runs: tuple[PlannedVlm, ...]
+    """None of a video that could not be planned: models are judged by the others."""
     price_per_hour: float | None = None
     """Of the machine; none where the suite names none."""
     currency: str = "USD"

@@ -7,6 +7,7 @@ to. The caller imports no torch; the kernel does.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -20,13 +21,24 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from kairos_lib.errors import KairosError
+from kairos_lib.ingredients import read_mapping
 from kairos_lib.kernels import OWN_PYTHON, own_python
 from kairos_lib.measure import threads, vram
 from kairos_lib.processes import TOKEN, kill_marked
 from kairos_lib.project import Project
 from kairos_lib.records import Progress, Reason, Status
-from kairos_lib.runs import RUNNER_LOCK, Run, read_record, utc_now, write_json, write_record
+from kairos_lib.runs import (
+    EXECUTED,
+    RUNNER_LOCK,
+    Run,
+    read_record,
+    utc_now,
+    write_json,
+    write_record,
+)
 
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+"""Colours of a terminal."""
 POLL_S = 0.2
 LOOK_S = 1.0
 FOLDER = "KAIROS_NOTEBOOK_FOLDER"
@@ -90,6 +102,22 @@ def run_notebook(
         ) from None
     with lock:
         return _supervise(project, job, watch, stopped or threading.Event())
+
+
+class CauseError(Exception):
+    """What went wrong in a kernel: its own traceback, as text."""
+
+
+def cause_of(run: Run) -> str:
+    """The tracebacks that a run's notebook ended with or printed; empty where there are none."""
+    cells = read_mapping(run.file(EXECUTED)).get("cells", [])
+    told = []
+    for output in (one for cell in cells for one in cell.get("outputs", [])):
+        if output["output_type"] == "error":
+            told.append("\n".join(output["traceback"]))
+        elif output["output_type"] == "stream" and "Traceback" in "".join(output["text"]):
+            told.append("".join(output["text"]))
+    return ANSI.sub("", "\n".join(told))
 
 
 def _supervise(project: Project, job: Job, watch: Watcher, stopped: threading.Event) -> Status:

@@ -16,10 +16,11 @@ from kairos_lib.parameters import expand, load, names
 from kairos_lib.parameters import video as find_video
 from kairos_lib.project import Project, exists
 from kairos_lib.quality import references
+from kairos_lib.records import VideoFacts
 from kairos_lib.runs import Run
 from kairos_lib.settings import Base, Changes, Model, Suite, Video
-from kairos_lib.stages.session import base_run, base_weights, video_facts
-from kairos_lib.vlm.run import vlm_run
+from kairos_lib.stages.session import base_run, lacking, missing_keys, video_facts
+from kairos_lib.vlm.run import missing_key, vlm_run
 from kairos_lib.weights import find
 
 NOTEBOOKS_AT_MOST = 10_000
@@ -45,6 +46,10 @@ class Step:
     """Whether what it needs is on this machine."""
     references: str = ""
     """Of base processing: where its video's reference captions are kept."""
+    lacking: str = ""
+    """Of base processing: which stages are skipped for want of weights, and how to get these."""
+    key: str = ""
+    """An environment variable with a key that it wants and that is not set."""
 
     @property
     def cached(self) -> bool:
@@ -82,6 +87,20 @@ class Chosen:
 
 
 @dataclass(frozen=True)
+class Spoilt:
+    """A video that cannot be used: the others are run without it."""
+
+    name: str
+    title: str
+    error: Exception
+
+    @property
+    def why(self) -> str:
+        """In one line."""
+        return " ".join(str(self.error).split())
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a suite will do."""
 
@@ -89,17 +108,23 @@ class Plan:
     bases: list[Step]
     vlms: list[Step]
     """In the order in which they will run."""
+    spoilt: list[Spoilt]
+
+    @property
+    def lacking(self) -> str:
+        """Which stages are skipped for want of weights, and how to get these; empty for none."""
+        return next((step.lacking for step in self.bases if step.lacking), "")
 
 
 def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
     """Say what a suite will do.
 
     Raises:
-        KairosError: A name is unknown, a video or its references cannot be read, or there would be
+        KairosError: A name is unknown, no video and its references can be read, or there would be
             more notebooks than anybody means to run.
     """
     chosen = _models(project, suite)
-    videos = _videos(project, suite.videos)
+    videos, spoilt = _videos(project, suite.videos)
     count = len(chosen) * len(videos) * suite.repeats
     if count > NOTEBOOKS_AT_MOST:
         raise KairosError(
@@ -109,15 +134,29 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
     profile = load(project, Base, suite.base or _common_base([each.model for each in chosen]))
     bases, vlms = [], []
     for video in videos:
-        run = base_run(project, video, profile)
-        video_facts(project, video)  # A file that is no video is told now, not in a notebook.
-        bases.append(_base_step(project, video, profile, run, fresh))
+        try:
+            run = base_run(project, video, profile)
+            # A file that is no video is told now, not in a notebook.
+            facts = video_facts(project, video)
+            bases.append(_base_step(project, video, facts, profile, run, fresh))
+        except (KairosError, OSError) as error:
+            spoilt.append(Spoilt(video.name, video.title, error))
+    if not bases:
+        raise spoilt[0].error if len(spoilt) == 1 else _none_left(spoilt)
     for repeat in range(1, suite.repeats + 1):
-        for video, base in zip(videos, bases, strict=True):
+        for base in bases:
             for each in chosen:
-                run = vlm_run(project, base.job.run, video, each.model, repeat)
-                vlms.append(_vlm_step(project, video, profile, each, run, repeat, fresh))
-    return Plan(suite, bases, vlms)
+                run = vlm_run(project, base.job.run, base.video, each.model, repeat)
+                vlms.append(_vlm_step(project, base.video, profile, each, run, repeat, fresh))
+    return Plan(suite, bases, vlms, spoilt)
+
+
+def _none_left(spoilt: list[Spoilt]) -> KairosError:
+    """What is said where no video can be used."""
+    if len({one.why for one in spoilt}) == 1:
+        return KairosError(spoilt[0].why)
+    told = "; ".join(f"{one.name}: {one.why}" for one in spoilt)
+    return KairosError(f"none of {len(spoilt)} videos can be used: {told}")
 
 
 def _models(project: Project, suite: Suite) -> list[Chosen]:
@@ -150,13 +189,26 @@ def _common_base(models: list[Model]) -> str:
     return wanted[0]
 
 
-def _videos(project: Project, entries: tuple[str, ...]) -> list[Video]:
+def _videos(project: Project, entries: tuple[str, ...]) -> tuple[list[Video], list[Spoilt]]:
+    """The videos of a suite, and those whose parameter files cannot be read.
+
+    Raises:
+        KairosError: There is none of a name, or two would be called the same.
+    """
     known = names(project, Video)
     wanted: dict[str, None] = {}
     for entry in entries:
         patterned = any(character in entry for character in "*?[") and not exists(entry)
         wanted |= dict.fromkeys(expand((entry,), known, "video") if patterned else [entry])
-    found = [find_video(project, name) for name in wanted]
+    found: list[Video] = []
+    spoilt: list[Spoilt] = []
+    for name in wanted:
+        try:
+            found.append(find_video(project, name))
+        except KairosError as error:
+            if name not in known:
+                raise
+            spoilt.append(Spoilt(name, name, error))
     videos = list({video.path: video for video in found}.values())
     for first, second in itertools.combinations(videos, 2):
         if first.name == second.name:
@@ -164,7 +216,7 @@ def _videos(project: Project, entries: tuple[str, ...]) -> list[Video]:
                 f"two videos would both be called '{first.name}' ({first.path} and {second.path}): "
                 "rename one, or give it a name of its own in parameters/videos"
             )
-    return videos
+    return videos, spoilt
 
 
 def _reference(video: Video, project: Project) -> str:
@@ -175,8 +227,9 @@ def _reference(video: Video, project: Project) -> str:
     return str(video.path)
 
 
-def _base_step(project: Project, video: Video, profile: Base, run: Run, fresh: bool) -> Step:
-    absent = [name for name, w in base_weights(project, profile).items() if w.path is None]
+def _base_step(
+    project: Project, video: Video, facts: VideoFacts, profile: Base, run: Run, fresh: bool
+) -> Step:
     job = Job(
         notebook=project.notebooks / "base.ipynb",
         run=run,
@@ -190,8 +243,9 @@ def _base_step(project: Project, video: Video, profile: Base, run: Run, fresh: b
         job,
         video,
         fresh=fresh,
-        weights="none for " + ", ".join(absent) if absent else "there",
         references=references.keep(project, video),
+        lacking=lacking(project, profile),
+        key=next(iter(missing_keys(profile, facts, run.folder, fresh)), ""),
     )
 
 
@@ -231,4 +285,5 @@ def _vlm_step(
         repeat,
         fresh,
         found.missing or "there",
+        key=missing_key(model),
     )

@@ -186,6 +186,8 @@ class StageReport(Record):
     """Largest batch that fitted, of a stage that works in batches."""
     resources: Resources | None = None
     """Of the whole kernel from `began_s` to `ended_s`; other stages can have run at once."""
+    remedy: str = ""
+    """How to get the weights that it was skipped for want of; empty where it was not."""
     reused: bool = False
     """Taken from another base run of the same video, times included."""
 

@@ -65,6 +65,39 @@ def masthead(suite: SuiteData) -> Html:
     )
 
 
+def left_out(suite: SuiteData) -> Html | None:
+    """Videos that could not be used, and why; none where all could."""
+    told = [
+        f"{base.planned.title} ({base.outcome.message})"
+        for base in suite.bases
+        if base.planned.problem
+    ]
+    return (
+        render("remark", text=f"Left out of all that follows: {'; '.join(told)}.") if told else None
+    )
+
+
+def lacking(suite: SuiteData) -> Html | None:
+    """Which stages no weights were there for, and how to get them; none where all had theirs."""
+    wanting: dict[tuple[str, str], list[str]] = {}
+    for base in suite.bases:
+        for stage in base.stages:
+            if stage.remedy:
+                wanting.setdefault((stage.name, stage.remedy), []).append(base.planned.title)
+    if not wanting:
+        return None
+    stages = dict.fromkeys(name for name, _ in wanting)
+    remedies = dict.fromkeys(remedy for _, remedy in wanting)
+    titles = dict.fromkeys(title for titles in wanting.values() for title in titles)
+    where = "" if len(titles) == len(suite.bases) else f" of {', '.join(titles)}"
+    text = (
+        f"Skipped in base processing{where}, for want of weights on the machine: "
+        f"{', '.join(stages)}. Models were told nothing of what these find; {'; '.join(remedies)}, "
+        "and bench again."
+    )
+    return render("remark", text=text)
+
+
 def _days(moments: Iterable[str]) -> str:
     """From the first day to the last."""
     days = sorted({datetime.fromisoformat(moment).date() for moment in moments if moment})

@@ -124,6 +124,8 @@ class ReportSession:
         return joined(
             style(),
             overview.masthead(self._data),
+            overview.left_out(self._data),
+            overview.lacking(self._data),
             verdict.verdict(self._data),
             overview.glance(self._data, self._gallery.first),
         )

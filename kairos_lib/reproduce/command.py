@@ -32,7 +32,7 @@ def reproduce(run: str | None, video: str | None) -> None:
     from rich.console import Console
 
     from kairos_lib.display import display
-    from kairos_lib.notebooks import run_notebook
+    from kairos_lib.notebooks import CauseError, cause_of, run_notebook
     from kairos_lib.reproduce.outcome import outcome
     from kairos_lib.reproduce.rebuild import rebuild
     from kairos_lib.reproduce.record import read_run
@@ -51,7 +51,9 @@ def reproduce(run: str | None, video: str | None) -> None:
         status = run_notebook(rebuilt.project, rebuilt.job, row.update)
         row.end(status)
     if status.state == "failed":
-        raise KairosError(f"it could not be run again: {status.message}")
+        raise KairosError(f"it could not be run again: {status.message}") from CauseError(
+            cause_of(rebuilt.job.run)
+        )
     found = outcome(recorded.folder, folder)
     for line in lines(found):
         click.echo(line)

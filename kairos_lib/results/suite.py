@@ -214,7 +214,7 @@ def read(project: Project, suite: str) -> SuiteData:
 def _base(project: Project, planned: PlannedBase) -> BaseRun:
     folder = project.root / planned.folder
     if planned.problem or not planned.folder:
-        outcome = Outcome("not run", "not run", planned.problem)
+        outcome = Outcome("not run", "not run", _local(project, planned.problem))
         return BaseRun(planned, folder, outcome, None, None, (), None)
 
     def take() -> BaseRun:
@@ -242,7 +242,7 @@ def _stages(folder: Path) -> tuple[StageReport, ...]:
 def _vlm(project: Project, planned: PlannedVlm) -> VlmRun:
     folder = project.root / planned.folder
     if planned.problem:
-        outcome = Outcome("not run", "not run", planned.problem)
+        outcome = Outcome("not run", "not run", _local(project, planned.problem))
         return VlmRun(planned, folder, outcome, None, None, False, 0, None)
 
     def take() -> VlmRun:

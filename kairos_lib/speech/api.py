@@ -18,7 +18,7 @@ from kairos_lib.remote import patience
 from kairos_lib.remote.limits import Limits
 from kairos_lib.speech.chunks import Chunk, Recording, cut, halves
 from kairos_lib.speech.engine import UNASSIGNED, Engine, Setup
-from kairos_lib.speech.service import AzureService, OpenAIService, Transcriber
+from kairos_lib.speech.service import ENDPOINT, AzureService, OpenAIService, Transcriber
 from kairos_lib.speech.store import Line, Store
 
 
@@ -98,6 +98,7 @@ class OpenAI(ApiEngine):
 
     name = "openai"
     service = OpenAIService
+    keys = (OpenAIService.key_name,)
 
 
 class Azure(ApiEngine):
@@ -105,6 +106,7 @@ class Azure(ApiEngine):
 
     name = "azure"
     service = AzureService
+    keys = (AzureService.key_name, ENDPOINT)
 
 
 def _segments(recording: Recording, lines: tuple[Line, ...]) -> list[Segment]:

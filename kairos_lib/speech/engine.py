@@ -63,6 +63,8 @@ class Engine(ABC):
     """What it keeps busy: the device, or no more than the line to elsewhere."""
     memory_mib: ClassVar[int] = 0
     """Device memory to reserve for it."""
+    keys: ClassVar[tuple[str, ...]] = ()
+    """Environment variables that it cannot do without."""
     batch_size: int | None = None
     """Largest batch that has fitted, of an engine that works in batches."""
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import openai
 
 
+ENDPOINT = "AZURE_OPENAI_ENDPOINT"
+"""The environment variable that says where Azure's deployment is."""
+
+
 class _Segment(Record):
     start: float = Field(ge=0, allow_inf_nan=False)
     end: float = Field(ge=0, allow_inf_nan=False)
@@ -100,8 +104,8 @@ class AzureService(Transcriber):
         """By the key and the endpoint."""
         import openai
 
-        endpoint = from_environment("AZURE_OPENAI_ENDPOINT")
-        check_address("AZURE_OPENAI_ENDPOINT", endpoint)
+        endpoint = from_environment(ENDPOINT)
+        check_address(ENDPOINT, endpoint)
         return openai.AzureOpenAI(
             api_key=key,
             azure_endpoint=endpoint,

@@ -279,8 +279,14 @@ class Graph:
             weights=self._contexts[name].weights.identity if source else "",
             weights_source=source,
             batch_size=work.stage.batch_size,
+            remedy=self._remedy(work.stage) if state == "skipped" else "",
         )
         write_record(self._folder / f"{name}.json", report)
+
+    def _remedy(self, stage: Stage) -> str:
+        """What brings the weights that a stage was skipped for want of."""
+        wanting = not stage.skip() and stage.uses_weights(self._profile)
+        return stage.remedy(self._profile) if wanting else ""
 
     def _source(self, stage: Stage) -> Source:
         if not stage.uses_weights(self._profile):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kairos_lib.errors import KairosError
 from kairos_lib.measure import threads
 from kairos_lib.measure.memory import share_arenas
 from kairos_lib.measure.provenance import provenance
@@ -15,7 +17,7 @@ from kairos_lib.media.video import PROBE_VERSION, probe
 from kairos_lib.parameters import load
 from kairos_lib.parameters import video as find_video
 from kairos_lib.project import Project
-from kairos_lib.records import BaseResult, PassReport, Scene, VideoFacts
+from kairos_lib.records import BaseResult, PassReport, Scene, StageReport, VideoFacts
 from kairos_lib.runs import (
     FileHashes,
     Journal,
@@ -29,6 +31,7 @@ from kairos_lib.settings import Base, Video
 from kairos_lib.stages.base_data import write_base_data
 from kairos_lib.stages.cache import stage_keys
 from kairos_lib.stages.graph import FRAMES, Graph, require
+from kairos_lib.stages.stage import find as find_stage
 from kairos_lib.stages.stage import order
 from kairos_lib.weights import Found, find
 
@@ -48,6 +51,41 @@ def base_weights(project: Project, profile: Base) -> dict[str, Found]:
         for stage in order(profile.stages)
         if stage.uses_weights(profile)
     }
+
+
+def lacking(project: Project, profile: Base) -> str:
+    """Which stages of a profile are skipped for want of weights, and how to get these."""
+    absent = [name for name, found in base_weights(project, profile).items() if not found.path]
+    if not absent:
+        return ""
+    remedies = dict.fromkeys(find_stage(name).remedy(profile) for name in absent)
+    return f"{', '.join(absent)}, whose weights are not here: {'; '.join(remedies)}"
+
+
+def missing_keys(profile: Base, facts: VideoFacts, folder: Path, fresh: bool) -> list[str]:
+    """Environment variables that a video's base run wants and that are not set.
+
+    Args:
+        profile: What is to be run.
+        facts: Of the video.
+        folder: The run's, for what is done already.
+        fresh: Whether that is done again.
+    """
+    wanted = (
+        key
+        for stage in order(profile.stages)
+        for key in stage.keys(profile, facts)
+        if fresh or not _is_done(folder / f"{stage.name}.json")
+    )
+    return [key for key in wanted if not os.environ.get(key, "").strip()]
+
+
+def _is_done(path: Path) -> bool:
+    try:
+        report = read_record(path, StageReport)
+    except KairosError:
+        return False  # Changed by hand: it is run again.
+    return report is not None and report.state == "done"
 
 
 def base_run(project: Project, video: Video, profile: Base) -> Run:

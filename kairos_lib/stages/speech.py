@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from kairos_lib.records import Segment, Span
+from kairos_lib.records import Segment, Span, VideoFacts
 from kairos_lib.runs import Journal
 from kairos_lib.settings import Base, Weights
 from kairos_lib.speech.engine import Engine, Setup, find
@@ -44,6 +44,12 @@ class Analyzer(Stage):
     def uses_weights(cls, profile: Base) -> bool:
         """The local engine does."""
         return profile.speech.engine == "faster-whisper"
+
+    @classmethod
+    def keys(cls, profile: Base, facts: VideoFacts) -> tuple[str, ...]:
+        """Those of the service, where there is anything to hear."""
+        engine = profile.speech.engine
+        return find(engine).keys if engine != "none" and facts.audio_streams else ()
 
     def skip(self) -> str:
         """Not asked for, or nothing to hear."""

@@ -98,6 +98,19 @@ class Stage(ABC):
         """Whether it cannot run without weights, going by a profile."""
         return False
 
+    @classmethod
+    def remedy(cls, profile: Base) -> str:
+        """How to get the weights that a profile names for it, where they are not here."""
+        wanted = cls.weights(profile)
+        if wanted is not None and wanted.source in ("hub", "url"):
+            return f"run `make fetch BASE={profile.name}`"
+        return f"see parameters/base/{profile.name}.yaml"
+
+    @classmethod
+    def keys(cls, profile: Base, facts: VideoFacts) -> tuple[str, ...]:
+        """Environment variables that it cannot do without for a video."""
+        return ()
+
     def skip(self) -> str:
         """Why this video gives the stage nothing to do; empty where it does."""
         return ""

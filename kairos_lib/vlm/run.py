@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ def _not_in_key(model: Model) -> dict[str, Any]:
         # What lies there is in the key; the same elsewhere is the same.
         excluded["weights"] = {"id"}
     return excluded
+
+
+def missing_key(model: Model) -> str:
+    """The environment variable with a server's key that a model wants and that is not set."""
+    wanted = model.server.key_name if model.weights.source == "server" else None
+    return wanted if wanted and not os.environ.get(wanted, "").strip() else ""
 
 
 def device_of(model: Model) -> str:

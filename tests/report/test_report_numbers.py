@@ -6,9 +6,11 @@ import pytest
 from helpers.cells import cells
 from helpers.suites import SuiteMaker, scenario
 
+from kairos_lib.manifest import PlannedBase
 from kairos_lib.records import Resources, StageReport, Status
 from kairos_lib.report import charts, formats, rates, stages, summary, tables
 from kairos_lib.report.html import Html
+from kairos_lib.report.session import ReportSession
 from kairos_lib.results import suite
 
 
@@ -309,6 +311,40 @@ def test_a_skipped_stage_is_listed_with_its_reason(maker: SuiteMaker) -> None:
     maker.done()
     page = text(stages.stages(suite.read(maker.write(), "demo")))
     assert "no weights on this machine" in page
+
+
+def test_the_first_screen_names_stages_that_had_no_weights(maker: SuiteMaker) -> None:
+    done = StageReport(name="scenes", state="done")
+    silent = StageReport(name="speech", state="skipped", reason="the video has no audio stream")
+    bare = StageReport(name="sounds", state="skipped", remedy="run `make fetch BASE=default`")
+    maker.base("match", "Match", stages=[done, silent, bare])
+    maker.base("recipe", "Recipe", stages=[done, silent])
+    maker.done()
+    told = text(ReportSession(maker.write(), "demo").overview())
+    assert (
+        "Skipped in base processing of Match, for want of weights on the machine: sounds." in told
+    )
+    assert "run `make fetch BASE=default`, and bench again" in told
+
+
+def test_a_video_that_could_not_be_used_takes_no_model_out_of_the_verdict(
+    maker: SuiteMaker,
+) -> None:
+    maker.base()
+    maker.done()
+    before = text(ReportSession(maker.write(), "demo").overview())
+    maker.bases.append(PlannedBase(video="gone", title="Gone", folder="", problem="it is gone"))
+    told = text(ReportSession(maker.write(), "demo").overview())
+    assert "Left out of all that follows: Gone (it is gone)." in told
+    assert "keeps up with" in before and "keeps up with" in told
+    assert "Not ranked" not in told
+
+
+def test_nothing_is_said_of_weights_where_none_were_wanting(maker: SuiteMaker) -> None:
+    silent = StageReport(name="speech", state="skipped", reason="the video has no audio stream")
+    maker.base(stages=[StageReport(name="scenes", state="done"), silent])
+    maker.done()
+    assert "want of weights" not in text(ReportSession(maker.write(), "demo").overview())
 
 
 def test_failed_base_processing_shows_how_far_it_got(maker: SuiteMaker) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from kairos_lib.compare.sides import Side
 from kairos_lib.errors import KairosError
 from kairos_lib.report import formats
 from kairos_lib.report.formats import Writer
-from kairos_lib.statistics.decision import Ratio, ratio_of
+from kairos_lib.results.ratios import ALIKE, Both, over_videos, peaks
+from kairos_lib.statistics.decision import Ratio
 
-Both = tuple[float, float]
 ALL_VIDEOS, ALL_MODELS = "all videos", "all models"
 
 
@@ -32,12 +31,13 @@ class Quantity:
     higher: str
     decides: bool = True
     """Whether a regression of it is one of the whole comparison."""
+    least: float = 0.0
+    """The share below which a difference is not worth naming."""
 
 
 def _offline_s(pair: VideoPair, both: Round) -> Both | None:
     a, b = both.results
-    whole = a.offline.scenes == a.scenes and b.offline.scenes == b.scenes
-    return (a.vlm_time_s, b.vlm_time_s) if whole and pair.same_scenes else None
+    return (a.vlm_time_s, b.vlm_time_s) if pair.same_scenes else None
 
 
 def _alone_s(pair: VideoPair, both: Round) -> Both | None:
@@ -50,20 +50,15 @@ def _alone_s(pair: VideoPair, both: Round) -> Both | None:
 
 
 def _memory_mib(pair: VideoPair, both: Round) -> Both | None:
-    """Peak of the GPU's memory where both had one, or else of the kernel's."""
-    a, b = (result.resources for result in both.results)
-    if a.peak_vram_mib and b.peak_vram_mib:
-        return a.peak_vram_mib, b.peak_vram_mib
-    if a.peak_vram_mib or b.peak_vram_mib or not (a.peak_ram_mib and b.peak_ram_mib):
-        return None
-    return a.peak_ram_mib, b.peak_ram_mib
+    return peaks(*both.results)
 
 
 OFFLINE = Quantity("vlm_time", "VLM time", _offline_s, formats.work, "faster", "slower")
 ALONE = Quantity("single_stream", "single-stream", _alone_s, formats.work, "faster", "slower")
 MEMORY = Quantity(
-    "peak_memory", "peak memory", _memory_mib, formats.memory, "less", "more", decides=False
-)
+    "peak_memory", "peak memory", _memory_mib, formats.memory, "less", "more", decides=False,
+    least=ALIKE,
+)  # fmt: skip
 QUANTITIES = (OFFLINE, ALONE, MEMORY)
 
 
@@ -88,7 +83,8 @@ class Row:
         if self.ratio is None:
             return "not compared"
         words = {"lower": self.quantity.lower, "higher": self.quantity.higher}
-        return words.get(self.ratio.direction, self.ratio.direction)
+        shown = self.ratio.beyond(self.quantity.least)
+        return words.get(shown, shown)
 
 
 @dataclass(frozen=True)
@@ -194,18 +190,12 @@ def _row(pair: VideoPair, quantity: Quantity, overall: bool) -> Row:
         quantity=quantity,
         a=statistics.median(a for a, _ in figures.values()),
         b=statistics.median(b for _, b in figures.values()),
-        ratio=ratio_of([b / a for a, b in figures.values()]),
+        ratio=over_videos([figures]),
         overall=overall,
     )
 
 
 def _over_all(model: str, pairs: Sequence[VideoPair], quantity: Quantity, overall: bool) -> Row:
     """The mean ratio of several, each of the same weight, from the rounds that all of them have."""
-    each = [figures for pair in pairs if (figures := _figures(pair, quantity))]
-    common = set.intersection(*(set(figures) for figures in each)) if each else set()
-    rounds = [
-        math.exp(statistics.fmean(math.log(figures[n][1] / figures[n][0]) for figures in each))
-        for n in sorted(common)
-    ]
-    ratio = ratio_of(rounds) if rounds else None
+    ratio = over_videos([_figures(pair, quantity) for pair in pairs])
     return Row(model, ALL_VIDEOS, quantity, None, None, ratio, overall)

@@ -10,6 +10,7 @@ from pathlib import Path
 from kairos_lib.compare.sides import Side
 from kairos_lib.errors import KairosError
 from kairos_lib.records import Caption, Scene, VlmResult
+from kairos_lib.results.fitness import unfit
 from kairos_lib.results.suite import BaseRun, VlmRun
 from kairos_lib.runs import Journal
 
@@ -41,7 +42,7 @@ class VideoPair:
     video: str
     title: str
     rounds: tuple[Round, ...]
-    """Those that both have done in one go."""
+    """Those in which both runs may be compared."""
     left_out: tuple[str, ...]
     """What is not compared and why, a line each."""
     bounds: tuple[dict[int, Bounds], dict[int, Bounds]]
@@ -157,7 +158,10 @@ def _pair(a: Side, b: Side, models: tuple[str, str], videos: tuple[str, str]) ->
     left_out, rounds = [], []
     for number in sorted({*by_round[0], *by_round[1]}):
         first, second = (each.get(number) for each in by_round)
-        reasons = {"A": _unfit(first), "B": _unfit(second)}
+        reasons = {
+            letter: unfit(run, side.suite) if run else "has no such round"
+            for letter, side, run in (("A", a, first), ("B", b, second))
+        }
         if first is None or second is None or any(reasons.values()):
             told = "; ".join(f"{side} {reason}" for side, reason in reasons.items() if reason)
             left_out.append(f"{models[0]}, {videos[0]}, round {number}: {told}")
@@ -173,20 +177,6 @@ def _pair(a: Side, b: Side, models: tuple[str, str], videos: tuple[str, str]) ->
         left_out=tuple(left_out),
         bounds=(_bounds(a.suite.base(videos[0])), _bounds(b.suite.base(videos[1]))),
     )
-
-
-def _unfit(run: VlmRun | None) -> str:
-    """Why a run is not compared; empty where it is."""
-    if run is None:
-        return "has no such round"
-    result = run.result
-    if result is None:
-        return f"{run.outcome.state} ({run.outcome.reason})".replace(f" ({run.outcome.state})", "")
-    if result.offline.parts > 1 or result.single_stream.parts > 1:
-        return "was interrupted and resumed"
-    if result.offline.failed or result.single_stream.failed:
-        return "has scenes without a caption"
-    return ""
 
 
 def _bounds(base: BaseRun | None) -> dict[int, Bounds]:

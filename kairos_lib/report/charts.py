@@ -11,7 +11,6 @@ from kairos_lib.report.html import Html
 from kairos_lib.report.rates import OTHER, PARTS, parts_per_scene
 from kairos_lib.report.stages import FRAMES, stage_names, stage_title
 from kairos_lib.report.summary import Pair, Scenario, pairs
-from kairos_lib.report.tables import resumed
 from kairos_lib.results.badges import Badge, of_base, ordered
 from kairos_lib.results.suite import SuiteData
 
@@ -34,7 +33,10 @@ ROOM = 1.12
 
 
 def rtf(suite: SuiteData) -> Html | None:
-    """A bar for each model and video, with a mark where work takes as long as the video."""
+    """A bar for each model and video, faint where it cannot be held against the others.
+
+    A mark shows where work takes as long as the video.
+    """
     shown = [(pair, measure) for pair in pairs(suite) if (measure := pair.rtf) is not None]
     if not shown:
         return None
@@ -42,7 +44,7 @@ def rtf(suite: SuiteData) -> Html | None:
         for row, (pair, measure) in enumerate(shown):
             middle = row + BAR_BELOW
             colour = svg.SERIES[1] if measure.value > 1 else svg.SERIES[0]
-            faint = 0.4 if resumed(pair) else 1.0
+            faint = 0.4 if pair.fitness.why else 1.0
             axes.barh(middle, measure.value, height=BAR_HEIGHT, color=colour, alpha=faint)
             if measure.n > 1:
                 axes.plot([measure.low, measure.high], [middle] * 2, color=svg.INK, linewidth=1.2)

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from kairos_lib.report import formats
 from kairos_lib.report.gallery import Picture, SceneCard, VideoGallery
 from kairos_lib.report.html import Html, render
+from kairos_lib.report.runners import KEEPS_UP
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.results.badges import Badge, ordered
 from kairos_lib.results.suite import SuiteData
@@ -23,17 +24,12 @@ class ModelGlance:
     badges: tuple[tuple[Badge, str], ...]
     """Each with the part of the videos that it holds for, where that is not all."""
     rtf: float | None
-    """Summed VLM time by summed length, over the videos with a time."""
+    """Summed VLM time by summed length, over the videos with a time that is a statistic."""
+    pace: str
+    """The real-time factor in words, or why there is none."""
     facts: tuple[str, ...]
     quote: str
     """What it wrote about the scene that is shown; empty where it wrote nothing."""
-
-    @property
-    def pace(self) -> str:
-        """The real-time factor in words."""
-        if self.rtf is None:
-            return "no time measured"
-        return "keeps up with the video" if self.rtf <= 1 else "slower than the video"
 
 
 @dataclass(frozen=True)
@@ -143,7 +139,11 @@ def _sample(shown: tuple[VideoGallery, SceneCard]) -> Sample:
 
 
 def _glance(told: list[Pair], shown: tuple[VideoGallery, SceneCard] | None) -> ModelGlance:
-    timed = [(pair, time_s) for pair in told if (time_s := pair.vlm_time_s) and pair.length_s]
+    timed = [
+        (pair, time_s)
+        for pair in told
+        if (time_s := pair.vlm_time_s) and time_s.n and pair.length_s
+    ]
     length_s = sum(pair.length_s or 0.0 for pair, _ in timed)
     vlm_time_s = sum(time_s.value for _, time_s in timed)
     facts = []
@@ -152,7 +152,7 @@ def _glance(told: list[Pair], shown: tuple[VideoGallery, SceneCard] | None) -> M
         facts.append(f"{formats.work(vlm_time_s)} for {formats.length(length_s)} of video")
         facts.append(formats.count(scenes, "scene"))
     if len(timed) < len(told):
-        facts.append(f"{len(timed)} of {formats.count(len(told), 'video')} done")
+        facts.append(f"a time of {len(timed)} of {formats.count(len(told), 'video')}")
     devices = Counter(result.device for pair in told for result in pair.results)
     facts.extend(devices)
     quote = ""
@@ -167,9 +167,23 @@ def _glance(told: list[Pair], shown: tuple[VideoGallery, SceneCard] | None) -> M
         title=told[0].model_title,
         badges=tuple(_spread(told)),
         rtf=vlm_time_s / length_s if length_s else None,
+        pace=_pace([pair for pair, _ in timed]) if timed else told[0].fitness.why,
         facts=tuple(facts),
         quote=quote,
     )
+
+
+def _pace(timed: list[Pair]) -> str:
+    """Whether a model keeps up, in words that the verdict bears out."""
+    rtfs = [rtf.value for pair in timed if (rtf := pair.rtf)]
+    times_s = [time_s.value for pair in timed if (time_s := pair.vlm_time_s)]
+    if max(rtfs) <= KEEPS_UP:
+        told = "keeps up with the video"
+    elif sum(times_s) <= KEEPS_UP * sum(pair.length_s or 0.0 for pair in timed):
+        told = "keeps up over all, not with every video"
+    else:
+        told = "slower than the video"
+    return f"{told}, on another machine" if any(pair.fitness.why for pair in timed) else told
 
 
 def _spread(told: list[Pair]) -> Iterator[tuple[Badge, str]]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kairos_lib.quality.judged import Judged
 from kairos_lib.quality.pareto import beaten_by
 from kairos_lib.quality.sample import Sample, pooled
 from kairos_lib.report.caption_quality import ModelQuality, PairQuality, quality_of
+from kairos_lib.report.contenders import contenders
 from kairos_lib.report.formats import of_hundred
-from kairos_lib.results.badges import OTHER_MACHINE, Badge
+from kairos_lib.results.badges import DUMMY, OUTSIDE, Badge
+from kairos_lib.results.fitness import NOT_RECOMMENDED
 from kairos_lib.results.suite import SuiteData
+from kairos_lib.statistics.bootstrap import Interval, interval
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,14 @@ class Point:
         return self.quality.value or 0.0
 
 
+VOID = {
+    "not measured": "has captions that cannot be read",
+    "noise": NOT_RECOMMENDED[DUMMY],
+    "means nothing": NOT_RECOMMENDED[OUTSIDE],
+}
+"""Why a model whose time can be ranked cannot be judged."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """How the models of a suite stand to one another."""
@@ -92,7 +104,7 @@ class Standing:
     points: tuple[Point, ...] = ()
     """The fastest first."""
     absent: tuple[tuple[str, str], ...] = ()
-    """Models that cannot be compared, by title, each with the reason."""
+    """Models that cannot be compared, by title, each with what completes a sentence about it."""
     why_not: str = ""
     """Why nothing can be compared, where there are no points."""
 
@@ -100,15 +112,22 @@ class Standing:
 def standing(suite: SuiteData) -> Standing:
     """Compare the models of a suite on what all of them did, by the best yardstick they share.
 
-    A model takes part with the videos where its captions mean something and its time was measured
-    in one sitting on the machine of the others.
+    A model takes part if it is ranked, with the videos where its captions mean something.
     """
     models = quality_of(suite).models
-    fit = {one.model: [pair for pair in one.pairs if not _unfit(pair)] for one in models}
-    absent = tuple((one.title, _unfit(one.pairs[0])) for one in models if not fit[one.model])
+    field = contenders(suite)
+    reasons = {pair.model: why for pair, why in field.absent}
+    ranked = {(pair.model, pair.video) for told in field.ranked for pair in told}
+    fit: dict[str, list[PairQuality]] = {}
+    for one in models:
+        here = [pair for pair in one.pairs if (pair.pair.model, pair.pair.video) in ranked]
+        fit[one.model] = [pair for pair in here if not pair.void]
+        if here and not fit[one.model]:
+            reasons[one.model] = VOID[here[0].void]
+    absent = tuple((one.title, reasons[one.model]) for one in models if one.model in reasons)
     known = [one for one in models if fit[one.model]]
     if len(known) < 2:
-        told = "; ".join(f"{title}: {why}" for title, why in absent)
+        told = "; ".join(f"{title} {why}" for title, why in absent)
         why_not = "fewer than two models have captions and a time that can be compared"
         return Standing(absent=absent, why_not=f"{why_not} ({told})" if told else why_not)
     for yardstick in YARDSTICKS:
@@ -123,19 +142,18 @@ def standing(suite: SuiteData) -> Standing:
     )
 
 
-def _unfit(one: PairQuality) -> str:
-    """Why a pair cannot be compared; empty where it can."""
-    if one.void:
-        return {
-            "not measured": "no result", "noise": "its captions are noise",
-            "means nothing": "its captions mean nothing",
-        }[one.void]  # fmt: skip
-    if OTHER_MACHINE in one.pair.badges:
-        return "timed on another machine"
-    time_s = one.pair.vlm_time_s
-    if time_s is None or time_s.n == 0 or not one.pair.length_s:
-        return "resumed, so that its time is no statistic"
-    return ""
+def apart(one: Point, other: Point) -> Interval:
+    """The difference in quality, by drawing videos and scenes anew; above 0 where it is shown."""
+    ours = dict(zip(one.quality.keys, one.quality.rows, strict=True))
+    theirs = dict(zip(other.quality.keys, other.quality.rows, strict=True))
+    keys = [key for key in ours if key in theirs]
+    rows = [(*ours[key], *theirs[key]) for key in keys]
+    return interval(rows, [video for video, _ in keys], statistic=_difference)
+
+
+def _difference(rows: Any) -> float:
+    part, whole, other_part, other_whole = rows.sum(axis=0)
+    return float(part / whole - other_part / other_whole)
 
 
 def _points(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kairos_lib.records import ScenarioResult, VlmResult
 from kairos_lib.report import rates
 from kairos_lib.results.badges import Badge, of_run, ordered
+from kairos_lib.results.fitness import Fitness, divide
 from kairos_lib.results.suite import SuiteData, VlmRun
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ class Measure:
     """A number measured once or several times."""
 
     value: float
-    """The median; where every run was resumed, the first run's own."""
+    """The median; where there is no statistic, the first run's own."""
     low: float
     high: float
     n: int
-    """Runs it was taken over; 0 where every run was resumed, so that there is no statistic."""
+    """Runs it was taken over; 0 where no run counts, so that there is no statistic."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Pair:
     title: str
     runs: tuple[VlmRun, ...]
     badges: frozenset[Badge]
+    fitness: Fitness
+    """Which of the runs may be ranked and compared."""
     length_s: float | None
     scenes: int | None
 
@@ -51,13 +54,21 @@ class Pair:
     def measure(
         self, scenario: Scenario, number: Callable[[ScenarioResult], float | None]
     ) -> Measure | None:
-        """A number of one scenario over the repeats; those that were resumed are kept out."""
-        scenarios = [of(result, scenario) for result in self.results]
-        whole = [v for s in scenarios if s.parts == 1 and (v := number(s)) is not None]
+        """A number of one scenario over the repeats that count.
+
+        Where all that lack nothing are of another machine, over those: it is theirs.
+        """
+        counted = self.fitness.runs or self.fitness.elsewhere
+        whole = [
+            value
+            for run in counted
+            if run.result is not None and (value := number(of(run.result, scenario))) is not None
+        ]
         if whole:
             return Measure(statistics.median(whole), min(whole), max(whole), len(whole))
-        resumed = [v for s in scenarios if (v := number(s)) is not None]
-        return Measure(resumed[0], resumed[0], resumed[0], 0) if resumed else None
+        others = [] if counted else self.results
+        spoilt = [v for result in others if (v := number(of(result, scenario))) is not None]
+        return Measure(spoilt[0], spoilt[0], spoilt[0], 0) if spoilt else None
 
     @property
     def vlm_time_s(self) -> Measure | None:
@@ -98,8 +109,8 @@ class Pair:
 
     @property
     def shown(self) -> VlmRun:
-        """The run whose captions are shown: the first that is done, or else got furthest."""
-        done = [run for run in self.runs if run.result is not None]
+        """The run whose captions are shown: the first that counts, is done, or got furthest."""
+        done = self.fitness.runs or [run for run in self.runs if run.result is not None]
         return done[0] if done else max(self.runs, key=lambda run: run.captions)
 
 
@@ -130,6 +141,7 @@ def _pair(suite: SuiteData, runs: tuple[VlmRun, ...]) -> Pair:
         title=suite.video_title(planned.video),
         runs=runs,
         badges=frozenset(badge for run in runs for badge in of_run(run, suite)),
+        fitness=divide(runs, suite),
         length_s=length_s,
         scenes=scenes,
     )
@@ -219,7 +231,7 @@ def _row(suite: SuiteData, pair: Pair, run: VlmRun, scenario: Scenario) -> dict[
             if one and pair.scenes and pair.length_s
             else None
         ),
-        "in_statistics": one is not None and one.parts == 1,
+        "in_statistics": run in pair.fitness.runs,
         **{name: getattr(one, name, None) for name in SCENARIO_FIELDS},
         "joules_per_video_minute": (
             rates.joules_per_minute(one, pair.length_s) if one and pair.length_s else None

@@ -12,7 +12,6 @@ from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, render
 from kairos_lib.report.reference import matching
 from kairos_lib.report.summary import Measure, Pair, Scenario, pairs
-from kairos_lib.results.badges import RESUMED
 from kairos_lib.results.suite import SuiteData
 
 Cell = str | Html
@@ -121,7 +120,7 @@ def measured(measure: Measure | None, written: formats.Writer, note: str = "") -
         return MISSING
     notes = [note] if note else []
     if measure.n == 0:
-        notes.insert(0, "resumed: no statistic")
+        notes.insert(0, "no statistic")
     elif measure.n > 1:
         spread = f"{written(measure.low)}–{written(measure.high)}, n\u00a0=\u00a0{measure.n}"
         notes.insert(0, spread)
@@ -302,9 +301,3 @@ def failures(suite: SuiteData) -> Html | None:
         if run.outcome.state != "done"
     ]  # fmt: skip
     return table("Runs without a result", columns, [*bases, *runs])
-
-
-def resumed(pair: Pair) -> bool:
-    """Whether a pair's time is of resumed runs alone."""
-    time_s = pair.vlm_time_s
-    return RESUMED in pair.badges and time_s is not None and time_s.n == 0

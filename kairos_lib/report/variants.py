@@ -11,6 +11,7 @@ from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.report.tables import MODEL, VIDEO, Cell, Column, measured, table
+from kairos_lib.results.ratios import peak
 from kairos_lib.results.suite import SuiteData
 from kairos_lib.runs import Journal
 
@@ -24,7 +25,10 @@ def variants(suite: SuiteData) -> Html | None:
         VIDEO,
         Column("VLM time", explanation="Wall time of the offline scenario"),
         Column("Speed", explanation="VLM time of the first variant by that of this one"),
-        Column("Peak memory", explanation="VRAM on a GPU, RAM of the kernel without one"),
+        Column(
+            "Peak memory",
+            explanation="VRAM on a GPU, RAM of the kernel without one; median of repeats",
+        ),
         Column("Captions changed", explanation="Share of scenes worded in any way otherwise"),
         Column("Words kept", explanation="Share of words in common and in order, mean of scenes"),
     )
@@ -43,7 +47,7 @@ def variants(suite: SuiteData) -> Html | None:
                 changed = f"{sum(share < 1 for share in shares) / len(shares):.0%}"
                 kept = f"{statistics.fmean(shares):.1%}"
             before, now = first.vlm_time_s, pair.vlm_time_s
-            if before and now and now.value:
+            if before and now and not (first.fitness.why or pair.fitness.why):
                 faster = f"{before.value / now.value:.2f}×"
         return (
             pair.model_title, pair.title, measured(pair.vlm_time_s, formats.work), faster,
@@ -75,8 +79,6 @@ def _captions(pair: Pair) -> dict[int, str]:
 
 
 def _memory(pair: Pair) -> str:
-    resources = [result.resources for result in pair.results if result.resources.samples]
-    if not resources:
-        return MISSING
-    vram_mib = [used.peak_vram_mib for used in resources if used.peak_vram_mib]
-    return formats.memory(max(vram_mib or [used.peak_ram_mib for used in resources]))
+    held = [found for result in pair.results if (found := peak(result))]
+    kinds = {kind for kind, _ in held}
+    return formats.memory(statistics.median(mib for _, mib in held)) if len(kinds) == 1 else MISSING

@@ -49,12 +49,6 @@ DAMAGED = Badge(
     "processing.",
     "warning",
 )
-UNSHOWN = Badge(
-    "picture not shown",
-    "The file is damaged, or so large once unpacked that it would take gigabytes: make the video's "
-    "base processing anew with FRESH=1.",
-    "warning",
-)
 DUMMY = Badge(
     "dummy weights: captions are noise",
     "The model has its full size but random weights. Its speed and memory are real; its captions "
@@ -91,7 +85,8 @@ SYNTHETIC = Badge(
 )
 PARTIAL = Badge(
     "partial",
-    "Some scenes have no caption, so the numbers cover only a part of the video.",
+    "Some scenes have no caption, so the numbers cover only a part of the video: they are kept out "
+    "of medians and ranges, and nothing is ranked by them.",
     "warning",
 )
 NO_NUMBERS = Badge(
@@ -125,7 +120,8 @@ SHARED = Badge(
 )
 OTHER_MACHINE = Badge(
     "other machine",
-    "Made on another machine than most of this suite: its times cannot be compared with the rest.",
+    "Made on another machine than most of this suite's models, or on one that is not known: its "
+    "times cannot be compared with the rest.",
     "warning",
 )
 BY_HAND = Badge(
@@ -135,9 +131,9 @@ BY_HAND = Badge(
     "note",
 )
 ORDER = (
-    FAILED, NOT_RUN, UNFINISHED, NO_NUMBERS, DAMAGED, UNSHOWN, PARTIAL, RESUMED,
-    STAGES_TAKEN_OVER, OUTSIDE, OUTSIDE_BASE, NANO, DUMMY, SERVER, OFFLOADED, SYNTHETIC, CO_RUN,
-    SHARED, SHARED_GPU, OTHER_MACHINE, BY_HAND,
+    FAILED, NOT_RUN, UNFINISHED, NO_NUMBERS, DAMAGED, PARTIAL, RESUMED, STAGES_TAKEN_OVER,
+    OUTSIDE, OUTSIDE_BASE, NANO, DUMMY, SERVER, OFFLOADED, SYNTHETIC, CO_RUN, SHARED, SHARED_GPU,
+    OTHER_MACHINE, BY_HAND,
 )  # fmt: skip
 BROKEN = {"failed": FAILED, "not run": NOT_RUN, "unfinished": UNFINISHED}
 
@@ -162,7 +158,8 @@ def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:
     found |= of_captions(result) | _machine(run, suite)
     if result.synthetic_video:
         found.add(SYNTHETIC)
-    if result.offline.scenes - result.offline.failed < result.scenes:
+    captioned = result.offline.scenes - result.offline.failed
+    if captioned < result.scenes or result.single_stream.failed:
         found.add(PARTIAL)
     if result.offline.no_numbers or result.single_stream.no_numbers:
         found.add(NO_NUMBERS)
@@ -213,9 +210,10 @@ def _others(used: Resources) -> set[Badge]:
 
 
 def _machine(run: VlmRun | BaseRun, suite: SuiteData) -> set[Badge]:
-    if run.provenance is None or run.provenance.machine.same_as == suite.usual_machine:
-        return set()
-    return {OTHER_MACHINE}
+    if run.provenance is None and run.result is None:
+        return set()  # It did not get to where it says on which machine it is.
+    machine = run.provenance.machine.same_as if run.provenance else None
+    return set() if machine == suite.usual_machine else {OTHER_MACHINE}
 
 
 def ordered(badges: Iterable[Badge]) -> list[Badge]:

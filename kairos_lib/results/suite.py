@@ -174,9 +174,15 @@ class SuiteData:
 
     @cached_property
     def usual_machine(self) -> tuple[object, ...] | None:
-        """The machine that most runs were made on; of several, the first."""
+        """The machine that most models' runs were made on; of several, the first.
+
+        Those that are done, for their times are what is held against one another; of base
+        processing only where there are none. None where it is not known.
+        """
+        done = [run.provenance for run in self.runs if run.result is not None]
         counts = Counter(
-            run.provenance.machine.same_as for run in self.everything if run.provenance
+            found.machine.same_as if found else None
+            for found in done or [run.provenance for run in self.everything]
         )
         return counts.most_common(1)[0][0] if counts else None
 

@@ -50,6 +50,17 @@ class Ratio:
             return "no difference shown"
         return "higher" if self.value > 1 else "lower"
 
+    def beyond(self, least: float) -> Direction | Literal["no difference worth naming"]:
+        """What has been shown, where a difference below a share is not worth naming.
+
+        Args:
+            least: A share, 0.05 for 5 %.
+        """
+        shown = self.direction in ("lower", "higher")
+        if shown and max(self.value, 1 / self.value) < 1 + least:
+            return "no difference worth naming"
+        return self.direction
+
     def regressed(self, threshold: float = THRESHOLD) -> bool:
         """Whether B is a regression against A.
 

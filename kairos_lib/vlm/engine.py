@@ -8,14 +8,14 @@ a caption is ready; frame extraction, preprocessing and generation are inside it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from kairos_lib.errors import KairosError
 from kairos_lib.measure.clock import Stopwatch
-from kairos_lib.records import Caption, Joint, Scene, Timing
+from kairos_lib.records import Caption, Scene, Timing
 from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import Adapter, Generated, OutOfMemoryError, Prepared, Request
 from kairos_lib.vlm.sampling import sample
@@ -49,20 +49,13 @@ class Engine:
     """One loaded model over one video."""
 
     def __init__(
-        self,
-        adapter: Adapter,
-        settings: Model,
-        video: Path,
-        prompts: Prompts,
-        part: str,
-        joints: Sequence[Joint] | None = None,
+        self, adapter: Adapter, settings: Model, video: Path, prompts: Prompts, part: str
     ) -> None:
         self._adapter = adapter
         self._settings = settings
         self._video = video
         self._prompts = prompts
         self._part = part
-        self._joints = joints
 
     def warm_up(self, scenes: list[Scene]) -> None:
         """Run the first scene for a few tokens, so that no caption pays for a first time."""
@@ -132,7 +125,7 @@ class Engine:
     def _requests(self, scenes: list[Scene]) -> Iterator[tuple[Request, float]]:
         """The scenes as requests, each with the seconds that its frames took."""
         before = time.perf_counter()
-        for scene, drawn in sample(self._video, scenes, self._settings.frames, self._joints):
+        for scene, drawn in sample(self._video, scenes, self._settings.frames):
             request = Request(scene.index, drawn.images, drawn.times_s, self._prompts(scene))
             yield request, time.perf_counter() - before
             before = time.perf_counter()

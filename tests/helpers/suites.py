@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ MACHINE = {
     "gpus": [{"name": "Example GPU", "memory_mib": 24576, "driver": "555.1"}],
     "system": "Linux-6.1", "boot_time_s": 1,
 }  # fmt: skip
+FIRST = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+LASTS = timedelta(minutes=9)
 CLOCK = {
     "started_at": "2026-03-02T10:00:00.000+00:00", "ended_at": "2026-03-02T10:09:00.000+00:00"
 }  # fmt: skip
@@ -167,7 +170,7 @@ class SuiteMaker:
         write_json(folder / "key.json", key or {})
         write_json(folder / "provenance.json", {**provenance(machine), "given": given or {}})
         write_record(folder / "result.json", VlmResult(**(values | result)))
-        write_record(folder / "status.json", Status(state="done", **CLOCK))
+        write_record(folder / "status.json", Status(state="done", **self._clock()))
         return folder
 
     def failed(
@@ -179,7 +182,8 @@ class SuiteMaker:
         self.fused(folder, video, captions)
         write_json(folder / "key.json", {})
         write_record(
-            folder / "status.json", Status(state="failed", reason="oom", message=message, **CLOCK)
+            folder / "status.json",
+            Status(state="failed", reason="oom", message=message, **self._clock()),
         )
         return folder
 
@@ -191,6 +195,13 @@ class SuiteMaker:
         )  # fmt: skip
         write_record(self.project.runs / "suites" / f"{name}.json", plan)
         return self.project
+
+    def _clock(self) -> dict[str, str]:
+        """When the last run that was planned was made: round by round, in turn."""
+        repeat = self.runs[-1].repeat
+        before = sum(run.repeat == repeat for run in self.runs)
+        start = FIRST + timedelta(minutes=30 * repeat, seconds=before)
+        return {"started_at": start.isoformat(), "ended_at": (start + LASTS).isoformat()}
 
     def _relative(self, folder: Path) -> str:
         return str(folder.relative_to(self.project.root))

@@ -1,0 +1,108 @@
+"""What speaks against trusting a ranking or a ratio though its runs may be held together.
+
+Said in the same words by the verdict and by `kairos compare`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from kairos_lib.results.badges import CO_RUN, SHARED, SHARED_GPU, Badge
+from kairos_lib.results.suite import VlmRun
+
+SAME_BOOT_S = 60
+"""The time of a boot is reckoned back from the clock, which is set now and then."""
+SHARING = {
+    SHARED: "shared the processor with other work",
+    SHARED_GPU: "shared the GPU with other work",
+    CO_RUN: "ran several at once (SLOTS=)",
+}
+"""What other work can have slowed, and how it is told of runs."""
+EVEN = (
+    "times against one another hold only where rounds were made in turn (A B A B), so that it fell "
+    "on all alike"
+)
+UNEVEN = "what it fell on can look slower than it is"
+
+
+def sharing(worn: Mapping[str, Sequence[Collection[Badge]]]) -> list[str]:
+    """A line for each way in which runs shared their machine.
+
+    Such runs are ranked and compared: other work that falls on all alike makes all times longer,
+    and what it does to single rounds makes their ratios' interval wider.
+
+    Args:
+        worn: The badges of each run that counts, by what is compared: `A` and `B`, or models.
+    """
+    lines = []
+    total = sum(len(runs) for runs in worn.values())
+    for badge, told in SHARING.items():
+        counts = {name: sum(badge in one for one in runs) for name, runs in worn.items()}
+        if total and sum(counts.values()) == total:
+            runs = f"all {total:,} runs" if total > 1 else "the run"
+            held = f"; {EVEN}" if len(worn) > 1 else ""
+            lines.append(f"{badge.text}: {runs} {told}, so that times are longer than alone{held}")
+        elif any(counts.values()):
+            of_each = ", ".join(
+                f"{counts[name]:,} of {len(worn[name]):,} of {name}" for name in worn
+            )
+            held = f": {UNEVEN}" if len(worn) > 1 else ", so that their times are longer than alone"
+            lines.append(f"{badge.text}: {of_each} {told}{held}")
+    return lines
+
+
+def order(rounds: Mapping[str, Sequence[Sequence[VlmRun]]]) -> list[str]:
+    """Lines on runs that were not made in turn: then a drift of the machine looks like a change.
+
+    Args:
+        rounds: By what they are over (a model on a video, a video) its rounds, each with the runs
+            that are held against one another.
+    """
+    unknown: list[str] = []
+    apart: list[str] = []
+    for name, each in rounds.items():
+        together = [runs for runs in each if len(runs) > 1]
+        if len(together) > 1:
+            turns = in_turn(together)
+            if turns is not True:
+                (unknown if turns is None else apart).append(name)
+    lines = []
+    if apart:
+        lines.append(
+            f"not interleaved ({', '.join(apart)}): runs were not made in turn (A B A B), so that "
+            "a drift of the machine cannot be told from a difference"
+        )
+    if unknown:
+        lines.append(
+            f"not known whether runs were made in turn ({', '.join(unknown)}): run by hand"
+        )
+    return lines
+
+
+def in_turn(rounds: Iterable[Sequence[VlmRun]]) -> bool | None:
+    """Whether each round began after all runs of the one before had begun; none if unknown."""
+    spans = []
+    for runs in rounds:
+        starts = [run.status.started_at if run.status else "" for run in runs]
+        if not all(starts):
+            return None
+        times = [datetime.fromisoformat(start) for start in starts]
+        spans.append((min(times), max(times)))
+    return all(end < start for (_, end), (start, _) in pairwise(sorted(spans)))
+
+
+def boots(runs: Iterable[VlmRun]) -> list[str]:
+    """A line where runs of one machine were made before and after it was started anew."""
+    found = [
+        run.provenance.machine.boot_time_s
+        for run in runs
+        if run.provenance and run.provenance.machine.boot_time_s is not None
+    ]
+    if not found or max(found) - min(found) <= SAME_BOOT_S:
+        return []
+    return [
+        "different boots: the machine was started anew in between, or these are two that are "
+        "alike: part of a difference can come from that"
+    ]

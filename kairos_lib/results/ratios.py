@@ -1,0 +1,58 @@
+"""What one model takes against another, round by round: for the verdict and `kairos compare`."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from kairos_lib.records import VlmResult
+from kairos_lib.statistics.decision import Ratio, ratio_of
+
+Both = tuple[float, float]
+"""A's figure and B's in one round, of one video."""
+Kind = Literal["VRAM", "RAM"]
+ALIKE = 0.05
+"""Peaks of memory that are less apart are no difference worth naming: allocators and loading vary
+by as much."""
+
+
+def over_videos(each: Sequence[Mapping[int, Both]]) -> Ratio | None:
+    """How many times as much B takes as A.
+
+    Args:
+        each: For each video both figures by round; a video without any is passed over.
+
+    Returns:
+        The geometric mean of the videos' ratios, each of the same weight, from the rounds that all
+        of them have; none where there is no such round.
+    """
+    known = [figures for figures in each if figures]
+    common = set.intersection(*(set(figures) for figures in known)) if known else set()
+    rounds = [
+        math.exp(statistics.fmean(math.log(figures[n][1] / figures[n][0]) for figures in known))
+        for n in sorted(common)
+    ]
+    return ratio_of(rounds) if rounds else None
+
+
+def peak(result: VlmResult) -> tuple[Kind, float] | None:
+    """The most memory that a run held, MiB: of the GPU where it was on one, or else of the kernel.
+
+    None where it was not measured; of a model on a server nobody knows.
+    """
+    used = result.resources
+    if result.weights_source == "server":
+        return None
+    if used.peak_vram_mib:
+        return "VRAM", used.peak_vram_mib
+    return ("RAM", used.peak_ram_mib) if used.peak_ram_mib else None
+
+
+def peaks(a: VlmResult, b: VlmResult) -> Both | None:
+    """Both runs' peaks; none where one is of a GPU's memory and the other is not."""
+    one, other = peak(a), peak(b)
+    if one is None or other is None or one[0] != other[0]:
+        return None
+    return one[1], other[1]

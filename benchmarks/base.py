@@ -10,6 +10,7 @@ import click
 from benchmarks.table import Page
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import threads
+from kairos_lib.options import switched
 from kairos_lib.project import Project, slug
 
 NAMES = ("visual", "stage", "batches", "memory")
@@ -38,7 +39,7 @@ def main(name: str, video: str, rounds: int, scale: str, limited: str, out: Path
     try:
         chosen = _chosen(name, video, rounds, scale)
         for each in chosen:
-            page, file = _run(each, video, rounds, scale, limited not in ("", "0"))
+            page, file = _run(each, video, rounds, scale, switched("LIMITED", limited))
             path = page.write(out, file)
             click.echo(page.text())
             click.echo(f"written to {path}")

@@ -21,7 +21,9 @@ import click
 from kairos_lib import __version__
 from kairos_lib.compare.command import compare
 from kairos_lib.errors import KairosError, closest
-from kairos_lib.options import flag, whole
+from kairos_lib.given import check as check_given
+from kairos_lib.names import showable
+from kairos_lib.options import Switch, Words, flag, whole
 from kairos_lib.project import Project
 from kairos_lib.reproduce.command import reproduce
 from kairos_lib.settings import REPEATS_AT_MOST
@@ -49,6 +51,13 @@ class Group(click.Group):
             )
         super().add_command(cmd, name)
 
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Read the options of all commands."""
+        try:
+            return super().parse_args(context, args)
+        except KairosError as error:
+            _stop(str(error), 2)
+
     def invoke(self, context: click.Context) -> Any:
         """Run a command; an error that a user can put right needs no traceback."""
         try:
@@ -66,7 +75,8 @@ class Group(click.Group):
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    click.echo(f"kairos: {' '.join(message.split())}", err=True)
+    line = "".join(c if showable(c) else "\ufffd" for c in " ".join(message.split()))
+    click.echo(f"kairos: {line}", err=True)
     sys.exit(code)
 
 
@@ -77,10 +87,15 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kairos")
 @click.option(
-    "--debug", is_flag=True, envvar="KAIROS_DEBUG", help="Show tracebacks, those of kernels too."
+    "--debug",
+    is_flag=True,
+    type=Switch(),
+    envvar="KAIROS_DEBUG",
+    help="Show tracebacks, those of kernels too.",
 )
 def main(debug: bool) -> None:
     """Benchmark vision-language models over your own videos."""
+    check_given(main)
     # A scheduler's and a closed terminal's way to stop a bench ends it as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # As under nohup: then it goes on.
@@ -305,6 +320,11 @@ def fetch(model: str | None, model_id: str | None, base: str | None) -> None:
     click.echo("all weights that a hub has are on this machine")
 
 
+@main.command(hidden=True)
+def given() -> None:
+    """See that what make was given means something, for targets that run no other command."""
+
+
 @main.command(name="list")
 def list_() -> None:
     """List the models, videos, base profiles and suites that exist."""
@@ -317,7 +337,7 @@ def list_() -> None:
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.argument("arguments", nargs=-1, type=Words(), envvar="KAIROS_ARGS")
 def lab(arguments: tuple[str, ...]) -> None:
     """Open the notebooks in JupyterLab; ARGUMENTS are handed on to it."""
     from kairos_lib.kernels import OWN_PYTHON

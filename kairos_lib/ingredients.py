@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kairos_lib.names import showable
+
 SHOWN_CHARACTERS = 60
 HASH_CHARACTERS = 12
 """Enough of a commit or a SHA-256 to tell it from any other."""
@@ -47,6 +49,7 @@ def _shown(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if len(text) in (40, 64) and all(c in "0123456789abcdef" for c in text):
         return f"{text[:HASH_CHARACTERS]}…"
+    text = text if showable(text) else repr(text)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 

@@ -67,6 +67,8 @@ class Job:
     timeout_s: float
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that the kernel is to have."""
+    withheld: frozenset[str] = frozenset()
+    """Variables of this process that it is not to have."""
     slots: int = 1
     """Notebooks that run at once."""
     gpu: str | None = None
@@ -145,7 +147,7 @@ def _supervise(project: Project, job: Job, watch: Watcher, stopped: threading.Ev
             stderr=log,
             start_new_session=True,
             env={
-                **os.environ,
+                **{n: v for n, v in os.environ.items() if n not in job.withheld},
                 **KERNEL_ENVIRONMENT,
                 **threads.missing(),
                 **job.environment,

@@ -3,15 +3,58 @@
 from __future__ import annotations
 
 import math
+import shlex
+from typing import Any
 
 import click
 
 from kairos_lib.errors import KairosError
+from kairos_lib.names import quoted
+
+PREFIX = "KAIROS_"
+"""Of the environment variables by which make hands over what it was given."""
+ON = frozenset({"1", "yes", "true", "on"})
+OFF = frozenset({"", "0", "no", "false", "off"})
 
 
 def flag(context: click.Context, parameter: click.Parameter, value: str | None) -> bool:
     """`FRESH=1` switches on; empty and 0 do not."""
-    return (value or "").lower() not in ("", "0", "false", "no")
+    return switched(str(parameter.envvar).removeprefix(PREFIX), value)
+
+
+def switched(name: str, value: str | None) -> bool:
+    """Whether what a user gave switches something on.
+
+    Raises:
+        KairosError: It says neither yes nor no.
+    """
+    word = (value or "").strip().lower()
+    if word not in ON | OFF:
+        raise KairosError(f"{name} must be 1 or 0 (or yes, no, on, off), not {quoted(value)}")
+    return word in ON
+
+
+class Switch(click.types.BoolParamType):
+    """A flag without a value, which an environment variable can switch on or off."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
+        """What click itself takes for neither is one line."""
+        if isinstance(value, str) and param is not None:
+            return switched(str(param.envvar).removeprefix(PREFIX), value)
+        return super().convert(value, param, ctx)
+
+
+class Words(click.ParamType[str]):
+    """Words as a shell has them; an environment variable holds several, with quotes."""
+
+    name = "words"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """`--port 8890 --title 'a b'` as four words."""
+        try:
+            return shlex.split(rv)
+        except ValueError as error:
+            raise KairosError(f"{quoted(rv)}: {str(error).lower()}") from error
 
 
 def whole(name: str, given: str | None, most: int) -> int:

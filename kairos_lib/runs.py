@@ -347,13 +347,17 @@ def notebook_hash(path: Path) -> str:
 
 def cells_hash(notebook: dict[str, Any]) -> str:
     """The same of a notebook that has been read."""
-    code = [
+    return hashlib.sha256("\n\n".join(code(notebook)).encode()).hexdigest()[:KEY_HEX_DIGITS]
+
+
+def code(notebook: dict[str, Any]) -> list[str]:
+    """Its cells of code, but for the parameters."""
+    return [
         "".join(cell["source"]).strip()
         for cell in notebook["cells"]
         if cell["cell_type"] == "code"
         and "parameters" not in cell.get("metadata", {}).get("tags", [])
     ]
-    return hashlib.sha256("\n\n".join(code).encode()).hexdigest()[:KEY_HEX_DIGITS]
 
 
 def utc_now() -> str:

@@ -6,24 +6,28 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from click.testing import CliRunner
 from helpers.clips import COLOURS, write_clip
 from helpers.compared import change_json
-from helpers.projects import fill, make_project
+from helpers.projects import fill, make_project, served_model, write_parameters
 from helpers.sessions import run_all
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from kairos_lib.cli import main
 from kairos_lib.errors import KairosError
+from kairos_lib.names import showable
 from kairos_lib.project import Project
 from kairos_lib.records import Caption, PlannedBatch
 from kairos_lib.reproduce.command import lines
 from kairos_lib.reproduce.outcome import outcome
 from kairos_lib.reproduce.rebuild import Rebuilt, rebuild
 from kairos_lib.reproduce.record import read_run
-from kairos_lib.runs import Journal
+from kairos_lib.runs import Journal, cells_hash, key_of
 from kairos_lib.stages.session import BaseSession
 from kairos_lib.vlm.session import VlmSession
 
@@ -98,14 +102,20 @@ def test_a_run_made_again_in_a_kernel_writes_the_same_and_leaves_the_old_one_alo
     assert list(made.glob("runs/vlm/tiny/twelve/*/r001/notebook.ipynb"))
 
 
-def test_parameters_notebook_and_batches_are_those_of_the_record(
+def rekeyed(folder: Path, **values: Any) -> Path:
+    """A record of other ingredients, in the folder that such a run would have."""
+    change_json(folder / "key.json", **values)
+    key = key_of(json.loads((folder / "key.json").read_text()))
+    change_json(folder / "result.json", key=key)
+    made = folder.parent.with_name(key)
+    folder.parent.rename(made)
+    return made / folder.name
+
+
+def test_parameters_and_batches_are_those_of_the_record(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = Project.find()
-    ours = project.notebooks / "vlm.ipynb"
-    edited = json.loads(ours.read_text())
-    edited["cells"][-1]["source"] = ["raise SystemExit"]
-    ours.write_text(json.dumps(edited))
     model = project.parameters / "models" / "tiny.yaml"
     model.write_text(model.read_text().replace("max_new_tokens: 8", "max_new_tokens: 2"))
     (project.parameters / "base" / "plain.yaml").unlink()
@@ -113,14 +123,114 @@ def test_parameters_notebook_and_batches_are_those_of_the_record(
     Journal(old / "batches.jsonl", PlannedBatch).write_all(iter(batches))
     rebuilt = rebuild(project, read_run(old))
     assert rebuilt.changed == ()
-    notebook = json.loads(rebuilt.job.notebook.read_text())
-    assert "raise SystemExit" not in rebuilt.job.notebook.read_text()
-    assert not any(cell.get("outputs") for cell in notebook["cells"])
-    assert "repeat = 7" not in rebuilt.job.notebook.read_text()
     made = again(rebuilt, monkeypatch)
     found = outcome(old, made)
     assert found.same
     assert {one.batch_size for one in Journal(made / "captions.jsonl", Caption)} == {3}
+
+
+def theirs(folder: Path, source: str, key: bool = True) -> Path:
+    """A record whose notebook has another last cell, and whose hash goes with it."""
+    notebook = json.loads((folder / "notebook.ipynb").read_text())
+    notebook["cells"][-1]["source"] = [source]
+    (folder / "notebook.ipynb").write_text(json.dumps(notebook))
+    bare = {"cells": [c for c in notebook["cells"] if "injected" not in str(c["metadata"])]}
+    return rekeyed(folder, notebook=cells_hash(bare)) if key else folder
+
+
+def test_code_of_a_record_is_run_only_where_the_user_trusts_it(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hash goes with it, so that it vouches for nothing."""
+    project = Project.find()
+    old = theirs(old, "raise SystemExit  #theirs")
+    with pytest.raises(KairosError, match=r"is not that of this checkout: its cell \d of code is"):
+        rebuild(project, read_run(old))
+    answer = CliRunner().invoke(main, ["reproduce", str(old)])
+    assert (answer.exit_code, len(answer.stderr.splitlines())) == (2, 1)
+    assert "'raise SystemExit #theirs', ours 'session" in answer.stderr
+    assert "TRUST_NOTEBOOK=1" in answer.stderr
+    assert not (project.runs / "reproduced").exists()
+    trusted = rebuild(project, read_run(old), trust_notebook=True).job.notebook
+    assert "raise SystemExit" in trusted.read_text()
+    assert "repeat = 7" not in trusted.read_text()
+    assert not any(cell.get("outputs") for cell in json.loads(trusted.read_text())["cells"])
+
+
+def test_where_the_cells_are_equal_the_checkouts_notebook_is_run(old: Path) -> None:
+    """A cell that is called parameters is in no hash, and could hold anything."""
+    project = Project.find()
+    path = old / "notebook.ipynb"
+    notebook = json.loads(path.read_text())
+    evil = {"cell_type": "code", "source": "import evil", "metadata": {"tags": ["parameters"]}}
+    path.write_text(json.dumps({**notebook, "cells": [evil, *notebook["cells"]]}))
+    made = rebuild(project, read_run(old), trust_notebook=True).job.notebook
+    assert json.loads(made.read_text()) == json.loads((project.notebooks / "vlm.ipynb").read_text())
+
+
+def test_a_notebook_that_is_not_of_its_record_is_never_run(old: Path) -> None:
+    project = Project.find()
+    theirs(old, "import evil", key=False)
+    old = rekeyed(old, notebook="0" * 16)
+    rebuilt = rebuild(project, read_run(old), trust_notebook=True)
+    assert "evil" not in rebuilt.job.notebook.read_text()
+    assert any(line.startswith("notebook: ") for line in rebuilt.changed)
+
+
+def test_a_run_made_again_is_given_no_secrets(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD"):
+        monkeypatch.setenv(name, "secret")
+    withheld = rebuild(Project.find(), read_run(old)).job.withheld
+    assert {"OPENAI_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD"} <= withheld
+    assert not {"PATH", "HOME", "KAIROS_ROOT"} & withheld
+
+
+def test_a_record_whose_server_is_another_is_not_sent_the_users_key(old: Path) -> None:
+    project = Project.find()
+    values = served_model("m", {"base_url": None})
+    write_parameters(project, "models", "tiny", values)
+    key = json.loads((old / "key.json").read_text())
+    told = {"server": {"base_url": "https://evil.example"}, "weights": values["weights"]}
+    dropped = [n for n in key["parameters"] if n not in ("dtype", "device")]
+    own = {n: key["parameters"][n] for n in dropped}
+    old = rekeyed(old, parameters={**own, **told, "family": "openai"}, weights="m")
+    with pytest.raises(KairosError, match=r"server was 'https://evil.example', and .* names None"):
+        rebuild(project, read_run(old))
+
+
+paths = st.text(st.sampled_from(list("./\\ab\0\x1b\n ~$é")), max_size=12) | st.sampled_from(
+    ["../../..", "/etc", "..", ".", "", "a/b", "a\\b", "x" * 300, "\x1b[2J", "rNNN", "con", "~"]
+)
+
+
+@settings(
+    derandomize=True, deadline=None, max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+@given(where=st.sampled_from(["model", "video", "key", "base"]), path=paths)
+@example(where="model", path="../../..")
+@example(where="base", path="../../../elsewhere")
+def test_names_in_a_record_lead_nowhere(old: Path, where: str, path: str) -> None:
+    """One line, and nothing is made outside of the folder of runs, nor in it."""
+    kept = {name: (old / name).read_bytes() for name in ("result.json", "key.json")}
+    outside = sorted(p for p in Project.find().root.parent.rglob("*"))
+    try:
+        change_json(old / ("key.json" if where == "base" else "result.json"), **{where: path})
+        with pytest.raises(KairosError) as caught:
+            rebuild(Project.find(), read_run(old))
+        assert showable(str(caught.value).replace("\n", ""))
+    finally:
+        for name, content in kept.items():
+            (old / name).write_bytes(content)
+    assert sorted(p for p in Project.find().root.parent.rglob("*")) == outside
+
+
+@pytest.mark.parametrize("of_base", [False, True])
+def test_a_record_in_the_folder_of_another_key_is_refused(old: Path, of_base: bool) -> None:
+    record = read_run(old)
+    change_json((record.base if of_base else old) / "key.json", extra=1)
+    with pytest.raises(KairosError, match=r"is not the folder of what lies in it: by its key.json"):
+        read_run(old)
 
 
 def test_what_differs_is_said_by_scene_and_count(
@@ -153,7 +263,7 @@ def test_libraries_machine_and_code_that_are_not_the_same_are_named_before_it_ru
     noted["packages"]["torch"] = "1.0"
     noted["machine"]["cpu"] = "Another CPU"
     change_json(old / "provenance.json", **noted)
-    change_json(old / "key.json", engine=0)
+    old = rekeyed(old, engine=0)
     changed = rebuild(Project.find(), read_run(old)).changed
     assert [line.split(" →")[0] for line in changed] == [
         "engine: 0", "machine.cpu: Another CPU", "packages.torch: 1.0",
@@ -171,7 +281,7 @@ def test_another_video_or_other_weights_cannot_reproduce_a_run(old: Path) -> Non
         rebuild(project, read_run(old))
     moved = str(project.root / "moved.mp4")
     assert rebuild(project, read_run(old), moved).changed == ()
-    change_json(old / "key.json", weights="0" * 64)
+    old = rekeyed(old, weights="0" * 64)
     with pytest.raises(KairosError, match="the weights of tiny are not those of the run"):
         rebuild(project, read_run(old), moved)
     model = project.parameters / "models" / "tiny.yaml"
@@ -185,7 +295,7 @@ def test_another_video_or_other_weights_cannot_reproduce_a_run(old: Path) -> Non
 def test_parameters_that_mean_nothing_any_more_are_one_line(old: Path) -> None:
     key = json.loads((old / "key.json").read_text())
     key["parameters"]["generation"]["min_length"] = 3
-    change_json(old / "key.json", **key)
+    old = rekeyed(old, **key)
     with pytest.raises(KairosError, match=r"unknown key 'generation.min_length'"):
         rebuild(Project.find(), read_run(old))
 

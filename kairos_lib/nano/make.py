@@ -24,7 +24,7 @@ TRAINING = "train_"
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, envvar="KAIROS_NAMES")
 def main(names: tuple[str, ...]) -> None:
     """Run the scripts NAMES, or all of them."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")

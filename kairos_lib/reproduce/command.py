@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kairos_lib.errors import KairosError
+from kairos_lib.options import flag
 from kairos_lib.project import Project
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ SHOWN_SCENES = 10
 @click.command()
 @click.argument("run", envvar="KAIROS_RUN", required=False)
 @click.option("--video", envvar="KAIROS_VIDEO", help="Where the run's video lies now.")
-def reproduce(run: str | None, video: str | None) -> None:
+@click.option(
+    "--trust-notebook", envvar="KAIROS_TRUST_NOTEBOOK", is_flag=False, flag_value="1",
+    callback=flag, help="Run the notebook of the record where it is not that of this checkout.",
+)  # fmt: skip
+def reproduce(run: str | None, video: str | None, trust_notebook: bool) -> None:
     """Make a model's run again from its record and say what differs.
 
     RUN is its folder, such as runs/vlm/nano/demo-match/<key>/r001. It is not touched: the new run
@@ -41,7 +46,7 @@ def reproduce(run: str | None, video: str | None) -> None:
         raise KairosError("RUN is not given: name a run's folder, as the report and make plan do")
     project = Project.find()
     recorded = read_run(Path(run))
-    rebuilt = rebuild(project, recorded, video or "")
+    rebuilt = rebuild(project, recorded, video or "", trust_notebook)
     folder = rebuilt.job.run.folder
     click.echo(f"again in {project.relative(folder)}")
     for line in rebuilt.changed:

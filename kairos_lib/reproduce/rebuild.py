@@ -1,16 +1,19 @@
 """Rebuilds a run from its record, as a small project of its own beside the old one.
 
-Parameters, notebook, batches and what base processing found are the record's. The video, the
-weights, the code of Kairos and the libraries can only be those that are here; what is not the same
-any more is told.
+Parameters, batches and what base processing found are the record's. The video, the weights, the
+notebook, the code of Kairos and the libraries are those that are here; what is not the same any
+more is told.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.ingredients import changes, read_mapping
 from kairos_lib.kernels import OWN, python_of
 from kairos_lib.measure import provenance
+from kairos_lib.names import inside, quoted
 from kairos_lib.notebooks import Job
 from kairos_lib.parameters import load, names
 from kairos_lib.parameters import video as find_video
@@ -27,7 +31,15 @@ from kairos_lib.plan import ALLOCATOR
 from kairos_lib.project import Project
 from kairos_lib.records import PlannedBatch
 from kairos_lib.reproduce.record import RecordedRun
-from kairos_lib.runs import EXECUTED, FileHashes, Journal, cells_hash, notebook_hash, write_json
+from kairos_lib.runs import (
+    EXECUTED,
+    FileHashes,
+    Journal,
+    cells_hash,
+    code,
+    notebook_hash,
+    write_json,
+)
 from kairos_lib.settings import NOT_OF_SERVERS, Base, Model, Video
 from kairos_lib.stages.session import base_run
 from kairos_lib.vlm.run import NOTEBOOK, vlm_run
@@ -38,6 +50,8 @@ REPRODUCED = "reproduced"
 """Folder under `runs/` of runs that were made again."""
 PROFILE = "recorded"
 """Base profile of a rebuilt run: what was found is there already, and nothing is looked for."""
+SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
+"""How the environment's variables end that are nobody else's business."""
 MACHINE = ("cpu", "threads", "compute_threads", "wait_policy", "gpus", "system")
 
 
@@ -52,18 +66,22 @@ class Rebuilt:
     """What is not as it was, a line each."""
 
 
-def rebuild(project: Project, run: RecordedRun, video: str = "") -> Rebuilt:
+def rebuild(
+    project: Project, run: RecordedRun, video: str = "", trust_notebook: bool = False
+) -> Rebuilt:
     """Make a project in which a run can be made again.
 
     Args:
         project: The checkout.
         run: The old run, which is not touched.
         video: Where its video lies now; empty for where it lay.
+        trust_notebook: Run the record's notebook where it is not that of the checkout.
 
     Raises:
-        KairosError: The video or the weights are not here or not the same, or the parameters mean
-            nothing to this version of Kairos.
+        KairosError: The video or the weights are not here or not the same, the parameters mean
+            nothing to this version of Kairos, or the notebook is another that nobody vouched for.
     """
+    notebook = _notebook(project, run, trust_notebook)
     model = _model(project, run)
     footage = _video(project, run, video)
     found = find(project, model.weights)
@@ -74,7 +92,7 @@ def rebuild(project: Project, run: RecordedRun, video: str = "") -> Rebuilt:
             f"the weights of {model.name} are not those of the run: they were "
             f"{run.key.get('weights')}, and here are {found.identity}"
         )
-    made = _project(project, run, model, footage)
+    made = _project(project, run, model, footage, notebook)
     profile = load(made, Base, PROFILE)
     base = base_run(made, footage, profile)
     base.folder.parent.mkdir(parents=True)
@@ -96,6 +114,7 @@ def rebuild(project: Project, run: RecordedRun, video: str = "") -> Rebuilt:
         kernel=model.kernel,
         timeout_s=model.timeout_s,
         environment={ALLOCATOR: model.allocator} if model.allocator else {},
+        withheld=_secrets(model),
     )
     return Rebuilt(made, job, tuple(_changed(project, run, again.ingredients, model.kernel)))
 
@@ -113,6 +132,7 @@ def _model(project: Project, run: RecordedRun) -> Model:
         own = now.model_dump(mode="json")
         weights.setdefault("id", own["weights"]["id"])
         settings["server"] = {**own["server"], **settings.get("server", {})}
+        _same_server(name, settings["server"], own["server"])
     if "id" not in weights:
         raise KairosError(
             f"where the weights of {run.result.model} lay is told by parameters/models/{name}.yaml "
@@ -137,6 +157,20 @@ def _model(project: Project, run: RecordedRun) -> Model:
     return validate(Model, values, f"the record of {run.folder}")
 
 
+def _same_server(name: str, recorded: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """See that a record's server is the one that the user's own file names.
+
+    Raises:
+        KairosError: It is another, which would be sent the user's key.
+    """
+    if recorded.get("base_url") != own.get("base_url"):
+        raise KairosError(
+            f"the run's server was {quoted(recorded.get('base_url'))}, and "
+            f"parameters/models/{name}.yaml names {quoted(own.get('base_url'))}: set its base_url "
+            "to the run's if you trust it"
+        )
+
+
 def _video(project: Project, run: RecordedRun, given: str) -> Video:
     """The run's video, under the name that it had.
 
@@ -156,7 +190,9 @@ def _video(project: Project, run: RecordedRun, given: str) -> Video:
     return found.model_copy(update={"name": run.result.video, "title": run.result.title})
 
 
-def _project(project: Project, run: RecordedRun, model: Model, video: Video) -> Project:
+def _project(
+    project: Project, run: RecordedRun, model: Model, video: Video, notebook: dict[str, Any]
+) -> Project:
     """A project with one model, one video and one notebook."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     key = run.folder.parent.name
@@ -173,7 +209,7 @@ def _project(project: Project, run: RecordedRun, model: Model, video: Video) -> 
     _write(made, "base", PROFILE, profile)
     made.notebooks.mkdir()
     shutil.copy(project.notebooks / "base.ipynb", made.notebooks)
-    write_json(made.notebooks / NOTEBOOK, _notebook(project, run))
+    write_json(made.notebooks / NOTEBOOK, notebook)
     made.runs.mkdir()
     if (project.runs / "hashes.json").exists():  # Else gigabytes of weights are hashed anew.
         shutil.copy(project.runs / "hashes.json", made.runs)
@@ -193,20 +229,48 @@ def _write(project: Project, kind: str, name: str, values: dict[str, Any]) -> No
     path.write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
-def _notebook(project: Project, run: RecordedRun) -> dict[str, Any]:
-    """The notebook whose code the run has the hash of: its own executed copy, or the checkout's.
+def _secrets(model: Model) -> frozenset[str]:
+    """The environment's secrets that a model does not need: what a record says is not ours."""
+    needed = model.server.key_name if model.weights.source == "server" else None
+    return frozenset(name for name in os.environ if SECRET.search(name) and name != needed)
 
-    Where neither is, the checkout's, and what changed says so.
+
+def _notebook(project: Project, run: RecordedRun, trusted: bool) -> dict[str, Any]:
+    """The notebook to run: the checkout's, whose code is that of the run or is told to differ.
+
+    That the record's own goes with its key says nothing of who wrote them.
+
+    Raises:
+        KairosError: The record has another, which is run only where the user trusts it.
     """
     own, ours = run.folder / EXECUTED, project.notebooks / NOTEBOOK
+    checkouts = notebook_hash(ours)  # One that is damaged is told as such.
     executed = read_mapping(own)
-    if executed:
+    if checkouts == run.key.get("notebook") or not executed:
+        return read_mapping(ours)
+    inside(run.folder, own, str(run.folder))
+    try:
         cells = [_bare(cell) for cell in executed["cells"] if not _injected(cell)]
         stripped = {**executed, "cells": cells}
-        if cells_hash(stripped) == run.key.get("notebook"):
-            return stripped
-    notebook_hash(ours)  # One that is damaged is told as such.
-    return read_mapping(ours)
+        recorded, differing = cells_hash(stripped), _first_other(stripped, read_mapping(ours))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise KairosError(f"{own} is not a notebook that can be read") from error
+    if recorded != run.key.get("notebook"):
+        return read_mapping(ours)  # It was edited since, and is not the run's.
+    if trusted:
+        return stripped
+    raise KairosError(
+        f"the notebook of {run.folder} is not that of this checkout: {differing}: read it, and say "
+        "TRUST_NOTEBOOK=1 to run its code here"
+    )
+
+
+def _first_other(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+    """The first cell of code that is not the same."""
+    for number, (their, our) in enumerate(zip_longest(code(theirs), code(ours)), start=1):
+        if their != our:
+            return f"its cell {number} of code is {quoted(their)}, ours {quoted(our)}"
+    return "its cells are the same"
 
 
 def _injected(cell: dict[str, Any]) -> bool:

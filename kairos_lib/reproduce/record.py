@@ -9,8 +9,9 @@ from typing import Any
 
 from kairos_lib.errors import KairosError
 from kairos_lib.ingredients import ingredients, read_mapping
+from kairos_lib.names import checked_name, inside, quoted
 from kairos_lib.records import VlmResult
-from kairos_lib.runs import read_record
+from kairos_lib.runs import key_of, read_record
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,31 @@ class RecordedRun:
 
 
 def read_run(folder: Path) -> RecordedRun:
-    """Read a run of a model.
+    """Read a run of a model, which may come from anybody.
 
     Raises:
-        KairosError: It is none, is not finished, or what it rests on is gone.
+        KairosError: It is none, is not finished, what it rests on is gone, or its folders are not
+            called as its record says.
     """
     folder = folder.expanduser().resolve()
     result = read_record(folder / "result.json", VlmResult) if _is_vlm(folder) else None
     if result is None:
         raise KairosError(f"{folder} {_wrong(folder)}")
     key = ingredients(folder)
-    base = folder.parents[4] / "base" / result.video / str(key.get("base"))
+    _, key_name, video, model, *_ = (folder.name, *(parent.name for parent in folder.parents))
+    _same(folder, "model", result.model, checked_name(model, "a model"))
+    _same(folder, "video", result.video, checked_name(video, "a video"))
+    _same(folder, "repeat", f"r{result.repeat:03d}", folder.name)
+    _same(folder, "key", result.key, key_name)
+    kept = folder.parents[4] / "base"
+    base = kept / video / checked_name(str(key.get("base")), f"the base run of {folder}")
+    inside(kept, base, str(folder))
     sha256 = ingredients(base).get("video_sha256")
     if "parameters" not in key or not sha256:
         gone = folder / "key.json" if "parameters" not in key else base
         raise KairosError(f"{folder} cannot be made again: {gone} is gone, which it rests on")
+    _same(folder, "key.json", key_of(dict(key)), key_name)
+    _same(base, "key.json", key_of(ingredients(base)), base.name)
     return RecordedRun(
         folder=folder,
         result=result,
@@ -60,6 +71,19 @@ def read_run(folder: Path) -> RecordedRun:
         job=read_mapping(folder / "job.json"),
         provenance=read_mapping(folder / "provenance.json"),
     )
+
+
+def _same(folder: Path, what: str, told: str, named: str) -> None:
+    """See that a record is that of the folder it lies in.
+
+    Raises:
+        KairosError: It was changed, or moved to where another belongs.
+    """
+    if told != named:
+        raise KairosError(
+            f"{folder} is not the folder of what lies in it: by its {what} it would be "
+            f"{quoted(told)}, not {quoted(named)}"
+        )
 
 
 def _is_vlm(folder: Path) -> bool:

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.manifest import Manifest, PlannedBase, PlannedVlm
+from kairos_lib.names import checked_name, inside, is_name
 from kairos_lib.project import Project
 from kairos_lib.records import (
     BaseResult,
@@ -25,7 +26,7 @@ from kairos_lib.records import (
     Status,
     VlmResult,
 )
-from kairos_lib.runs import read_record
+from kairos_lib.runs import EXECUTED, read_record
 
 T = TypeVar("T")
 State = Literal["done", "failed", "unfinished", "not run"]
@@ -188,18 +189,35 @@ class SuiteData:
 
 
 def manifest(project: Project, suite: str) -> Manifest:
-    """A suite's plan.
+    """A suite's plan, which may come from anybody.
 
     Raises:
-        KairosError: No such suite has been run.
+        KairosError: No such suite has been run, or a name or a folder in it leads elsewhere.
     """
     folder = project.runs / "suites"
-    known = sorted(path.stem for path in folder.glob("*.json"))
+    known = sorted(path.stem for path in folder.glob("*.json") if is_name(path.stem))
     # A name is a stem, never a path: one with a slash must not leave the folder.
     found = read_record(folder / f"{suite}.json", Manifest) if suite in known else None
     if found is None:
         raise KairosError(f"no suite '{suite}' has been run: {closest(suite, known)}")
+    _check(project, found, f"the plan of suite {suite}")
     return found
+
+
+def _check(project: Project, plan: Manifest, what: str) -> None:
+    """See that a plan's names are names, and that its files lie in the runs folder."""
+    for base in plan.bases:
+        checked_name(base.video, f"a video of {what}")
+        if base.references:
+            inside(project.runs, project.root / base.references, what)
+    for run in plan.runs:
+        checked_name(run.video, f"a video of {what}")
+        checked_name(run.model, f"a model of {what}")
+    for named in filter(
+        None, [*(base.folder for base in plan.bases), *(run.folder for run in plan.runs)]
+    ):
+        folder = inside(project.runs, project.root / named, what)
+        inside(project.runs, folder / EXECUTED, what)  # It becomes a page as it is.
 
 
 def read(project: Project, suite: str) -> SuiteData:

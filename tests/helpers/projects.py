@@ -63,6 +63,14 @@ def tiny_model(weights: Path, /, **changes: object) -> dict[str, object]:
     }
 
 
+def served_model(model: str, server: dict[str, object]) -> dict[str, object]:
+    """Parameters of a model of a server, which decides on much itself."""
+    own = ("dtype", "device")
+    values = {key: v for key, v in tiny_model(Path("w")).items() if key not in own}
+    weights = {"source": "server", "id": model}
+    return {**values, "family": "openai", "weights": weights, "server": server}
+
+
 PLAIN_BASE = {"title": "Plain", "stages": ["scenes"], "scenes": {"thumbnail_px": 96}}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.chat_server import ChatServer
-from helpers.projects import CHECKOUT, tiny_model, write_parameters
+from helpers.projects import CHECKOUT, served_model, write_parameters
 from helpers.sessions import run_all
 from PIL import Image
 from pydantic import ValidationError
@@ -47,14 +47,6 @@ def adapter(url: str, model: str = "m", server: dict[str, object] | None = None,
     made = find_family("openai")(Model.model_validate(values), Path())
     made.load()
     return made
-
-
-def served_model(model: str, server: dict[str, object]) -> dict[str, object]:
-    """Parameters of a model of a server, which decides on much itself."""
-    own = ("dtype", "device")
-    values = {key: v for key, v in tiny_model(Path("w")).items() if key not in own}
-    weights = {"source": "server", "id": model}
-    return {**values, "family": "openai", "weights": weights, "server": server}
 
 
 def requests(count: int) -> list[Request]:

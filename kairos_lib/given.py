@@ -1,0 +1,73 @@
+"""The names of the variables that make was given: a mistyped one is answered, none is ignored.
+
+The Makefile hands over the names that stood on its command line and the targets. What `kairos`
+commands take is known from their options; what other targets take stands here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+import click
+
+from kairos_lib.errors import KairosError, closest
+from kairos_lib.options import PREFIX
+
+NAMES = "KAIROS_GIVEN"
+"""Environment variable: the names that stood on make's command line."""
+TARGETS = "KAIROS_TARGETS"
+"""Environment variable: the targets that make was asked for."""
+OF_MAKE = frozenset({"DEBUG", "PYTHON", "SHELL", "VENV"})
+"""What goes with every target."""
+_OF_BENCHMARKS = frozenset({"NAME", "ROUNDS"})
+OF_TARGETS: Mapping[str, frozenset[str]] = {
+    "demo": frozenset({"BASE", "REPEATS", "FRESH", "DRY_RUN", "SLOTS", "WEIGHTS"}),
+    "nano": frozenset({"NAMES"}),
+    "perf-base": _OF_BENCHMARKS | {"VIDEO", "SCALE", "LIMITED"},
+    "perf-vlm": _OF_BENCHMARKS,
+    "perf-repeats": _OF_BENCHMARKS,
+}
+
+
+def check(commands: click.Group) -> None:
+    """See that each variable that make was given means something to one of its targets.
+
+    Raises:
+        KairosError: One does not; the line says which was meant, or what the target takes.
+    """
+    # Once: what is started from here, such as a terminal in JupyterLab, was given nothing.
+    names = os.environ.pop(NAMES, "").split()
+    targets = os.environ.pop(TARGETS, "").split()
+    if not names:
+        return
+    of_all = {name: takes(commands, name) for name in {*commands.commands, *OF_TARGETS}}
+    wanted = OF_MAKE.union(*(of_all.get(target, ()) for target in targets))
+    known = OF_MAKE.union(*of_all.values())
+    for name in names:
+        if name in wanted:
+            continue
+        here = " ".join(targets) or "make"
+        if name in known:
+            means = sorted(target for target, taken in of_all.items() if name in taken)
+            raise KairosError(
+                f"{name} means nothing to {here}: leave it out "
+                f"({here} takes {_listed(wanted - OF_MAKE)}; {name} is of {', '.join(means)})"
+            )
+        raise KairosError(
+            f"{name} is no variable of {here}: {closest(name.upper(), wanted, list_known=True)}; "
+            "what is for the environment stands before make"
+        )
+
+
+def takes(commands: click.Group, target: str) -> frozenset[str]:
+    """The variables that a target takes."""
+    command = commands.commands.get(target)
+    options = command.params if command and target not in OF_TARGETS else ()
+    variables = (option.envvar for option in options)
+    own = {str(variable).removeprefix(PREFIX) for variable in variables if variable}
+    return OF_TARGETS.get(target, frozenset()) | own
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

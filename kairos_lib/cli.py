@@ -20,7 +20,7 @@ import click
 
 from kairos_lib import __version__
 from kairos_lib.compare.command import compare
-from kairos_lib.errors import KairosError, closest
+from kairos_lib.errors import KairosError, closest, no_room
 from kairos_lib.given import check as check_given
 from kairos_lib.names import showable
 from kairos_lib.options import Switch, Words, flag, whole
@@ -69,7 +69,8 @@ class Group(click.Group):
         except OSError as error:
             if context.params.get("debug"):
                 raise
-            _stop(f"{error.strerror or error}: {error.filename or 'see --debug'}", 2)
+            plain = f"{error.strerror or error}: {error.filename or 'see --debug'}"
+            _stop(no_room(error) or plain, 2)
         except KeyboardInterrupt:
             _stop("stopped: run the same command to go on where it stopped", 130)
 

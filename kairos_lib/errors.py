@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""The disk is full, or this user's share of it is."""
 
 
 class KairosError(Exception):
@@ -12,6 +19,37 @@ class KairosError(Exception):
     The command line prints it without a traceback and ends with an exit code that is not 0;
     in a notebook it is the last line of the cell's output.
     """
+
+
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Write to a path in a block.
+
+    Raises:
+        KairosError: There is no room for it on its disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise KairosError(no_room(error, path)) from error
+
+
+def no_room(error: BaseException | str, path: Path | str = "") -> str:
+    """The one line about a full disk; empty of an error, or its text, that is about another thing.
+
+    Args:
+        error: What was raised here, or what a kernel says was raised there.
+        path: What was to be written, if it is known.
+    """
+    if isinstance(error, OSError):
+        full, path = error.errno in NO_ROOM, path or error.filename or ""
+    else:
+        full = any(os.strerror(number) in str(error) for number in NO_ROOM)
+    where = f" to write {path}" if path else ""
+    told = f"the disk is full: there is no room{where}; free some and run the same command to go on"
+    return told if full else ""
 
 
 def closest(word: str, known: Iterable[str], list_known: bool = False) -> str:

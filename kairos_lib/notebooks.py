@@ -6,6 +6,7 @@ to. The caller imports no torch; the kernel does.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -20,13 +21,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from kairos_lib.errors import KairosError
+from kairos_lib.errors import KairosError, no_room
 from kairos_lib.ingredients import read_mapping
 from kairos_lib.kernels import OWN_PYTHON, own_python
 from kairos_lib.measure import threads, vram
 from kairos_lib.processes import TOKEN, kill_marked
 from kairos_lib.project import Project
 from kairos_lib.records import Progress, Reason, Status
+from kairos_lib.runner import NO_ROOM_CODE
 from kairos_lib.runs import (
     EXECUTED,
     RUNNER_LOCK,
@@ -177,6 +179,8 @@ def _supervise(project: Project, job: Job, watch: Watcher, stopped: threading.Ev
         assert runner.stdin is not None
         runner.stdin.close()
         status = job.run.status()
+        if runner.returncode == NO_ROOM_CODE:
+            reason, message = "error", no_room(OSError(errno.ENOSPC, ""), job.run.folder)
         if status is None:
             status = Status(
                 state="failed",

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kairos_lib.errors import KairosError, no_room
 from kairos_lib.imports import without_iri_grammar
 from kairos_lib.kernels import OWN, python_of
 from kairos_lib.processes import TOKEN, kill_marked
@@ -25,6 +26,8 @@ from kairos_lib.runs import EXECUTED, utc_now, write_json, write_record
 KERNEL_START_S = 120
 # Papermill gives up on a silent output channel after 4 s by default; a loading model is silent.
 OUTPUT_WAIT_S = 60
+NO_ROOM_CODE = 74
+"""Exit code where there was no room to say how the notebook ended: EX_IOERR of sysexits.h."""
 OUT_OF_MEMORY_NAMES = {"OutOfMemoryError", "MemoryError", "AcceleratorError"}
 
 
@@ -44,19 +47,20 @@ def main(job_file: Path) -> int:
             "error",
             (f"the notebook ran to its end but wrote no result.json: see {folder / EXECUTED}"),
         )
-    write_record(
-        folder / "status.json",
-        Status(
-            state="done" if reason is None else "failed",
-            reason=reason,
-            message=message,
-            started_at=started_at,
-            ended_at=utc_now(),
-            time_s=time.perf_counter() - started,
-            python=python_of(job["kernel"]),
-            slots=job["slots"],
-        ),
+    status = Status(
+        state="done" if reason is None else "failed",
+        reason=reason,
+        message=message,
+        started_at=started_at,
+        ended_at=utc_now(),
+        time_s=time.perf_counter() - started,
+        python=python_of(job["kernel"]),
+        slots=job["slots"],
     )
+    try:
+        write_record(folder / "status.json", status)
+    except KairosError:  # Whoever started it tries again, with the room that is left by then.
+        return NO_ROOM_CODE
     return 0 if reason is None else 1
 
 
@@ -99,6 +103,8 @@ def _execute(job: dict[str, Any], folder: Path) -> tuple[Reason | None, str]:
         first_line = str(error.evalue).strip().splitlines()[0] if error.evalue else ""
         if error.ename == "KairosError":
             return "error", first_line
+        if full := no_room(first_line):
+            return "error", full
         memory = error.ename in OUT_OF_MEMORY_NAMES or "out of memory" in first_line
         return (
             "oom" if memory else "error",
@@ -106,6 +112,8 @@ def _execute(job: dict[str, Any], folder: Path) -> tuple[Reason | None, str]:
         )
     except Exception as error:
         # jupyter_client tells of a kernel that dies while it starts by a bare RuntimeError.
+        if full := no_room(error):
+            return "error", full
         if not isinstance(error, DeadKernelError) and "Kernel died" not in str(error):
             logging.getLogger(__name__).exception("the notebook could not be run")
             return "error", f"{type(error).__name__}: {error}".splitlines()[0]

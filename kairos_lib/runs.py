@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from kairos_lib.errors import KairosError
+from kairos_lib.errors import KairosError, room_for
 from kairos_lib.ingredients import read_mapping
 from kairos_lib.records import Progress, Record, Status
 
@@ -194,10 +194,18 @@ class Journal(Generic[R]):
                 file.truncate(keep)
 
     def append(self, record: R) -> None:
-        """Write one record and hand it to the operating system."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as file:
-            file.write(record.model_dump_json().encode() + b"\n")
+        """Write one record and hand it to the operating system: all of it, or nothing."""
+        line = memoryview(record.model_dump_json().encode() + b"\n")
+        with room_for(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab", buffering=0) as file:
+                size = file.seek(0, os.SEEK_END)
+                try:
+                    while line:
+                        line = line[file.write(line) :]
+                except OSError:
+                    file.truncate(size)  # What comes next must not be glued to half a line.
+                    raise
 
     def __iter__(self) -> Iterator[R]:
         """Read record by record; memory does not grow with the file.
@@ -252,19 +260,20 @@ class Journal(Generic[R]):
 @contextmanager
 def replacing(path: Path, durable: bool = True) -> Iterator[Any]:
     """A file to write to (bytes) that takes a path's place, all at once, when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Not `tempfile`: its files can be read by their owner alone, and results are for others too.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with room_for(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def write_json(path: Path, value: Any, durable: bool = True) -> None:

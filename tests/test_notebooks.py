@@ -176,6 +176,39 @@ def test_how_far_a_notebook_is_reaches_whoever_watches(project: Project) -> None
     assert Progress(step="offline", done=3, total=12) in seen
 
 
+def test_a_notebook_that_finds_the_disk_full_says_so(project: Project) -> None:
+    """Whatever it was that could not be written, and whoever wanted to."""
+    full = "import errno, os\nraise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), '/data/x')"
+    status = execute(project, job(project, full))
+    assert (status.state, status.reason) == ("failed", "error")
+    assert status.message.startswith("the disk is full: there is no room")
+
+
+def test_a_runner_without_room_for_its_status_is_no_runner_that_was_stopped(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = job(project, FINISH)
+    given.run.create()
+    runner = tmp_path / "runner"
+    runner.write_text(f"#!/bin/sh\nexec {sys.executable} {tmp_path / 'runner.py'} \n")
+    runner.chmod(0o755)
+    (tmp_path / "runner.py").write_text(
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from kairos_lib import runner\n"
+        "from kairos_lib.errors import room_for\n"
+        "runner._execute = lambda job, folder: (None, '')\n"
+        "def write_record(path, record):\n"
+        "    with room_for(path): raise OSError(28, os.strerror(28))\n"
+        "runner.write_record = write_record\n"
+        "sys.exit(runner.main(Path(os.environ['KAIROS_NOTEBOOK_FOLDER']) / 'job.json'))\n"
+    )
+    monkeypatch.setattr(sys, "executable", str(runner))
+    status = execute(project, given)
+    assert (status.state, status.reason) == ("failed", "error")
+    assert status.message.startswith("the disk is full: there is no room to write ")
+
+
 def test_two_benches_do_not_run_the_same_notebook_at_once(project: Project) -> None:
     waits = "import time\nwhile not (run / 'refused').exists(): time.sleep(0.1)"
     given = job(project, "(run / 'started').touch()", waits, FINISH)

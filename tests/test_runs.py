@@ -4,6 +4,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from helpers.disk import Disk
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from kairos_lib import runs
@@ -40,6 +41,21 @@ def test_a_torn_last_line_is_not_read_and_is_cut_off_before_the_next(
     journal.repair()
     journal.append(spans(5)[0])
     assert list(journal) == spans(0, 5)
+
+
+def test_a_line_that_found_no_room_leaves_no_part_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans = [Span(start_s=n, end_s=n + 1) for n in range(3)]
+    journal = Journal(tmp_path / "spans.jsonl", Span)
+    journal.append(spans[0])
+    disk = Disk(tmp_path, monkeypatch)
+    disk.room = 0
+    with pytest.raises(KairosError, match=r"the disk is full: there is no room .*spans\.jsonl"):
+        journal.append(spans[1])
+    disk.room = None
+    journal.append(spans[2])
+    assert list(journal) == [spans[0], spans[2]]
 
 
 def test_a_journal_torn_in_its_very_first_line_starts_anew(tmp_path: Path) -> None:

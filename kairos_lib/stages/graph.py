@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from kairos_lib.errors import KairosError
+from kairos_lib.errors import KairosError, no_room
 from kairos_lib.measure.provenance import gpus
 from kairos_lib.measure.resources import Sampler, summarise
 from kairos_lib.media.passes import FrameFeed, FramePass
@@ -48,6 +48,9 @@ class _Work:
     stage: Stage
     feed: FrameFeed | None
     settled: threading.Event = field(default_factory=threading.Event)
+    """Set when it has ended, in whatever way."""
+    outcome: State = "running"
+    """How it ended, once that is written down; till then nothing can be built on it."""
     began_s: float = 0.0
     ended_s: float = 0.0
     time_s: float = 0.0
@@ -92,7 +95,7 @@ class Graph:
         self._preparing = threading.Lock()
         self._cut_short = threading.Event()
         self._works: dict[str, _Work] = {}
-        self._lost: list[Exception] = []
+        self._lost: list[BaseException] = []
         self.resources: Resources | None = None
         """What the kernel took in this sitting; none where there was nothing to run."""
 
@@ -163,18 +166,19 @@ class Graph:
         """Run the one pass; what goes wrong is told by the stages that look."""
         started = time.perf_counter()
         frames.run()
-        write_record(
-            self._folder / f"{FRAMES}.json",
-            PassReport(
-                name=FRAMES,
-                state="done",
-                broken=frames.video.broken,
-                jumps=frames.video.jumps,
-                time_s=time.perf_counter() - started,
-                began_s=started - self._began,
-                ended_s=time.perf_counter() - self._began,
-            ),
+        report = PassReport(
+            name=FRAMES,
+            state="done",
+            broken=frames.video.broken,
+            jumps=frames.video.jumps,
+            time_s=time.perf_counter() - started,
+            began_s=started - self._began,
+            ended_s=time.perf_counter() - self._began,
         )
+        try:
+            write_record(self._folder / f"{FRAMES}.json", report)
+        except Exception as error:  # Raised once the stages have ended.
+            self._lost.append(error)
 
     def _carry_out(self, work: _Work) -> None:
         """One stage from its needs to its report, in its own thread."""
@@ -183,13 +187,18 @@ class Graph:
             state, reason = self._attempt(work)
             work.ended_s = time.perf_counter() - self._began
             self._tell(work, state, reason)
-        except Exception as error:  # The report itself cannot be written: the disk is full.
+            work.outcome = state
+        except BaseException as error:  # The report itself cannot be written: the disk is full.
             self._lost.append(error)
         finally:
+            # Before anything else that can fail: others wait for it.
+            work.settled.set()
             if work.feed is not None:
                 work.feed.close()
+        try:
             self._board.end(stage.name)
-            work.settled.set()
+        except Exception as error:
+            self._lost.append(error)
 
     def _attempt(self, work: _Work) -> tuple[State, str]:
         stage = work.stage
@@ -208,10 +217,12 @@ class Graph:
     def _failed(self, needs: tuple[str, ...]) -> str:
         """Wait for other stages; why one of them cannot be built on, if so."""
         for need in needs:
-            if need in self._works:
-                self._works[need].settled.wait()
-            report = self.report(need)
-            if report is not None and report.state == "failed":
+            if need not in self._works:
+                continue  # It was there already.
+            self._works[need].settled.wait()
+            if self._cut_short.is_set():
+                raise _InterruptedError
+            if self._works[need].outcome not in ("done", "skipped"):
                 return f"it needs {need}, which failed"
         return ""
 
@@ -324,5 +335,7 @@ def _one_line(stage: Stage, error: Exception) -> str:
     """What went wrong, for the report; the whole of it goes to the notebook's output."""
     if isinstance(error, KairosError):
         return str(error)
+    if full := no_room(error):
+        return full
     log.error("stage %s failed", stage.name, exc_info=error)
     return next(iter(f"{type(error).__name__}: {error}".splitlines()))

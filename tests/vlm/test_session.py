@@ -1,13 +1,17 @@
 """A model's run by hand, as in JupyterLab: the same files, without a runner."""
 
+import gc
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.disk import Disk
 from helpers.projects import tiny_model, write_parameters
 from helpers.sessions import run_all
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import energy
@@ -44,6 +48,26 @@ def test_a_run_captions_every_scene_and_sums_up(ready: Project) -> None:
     parts_s = sum(value for name, value in timing.model_dump().items() if name != "total_s")
     assert parts_s == pytest.approx(timing.total_s, rel=0.02)
     assert result.single_stream.time_s == pytest.approx(timing.total_s, rel=0.02)
+
+
+@settings(
+    derandomize=True, deadline=None, max_examples=4,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+@given(room=st.integers(0, 40))
+def test_a_disk_that_fills_up_is_one_line_and_the_run_goes_on_later(
+    ready: Project, room: int
+) -> None:
+    shutil.rmtree(ready.runs / "vlm", ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        disk = Disk(ready.runs / "vlm", patch)
+        disk.room = room
+        with pytest.raises(KairosError, match="the disk is full: there is no room to write"):
+            run_all(VlmSession.open("tiny", "twelve", "plain"))
+    gc.collect()  # What was opened, and its lock, with it.
+    session = VlmSession.open("tiny", "twelve", "plain")
+    assert run_all(session).offline.scenes == 12
+    assert [caption.scene for caption in session.captions] == list(range(12))
 
 
 def test_what_gpus_used_and_held_is_in_the_result(

@@ -7,12 +7,20 @@ read or fetched for it. Imports neither torch nor transformers: a plan looks as 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
 SUFFIX = ".safetensors"
+WHOLE = f"model{SUFFIX}"
+LARGEST_HEADER_BYTES = 100 << 20
+"""Of a safetensors file, as the format has it."""
+NARROW = frozenset({"I4", "U4", "I8", "U8", "I16", "U16"})
+"""Types that are no weights by themselves: how they are to be read, a config must say. So are all
+floats of 8 bits or fewer."""
 # What makes transformers read, fetch or change something else, by the file that may say so.
 REFUSED = {
     CONFIG: {
@@ -62,6 +70,72 @@ def shards(folder: Path) -> tuple[str, ...]:
                 f"{INDEX} names {name!r}: weights are {SUFFIX} files of the same folder"
             )
     return tuple(names)
+
+
+def own_quantisation(folder: Path) -> str:
+    """How a checkpoint's weights are quantised by its own config; `none` where they are not.
+
+    Raises:
+        ValueError: It does not say, and they are.
+    """
+    config = read_json(folder / CONFIG)
+    text = config.get("text_config")
+    for values in (config, text if isinstance(text, dict) else {}):
+        for key in ("quantization_config", "compression_config"):
+            if values.get(key):
+                return precision_named(values[key])
+    for _, name, kind in _tensors(folder):
+        if kind in NARROW or re.match("F[4-8]_", kind):
+            raise ValueError(
+                f"the weight {name} is stored as {kind}, and {CONFIG} does not say how such are "
+                "to be read: get a checkpoint whose quantization_config does"
+            )
+    return "none"
+
+
+def precision_named(values: dict[str, Any]) -> str:
+    """What a `quantization_config` makes of weights, by the names of a model's parameters."""
+    if values.get("load_in_4bit"):
+        return str(values.get("bnb_4bit_quant_type", "fp4"))
+    if values.get("load_in_8bit"):
+        return "int8"
+    method = values.get("quant_method", "unknown")
+    return str(getattr(method, "value", method))
+
+
+def stored_bytes(folder: Path) -> int:
+    """What all weights of a checkpoint take, as they are stored."""
+    return sum(size for size, _, _ in _tensors(folder))
+
+
+def _tensors(folder: Path) -> Iterator[tuple[int, str, str]]:
+    """Size in bytes, name and type of each tensor, from the files' headers."""
+    for file in shards(folder) or (WHOLE,):
+        if not (folder / file).exists():
+            continue  # Told by transformers.
+        for name, entry in _header(folder / file).items():
+            if name == "__metadata__":
+                continue
+            try:
+                first, end = entry["data_offsets"]
+                yield int(end) - int(first), name, str(entry["dtype"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"{file} is no safetensors file") from error
+
+
+def _header(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > LARGEST_HEADER_BYTES:
+            raise ValueError(f"{path.name} is no safetensors file")
+        text = file.read(size)
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name} is no safetensors file") from error
+    if not isinstance(header, dict):
+        raise ValueError(f"{path.name} is no safetensors file")
+    return header
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -214,6 +214,9 @@ def need_lines(needs: list[Need]) -> list[str]:
             + (" (this run)" if precision == need.model.quantisation else "")
             for precision in get_args(Quantisation)
         )
+        if found.stored_as != "none":
+            stored = formats.memory(found.stored_mib)
+            sizes = f"{stored} {escape(found.stored_as)}, as the checkpoint has them (this run)"
         prompt = "longest prompt" if need.told else "prompt without what base processing finds"
         needed = found.needed_mib(need.model)
         verdict = "[green]fits[/]" if need.fits else "[red]does not fit[/]"

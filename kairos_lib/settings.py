@@ -136,6 +136,8 @@ class Model(Settings):
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
     """Precision of the arithmetic, and of the weights where they are not quantised."""
     quantisation: Literal["none", "int8", "nf4"] = "none"
+    """What weights are made into while they are loaded; `none` takes them as they are, quantised
+    already or not."""
     device: Literal["auto", "cpu"] = "auto"
     """`auto` is the GPU where there is one."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"

@@ -13,7 +13,7 @@ from kairos_lib.report.planned_models import PlannedModel, planned_models
 from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.report.tables import MODEL, NOTES, Cell, Column, parameters, table
 from kairos_lib.results.suite import SuiteData
-from kairos_lib.vlm.forecast import Dtype, Forecast, Quantisation
+from kairos_lib.vlm.forecast import Dtype, Forecast
 from kairos_lib.vlm.loading import SHARE
 
 BATCHES = (1, 8, 32)
@@ -36,7 +36,7 @@ class Precision:
     """How weights, and what is computed with them, are held."""
 
     dtype: Dtype
-    quantisation: Quantisation = "none"
+    quantisation: str = "none"
 
     @property
     def title(self) -> str:
@@ -94,7 +94,7 @@ def _needs(suite: SuiteData, models: list[PlannedModel]) -> Html | None:
         return (
             model.title,
             parameters(found.parameters_millions),
-            *(formats.memory(found.weights_mib(p.dtype, p.quantisation)) for p in weights),
+            *(_weights(found, p) for p in weights),
             *(formats.memory(batch * _cache_mib(model, HALF)) for batch in BATCHES),
             f"{found.prompt_tokens:,}",
             f"{found.visual_tokens:,}",
@@ -108,6 +108,16 @@ def _needs(suite: SuiteData, models: list[PlannedModel]) -> Html | None:
         columns,
         (row(model, model.forecast) for model in models if model.forecast is not None),
     )
+
+
+def _weights(found: Forecast, precision: Precision) -> str:
+    """Their size; those that are quantised already have one alone."""
+    if found.stored_as in ("none", precision.quantisation):
+        return formats.memory(found.weights_mib(precision.dtype, precision.quantisation))
+    known = any(found.stored_as == one.quantisation for one in STANDARD)
+    if known or precision != STANDARD[0]:
+        return MISSING
+    return f"{formats.memory(found.stored_mib)} {found.stored_as}"
 
 
 EXPLAINED = {
@@ -144,8 +154,8 @@ def _cache_mib(model: PlannedModel, dtype: Dtype) -> float:
 
 def _own(model: PlannedModel) -> Precision:
     """As its parameters have it."""
-    assert model.model is not None
-    return Precision(model.model.dtype, model.model.quantisation)
+    assert model.model is not None and model.forecast is not None
+    return Precision(model.model.dtype, model.forecast.precision(model.model))
 
 
 def _room(models: list[PlannedModel]) -> Html | None:
@@ -164,7 +174,8 @@ def _room(models: list[PlannedModel]) -> Html | None:
         own = _own(model)
         # float16 and bfloat16 take the same.
         same = Precision(HALF, own.quantisation) if own.dtype == "float16" else own
-        for precision in dict.fromkeys([same, *STANDARD]):
+        others = STANDARD if found.stored_as == "none" else ()
+        for precision in dict.fromkeys([same, *others]):
             yield (
                 model.title,
                 precision.title + (" (this suite)" if precision == same else ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from kairos_lib.checkpoint_files import precision_named
 from kairos_lib.records import Architecture, NetworkPart
 
 
@@ -41,7 +42,7 @@ def describe(model: Any, connectors: frozenset[str]) -> Architecture:
         context_tokens=_number(text, "max_position_embeddings"),
         attention=_attention(text, vision),
         dtype=str(model.dtype).removeprefix("torch."),
-        quantisation=_quantisation(model.config),
+        quantisation=quantisation(model.config),
     )
 
 
@@ -123,15 +124,9 @@ def _attention(text: Any, vision: Any) -> str:
     return f"{used[0]}, vision {used[1]}"
 
 
-def _quantisation(config: Any) -> str:
+def quantisation(config: Any) -> str:
     """By the names of a model's parameters."""
     used = getattr(config, "quantization_config", None)
     if used is None:
         return "none"
-    values = used if isinstance(used, dict) else used.to_dict()
-    if values.get("load_in_4bit"):
-        return str(values.get("bnb_4bit_quant_type", "4 bits"))
-    if values.get("load_in_8bit"):
-        return "int8"
-    method = values.get("quant_method", "unknown")
-    return str(getattr(method, "value", method))
+    return precision_named(used if isinstance(used, dict) else used.to_dict())

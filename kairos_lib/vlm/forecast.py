@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from kairos_lib.checkpoint_files import own_quantisation, stored_bytes
 from kairos_lib.errors import KairosError
 from kairos_lib.measure.provenance import key_versions
 from kairos_lib.project import Project
@@ -22,9 +23,10 @@ from kairos_lib.records import Record
 from kairos_lib.runs import key_of, read_record, write_record
 from kairos_lib.settings import Generation, Model, Weights
 from kairos_lib.vlm.adapter import find_family
+from kairos_lib.vlm.loading import check_precision
 from kairos_lib.weights import Found, find
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same model would give other figures."""
 TIMEOUT_S = 300.0
 MIB = 2**20
@@ -57,9 +59,19 @@ class Forecast(Record):
     prompt_tokens: int
     """Of one scene, visual ones included."""
     visual_tokens: int
+    stored_as: str = "none"
+    """How the checkpoint's weights are quantised already: they can be run in no other way."""
+    stored_mib: float = 0.0
+    """What they take then."""
 
-    def weights_mib(self, dtype: Dtype, quantisation: Quantisation) -> float:
-        """Size of the weights."""
+    def precision(self, model: Model) -> str:
+        """How the weights are quantised in a run."""
+        return model.quantisation if self.stored_as == "none" else self.stored_as
+
+    def weights_mib(self, dtype: Dtype, quantisation: str) -> float:
+        """Size of the weights; of those that are quantised already, as they are."""
+        if self.stored_as != "none":
+            return self.stored_mib
         whole = DTYPE_BYTES[dtype]
         packed = {"none": whole, "int8": INT8_BYTES, "nf4": NF4_BYTES}[quantisation]
         kept_millions = self.parameters_millions - self.packed_millions
@@ -123,7 +135,7 @@ def of(
     """
     remembered = place(project, model, weights, size, prompt)
     if (known := read_record(remembered, Forecast)) is not None:
-        return known
+        return _as_asked(known, model)
     question = {
         "model": model.model_dump(mode="json"),
         "weights": str(weights.path),
@@ -144,6 +156,14 @@ def of(
         said = answer.stderr.strip().splitlines() or ["it ended without a word"]
         raise KairosError(said[-1]) from None
     write_record(remembered, found)
+    return _as_asked(found, model)
+
+
+def _as_asked(found: Forecast, model: Model) -> Forecast:
+    try:
+        check_precision(model.quantisation, found.stored_as)
+    except ValueError as error:
+        raise KairosError(str(error)) from error
     return found
 
 
@@ -174,7 +194,9 @@ def forecast(model: Model, weights: Path, size: tuple[int, int], prompt: str) ->
     from kairos_lib.vlm.loading import cached_values
     from kairos_lib.vlm.transformers_adapter import TransformersAdapter
 
-    adapter = find_family(model.family)(model, weights)
+    # How weights are to be quantised is reckoned with afterwards.
+    as_they_are = model.model_copy(update={"quantisation": "none"})
+    adapter = find_family(model.family)(as_they_are, weights)
     if not isinstance(adapter, TransformersAdapter):
         raise KairosError("it is not run here")
     adapter.load_empty()
@@ -184,12 +206,15 @@ def forecast(model: Model, weights: Path, size: tuple[int, int], prompt: str) ->
     times_s = tuple(float(number) for number in range(count))
     prepared = adapter.prepare([Request(0, (frame,) * count, times_s, prompt)])
     whole, packed = _sizes(adapter.model)
+    stored_as = "none" if adapter.dummy else own_quantisation(weights)
     return Forecast(
         parameters_millions=whole / 1e6,
         packed_millions=packed / 1e6,
         cached_per_token=cached_values(adapter.model.config),
         prompt_tokens=prepared.prompt_tokens[0],
         visual_tokens=prepared.visual_tokens[0],
+        stored_as=stored_as,
+        stored_mib=0.0 if stored_as == "none" else stored_bytes(weights) / MIB,
     )
 
 

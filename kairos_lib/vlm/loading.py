@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from kairos_lib.checkpoint_files import precision_named
+from kairos_lib.vlm.architecture import quantisation
+
 SHARE = 0.9
 """Of the free memory: the rest is for what the allocator cannot use in one piece."""
 COMPUTING = 3
@@ -69,16 +72,79 @@ def reason_of(error: Exception) -> str:
     return said.splitlines()[0]
 
 
-def quantisation_config(quantisation: str, dtype: Any) -> Any:
+def quantisation_config(precision: str, dtype: Any) -> Any:
     """Bitsandbytes' settings for weights in 4 or 8 bits; none for others."""
     import transformers
 
     config: Any = transformers.BitsAndBytesConfig
-    if quantisation == "nf4":
+    if precision == "nf4":
         return config(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
-    if quantisation == "int8":
+    if precision == "int8":
         return config(load_in_8bit=True)
     return None
+
+
+def check_precision(asked: str, own: str) -> str:
+    """The precision that weights will have.
+
+    Args:
+        asked: By a model's parameters; `none` takes the weights as they are.
+        own: Of the checkpoint.
+
+    Raises:
+        ValueError: They are quantised already, and otherwise than asked.
+    """
+    if "none" not in (asked, own) and asked != own:
+        raise ValueError(
+            f"its weights are {own} already and cannot be made {asked}: leave quantisation out, or "
+            "take another checkpoint"
+        )
+    return asked if own == "none" else own
+
+
+def take_quantised(config: Any, dtype: Any, device_map: Any) -> None:
+    """Make ready to load weights that are quantised already.
+
+    Args:
+        config: The checkpoint's; changed, so that what is computed has our type.
+        dtype: Of torch.
+        device_map: As it will be given to transformers.
+
+    Raises:
+        ImportError: A package for them is missing, which the message names.
+        RuntimeError: They need a GPU.
+        ValueError: They cannot be used as they are on this machine.
+    """
+    from transformers.quantizers.auto import AutoHfQuantizer
+
+    own = getattr(config, "quantization_config", None)
+    own = own or getattr(config.get_text_config(), "quantization_config", None)
+    if not isinstance(own, dict):
+        return
+    if own.get("load_in_4bit"):
+        own["bnb_4bit_compute_dtype"] = str(dtype).removeprefix("torch.")
+    quantizers: Any = AutoHfQuantizer
+    quantizer = quantizers.from_config(dict(own), pre_quantized=True)
+    quantizer.validate_environment(device_map=device_map, weights_only=True)
+    # With no more than a warning, transformers would widen them, to twice the size and more.
+    if getattr(quantizer.quantization_config, "dequantize", False):
+        raise ValueError(
+            f"its weights are {precision_named(own)}, which needs another GPU than there is here: "
+            "take a checkpoint that is not quantised"
+        )
+
+
+def check_loaded(expected: str, config: Any) -> None:
+    """See that weights have the precision that will be recorded.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if quantisation(config) != expected:
+        raise ValueError(
+            f"its weights are {expected}, and transformers would take them as "
+            f"{quantisation(config)}: take another checkpoint"
+        )
 
 
 def spare_unpackable(model: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import psutil
 
-from kairos_lib.checkpoint_files import check_files
+from kairos_lib.checkpoint_files import check_files, own_quantisation
 from kairos_lib.checkpoints import check_whole
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.measure.memory import is_out_of_memory
@@ -33,12 +33,15 @@ from kairos_lib.vlm.loading import (
     COMPUTING,
     SHARE,
     cached_values,
+    check_loaded,
+    check_precision,
     network_class,
     quantisation_config,
     read_config,
     reason_of,
     settle,
     spare_unpackable,
+    take_quantised,
 )
 from kairos_lib.vlm.scores import NO_NUMBERS, Scores
 
@@ -113,6 +116,7 @@ class TransformersAdapter(Adapter):
             with torch.device("meta"):
                 return network_class(model_class, config)(config)
         settle(config, options["attn_implementation"])
+        take_quantised(config, options["dtype"], options["device_map"])
         if self.dummy:
             model_class = network_class(model_class, config)
             state = dummy.random_weights(model_class, config, options["dtype"])
@@ -167,21 +171,26 @@ class TransformersAdapter(Adapter):
         path = str(folder)
         try:
             check_files(folder)
+            own = own_quantisation(folder)
+            precision = check_precision(self.settings.quantisation, own)
+            making = precision if own == "none" else "none"
             self.processor = self.load_processor(path)
             model = self.load_model(
                 path,
                 dtype=self._dtype,
                 attn_implementation=self.settings.attention,
-                quantization_config=quantisation_config(self.settings.quantisation, self._dtype),
+                quantization_config=quantisation_config(making, self._dtype),
                 device_map="auto" if self._gpu else {"": "cpu"},
             )
+            if not self._empty:
+                check_loaded(precision, model.config)
         except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
             if is_out_of_memory(error):
                 raise
             raise KairosError(
                 f"cannot load {self.settings.name} from {path}: {reason_of(error)}"
             ) from error
-        if self.settings.quantisation == "nf4" and not self._gpu:
+        if precision in ("nf4", "fp4") and not (self._gpu or self._empty):
             spare_unpackable(model)
         # Batches of unequal prompts must end at the same place, where writing begins.
         tokenizer = self.processor.tokenizer

@@ -79,6 +79,7 @@ def read_config(folder: Path) -> Phi35Config:
             "num_attention_heads", "num_key_value_heads", "max_position_embeddings",
             "original_max_position_embeddings", "rms_norm_eps", "hidden_act", "initializer_range",
             "bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings",
+            "quantization_config",
         )
         if key in values
     }  # fmt: skip

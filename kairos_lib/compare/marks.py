@@ -32,9 +32,8 @@ def marks(a: Side, b: Side, pairs: list[VideoPair]) -> list[str]:
         for pair in pairs
     }
     lines = [
-        *caveats.order(in_rounds),
         *_machines({name: runs for name, (_, runs) in sides.items()}),
-        *caveats.sharing(worn),
+        *caveats.doubts(worn, in_rounds),
     ]
     for name, runs in worn.items():
         counts = Counter(badge for each in runs for badge in each)

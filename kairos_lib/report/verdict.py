@@ -215,16 +215,16 @@ def _mind(suite: SuiteData, field: Contenders, runners: Sequence[Runner]) -> lis
     }
     worn = {name: [of_run(run, suite) for run in runs] for name, runs in counted.items()}
     lines = [
-        *caveats.order(_rounds(field)),
         *caveats.boots(run for runs in counted.values() for run in runs),
-        *caveats.sharing(worn),
+        *caveats.doubts(worn, _rounds(field)),
     ]
     if any({NANO, OUTSIDE} & pair.badges for pair in pairs(suite)):
         lines.append(
             "these are nano models, which know only a synthetic world: nothing here is about "
             "models of real size"
         )
-    return [Finding("Mind", "", f"{line[:1].upper()}{line[1:]}.") for line in lines]
+    told = " ".join(f"{line[:1].upper()}{line[1:]}." for line in lines)
+    return [Finding("Mind", "", told)] if told else []
 
 
 def _rounds(field: Contenders) -> dict[str, list[list[VlmRun]]]:

@@ -5,7 +5,7 @@ Said in the same words by the verdict and by `kairos compare`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 
@@ -20,65 +20,67 @@ SHARING = {
     CO_RUN: "ran several at once (SLOTS=)",
 }
 """What other work can have slowed, and how it is told of runs."""
-EVEN = (
-    "times against one another hold only where rounds were made in turn (A B A B), so that it fell "
-    "on all alike"
+ALIKE = (
+    "they can be held against one another because rounds were made in turn (A B A B): it fell on "
+    "all alike"
 )
-UNEVEN = "what it fell on can look slower than it is"
+NOT_ALIKE = (
+    "as rounds are not known to have been made in turn (A B A B), a lead can come from when a run "
+    "was made"
+)
 
 
-def sharing(worn: Mapping[str, Sequence[Collection[Badge]]]) -> list[str]:
-    """A line for each way in which runs shared their machine.
+def doubts(
+    worn: Mapping[str, Sequence[Collection[Badge]]],
+    rounds: Mapping[str, Sequence[Sequence[VlmRun]]],
+) -> list[str]:
+    """A line for each thing that must be known before believing a ranking or a ratio.
 
-    Such runs are ranked and compared: other work that falls on all alike makes all times longer,
-    and what it does to single rounds makes their ratios' interval wider.
+    Runs that shared their machine are ranked and compared: other work that falls on all alike makes
+    all times longer, and what it does to single rounds makes their ratios' interval wider. That it
+    fell on all alike rests on rounds that were made in turn.
 
     Args:
         worn: The badges of each run that counts, by what is compared: `A` and `B`, or models.
-    """
-    lines = []
-    total = sum(len(runs) for runs in worn.values())
-    for badge, told in SHARING.items():
-        counts = {name: sum(badge in one for one in runs) for name, runs in worn.items()}
-        if total and sum(counts.values()) == total:
-            runs = f"all {total:,} runs" if total > 1 else "the run"
-            held = f"; {EVEN}" if len(worn) > 1 else ""
-            lines.append(f"{badge.text}: {runs} {told}, so that times are longer than alone{held}")
-        elif any(counts.values()):
-            of_each = ", ".join(
-                f"{counts[name]:,} of {len(worn[name]):,} of {name}" for name in worn
-            )
-            held = f": {UNEVEN}" if len(worn) > 1 else ", so that their times are longer than alone"
-            lines.append(f"{badge.text}: {of_each} {told}{held}")
-    return lines
-
-
-def order(rounds: Mapping[str, Sequence[Sequence[VlmRun]]]) -> list[str]:
-    """Lines on runs that were not made in turn: then a drift of the machine looks like a change.
-
-    Args:
         rounds: By what they are over (a model on a video, a video) its rounds, each with the runs
             that are held against one another.
     """
-    unknown: list[str] = []
-    apart: list[str] = []
-    for name, each in rounds.items():
-        together = [runs for runs in each if len(runs) > 1]
-        if len(together) > 1:
-            turns = in_turn(together)
-            if turns is not True:
-                (unknown if turns is None else apart).append(name)
-    lines = []
+    turns = {
+        name: in_turn(several)
+        for name, each in rounds.items()
+        if len(several := [runs for runs in each if len(runs) > 1]) > 1
+    }
+    return [*_order(turns), *_sharing(worn, bool(turns) and all(turns.values()))]
+
+
+def _order(turns: Mapping[str, bool | None]) -> Iterator[str]:
+    """Runs that were not made in turn: then a drift of the machine looks like a difference."""
+    apart = [name for name, turned in turns.items() if turned is False]
+    unknown = [name for name, turned in turns.items() if turned is None]
     if apart:
-        lines.append(
+        yield (
             f"not interleaved ({', '.join(apart)}): runs were not made in turn (A B A B), so that "
             "a drift of the machine cannot be told from a difference"
         )
     if unknown:
-        lines.append(
-            f"not known whether runs were made in turn ({', '.join(unknown)}): run by hand"
-        )
-    return lines
+        yield f"not known whether runs were made in turn ({', '.join(unknown)}): run by hand"
+
+
+def _sharing(worn: Mapping[str, Sequence[Collection[Badge]]], turned: bool) -> Iterator[str]:
+    total = sum(len(runs) for runs in worn.values())
+    for badge, told in SHARING.items():
+        counts = {name: sum(badge in one for one in runs) for name, runs in worn.items()}
+        if not any(counts.values()):
+            continue
+        if sum(counts.values()) == total:
+            which = f"all {total:,} runs" if total > 1 else "the run"
+            held = f", and {ALIKE if turned else NOT_ALIKE}"
+        else:
+            each = [f"{counts[name]:,} of {len(worn[name]):,} of {name}" for name in worn]
+            which = ", ".join(each)
+            held = ", and what it fell on can look slower than it is"
+        against = held if len(worn) > 1 else ""
+        yield f"{badge.text}: {which} {told}, so that times are longer than alone{against}"
 
 
 def in_turn(rounds: Iterable[Sequence[VlmRun]]) -> bool | None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from kairos_lib.errors import KairosError
 from kairos_lib.options import parts
-from kairos_lib.parameters import load, names
+from kairos_lib.parameters import expand, load, names
 from kairos_lib.project import Project, exists, slug
 from kairos_lib.settings import Changes, Model, Suite, Video
+from kairos_lib.suite_names import Request, name_of
 
 AUTO = "auto"
 """The model that can be any checkpoint."""
@@ -39,21 +40,38 @@ def suite_of(project: Project, asked: Asked) -> Suite:
     Raises:
         KairosError: What was asked for does not exist, or is not enough to go by.
     """
+    if asked.weights not in ("", "own", "dummy"):
+        raise KairosError(f"WEIGHTS={asked.weights}: there are only own and dummy weights")
     suite = _named(project, asked) if asked.suite else _together(project, asked)
-    changes: dict[str, Any] = {}
+    dummy = asked.weights == "dummy"
+    base = asked.base if asked.base and asked.base != _own_base(project, suite) else ""
+    # Beside the reports of the same models and videos otherwise, not in their place.
+    request = Request(
+        suite=asked.suite,
+        models=parts(asked.model),
+        videos=_video_parts(asked.video),
+        model_id=asked.model_id,
+        base=base,
+        dummy=dummy,
+    )
+    told = [suite.title, *([f"base {base}"] if base else []), *(["dummy weights"] if dummy else [])]
+    changes: dict[str, Any] = {"name": name_of(project, request), "title": ", ".join(told)}
     if asked.base:
         changes["base"] = asked.base
     if asked.repeats:
         changes["repeats"] = asked.repeats
-    if asked.weights not in ("", "own", "dummy"):
-        raise KairosError(f"WEIGHTS={asked.weights}: there are only own and dummy weights")
     if asked.weights:
         changes["weights"] = asked.weights
-    if asked.weights == "dummy":
-        # Beside the report of the real weights, not in its place.
-        changes["name"] = f"{suite.name}-dummy"
-        changes["title"] = f"{suite.title}, dummy weights"
     return suite.model_copy(update=changes)
+
+
+def _own_base(project: Project, suite: Suite) -> str:
+    """The base profile that a suite has where none is asked for; empty where its models differ."""
+    if suite.base:
+        return suite.base
+    models = expand(suite.models, names(project, Model), "model")
+    bases = {load(project, Model, name).base for name in models}
+    return bases.pop() if len(bases) == 1 else ""
 
 
 def _named(project: Project, asked: Asked) -> Suite:
@@ -61,11 +79,8 @@ def _named(project: Project, asked: Asked) -> Suite:
     suite = load(project, Suite, asked.suite)
     if asked.model_id:
         raise KairosError("MODEL_ID goes with MODEL=auto and VIDEO, not with a SUITE")
-    if not (asked.model or asked.video):
-        return suite
     other = {"models": parts(asked.model), "videos": _video_parts(asked.video)}
-    name = slug("-".join([suite.name, asked.model, _stem(asked.video)]).strip("-"))
-    return suite.model_copy(update={"name": name, **{k: v for k, v in other.items() if v}})
+    return suite.model_copy(update={k: v for k, v in other.items() if v})
 
 
 def _together(project: Project, asked: Asked) -> Suite:
@@ -80,7 +95,7 @@ def _together(project: Project, asked: Asked) -> Suite:
     stems = [v if v in names(project, Video) else slug(Path(v).stem) for v in videos]
     shown = [slug(asked.model_id)] if asked.model_id else models
     return Suite(
-        name=slug("-".join([*shown, *stems])),
+        name="",
         title=f"{', '.join(shown)} on {', '.join(stems)}",
         models=models,
         videos=videos,
@@ -103,7 +118,3 @@ def by_id(model_id: str) -> Changes:
 def _video_parts(text: str) -> tuple[str, ...]:
     # A comma can be part of a file's name; then it is one video.
     return (text,) if text and exists(text) else parts(text)
-
-
-def _stem(video: str) -> str:
-    return "-".join(Path(part).stem for part in _video_parts(video))

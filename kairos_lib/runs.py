@@ -1,7 +1,7 @@
 """Run folders: keys, status, append-only journals, one writer at a time.
 
 Knows nothing of videos, models or notebooks: a run is a folder named by a hash of all that its
-results depend on, and a run that is `done` is never computed again.
+results depend on, and a run that is `done` is not computed again.
 """
 
 from __future__ import annotations

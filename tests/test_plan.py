@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
+import itertools
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from click.testing import CliRunner, Result
 from filelock import FileLock
+from helpers.clips import COLOURS, write_clip
 from helpers.projects import fill, write_parameters
 from helpers.reports import write_report
 from hypothesis import HealthCheck, given, settings
@@ -253,3 +256,60 @@ def test_a_missing_key_of_a_speech_service_is_told_before_any_work(
     # What was paid for can be had without a key: whether it is enough, only trying tells.
     write_json(ready.runs / TRANSCRIPTS / "0.json", {})
     assert kairos("bench", "--suite", "one").exit_code == 0
+
+
+def suite_name(project: Project, **asked: str) -> str:
+    return suite_of(project, Asked(**asked)).name
+
+
+def test_plain_requests_have_plain_names(ready: Project) -> None:
+    write_parameters(ready, "models", "tiny_2-4bit", a_server())
+    write_parameters(ready, "base", "other", {"title": "O"})
+    assert suite_name(ready, model="tiny", video="twelve") == "tiny-twelve"
+    assert suite_name(ready, model="tiny,tiny_2-4bit", video="twelve") == "tiny-tiny-2-4bit-twelve"
+    assert suite_name(ready, suite="one") == "one"
+    assert suite_name(ready, suite="one", model="tiny") == "one-tiny"
+    assert suite_name(ready, suite="one", base="plain") == "one"
+    assert suite_name(ready, suite="one", base="other") == "one-base-other"
+    assert suite_name(ready, suite="one", weights="dummy") == "one-dummy"
+
+
+def test_two_requests_that_differ_never_share_a_report(ready: Project) -> None:
+    for name in ("a", "a-b", "a_b"):
+        write_parameters(ready, "models", name, a_server())
+    for name in ("b", "b-c", "c"):
+        write_parameters(ready, "videos", name, {"title": name, "path": "videos/twelve.mp4"})
+    write_parameters(ready, "suites", "a-c", {"title": "S", "models": ["a"], "videos": ["c"]})
+    write_parameters(ready, "suites", "a", {"title": "S", "models": ["a"], "videos": ["c"]})
+    write_parameters(ready, "base", "c", {"title": "C"})
+    here, there = (write_clip(ready.root / f / "x.mp4", COLOURS[:2]) for f in "xy")
+    models = ("", "a", "a-b", "a_b", "a*", "a,a-b")
+    videos = ("", "b", "b-c", "b,c", "b*", str(here), str(there))
+    names: dict[str, dict[str, str]] = {}
+    for suite, model, video, base in itertools.product(("", "a", "a-c"), models, videos, ("", "c")):
+        if not suite and not (model and video):
+            continue
+        asked = {"suite": suite, "model": model, "video": video, "base": base}
+        name = suite_name(ready, **asked)
+        assert name not in names, (asked, names[name])
+        names[name] = asked
+    assert all(re.fullmatch(r"[a-z0-9-]{1,67}", name) for name in names)
+
+
+@given(stem=st.text(min_size=1, max_size=20), pattern=st.sampled_from(["tiny", "tiny*", "t*", "*"]))
+@settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_whatever_a_file_is_called_its_report_is_its_own(
+    ready: Project, stem: str, pattern: str
+) -> None:
+    first, second = f"{ready.root}/one/{stem}.mp4", f"{ready.root}/two/{stem}.mp4"
+    found = {
+        suite_name(ready, model=model, video=video)
+        for model in ("tiny", pattern)
+        for video in (first, second, "twelve")
+    }
+    assert len(found) == (3 if pattern == "tiny" else 6)

@@ -11,7 +11,7 @@ from kairos_lib.report.formats import MISSING
 from kairos_lib.report.html import Html, joined, render
 from kairos_lib.report.tables import MODEL, NOTES, VIDEO, Cell, Column, table
 from kairos_lib.results.suite import SuiteData
-from kairos_lib.statistics.bootstrap import LEVEL, interval
+from kairos_lib.statistics.bootstrap import LEVEL, Interval, interval
 
 _INTERVALS = (
     f"In brackets: the {LEVEL:.0%} interval over the video's scenes (bootstrap), rough below ten."
@@ -247,12 +247,19 @@ def _mean(sample: Sample, written: formats.Writer) -> Cell:
     return _measure(sample, written, formats.count(sample.n, "scene"))
 
 
+def ends(sample: Sample) -> Interval | None:
+    """The interval of a number over scenes; none where nothing is known of it."""
+    if sample.value is None:
+        return None
+    found = interval(sample.rows, sample.videos, ratio)
+    # Of scenes that are all alike every resample is the same, which is no proof of certainty.
+    return found if found.known and found.low < found.high else None
+
+
 def _measure(sample: Sample, written: formats.Writer, extent: str) -> Cell:
     if sample.value is None:
         return MISSING
-    found = interval(sample.rows, sample.videos, ratio)
-    # Of scenes that are all alike every resample is the same, which is no proof of certainty.
-    if found.known and found.low < found.high:
+    if found := ends(sample):
         extent = f"[{written(found.low)} – {written(found.high)}], {extent}"
     return render("measure", value=written(sample.value), note=extent)
 

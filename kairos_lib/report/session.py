@@ -213,17 +213,24 @@ class ReportSession:
         return self._gallery.html()
 
     def summary(self) -> pd.DataFrame:
-        """All numbers: one row for each model, video, repeat and scenario."""
+        """What was measured of models: one row for each model, video, repeat and scenario."""
         from kairos_lib.report import summary
 
         return summary.frame(self._data)
 
     def finish(self) -> Html:
-        """Write the numbers beside the report, and the result."""
-        table = self.summary()
+        """Write the numbers beside the report, as tidy tables, and the result."""
+        from kairos_lib.report import tidy
+
         folder = self.project.reports / self.suite
-        write_bytes(folder / "summary.csv", table.to_csv(index=False).encode())
-        write_bytes(folder / "summary.parquet", table.to_parquet(index=False))
+        tables = {
+            "summary": self.summary(),
+            "stages": tidy.stages(self._data),
+            "quality": tidy.quality(self._data),
+        }
+        for name, table in tables.items():
+            write_bytes(folder / f"{name}.csv", table.to_csv(index=False).encode())
+            write_bytes(folder / f"{name}.parquet", table.to_parquet(index=False))
         with self.run.writing():
             write_record(
                 self.run.file("result.json"),
@@ -234,7 +241,8 @@ class ReportSession:
                     failed=sum(run.result is None for run in self._data.runs),
                 ),
             )
-        return render("finish", rows=len(table), folder=self.project.relative(folder))
+        rows = {name: len(table) for name, table in tables.items()}
+        return render("finish", rows=rows, folder=self.project.relative(folder))
 
 
 def _section(*pieces: Html | None) -> Html:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -263,10 +263,19 @@ def _cost(
 
 
 def frame(suite: SuiteData) -> pd.DataFrame:
-    """The rows as a table, with the same column types whatever failed."""
+    """The rows as a table."""
+    return typed(rows(suite), TYPES)
+
+
+def typed(listed: list[dict[str, Any]], kinds: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Rows as a table, with the same column types whatever failed.
+
+    Args:
+        listed: Of the same columns each; there may be none.
+        kinds: The columns of each type.
+    """
     import pandas as pd
 
-    types = {name: kind for kind, names in TYPES.items() for name in names}
-    listed = rows(suite)
+    types = {name: kind for kind, names in kinds.items() for name in names}
     table = pd.DataFrame(listed, columns=None if listed else list(types))
     return table.astype(types)

@@ -81,7 +81,7 @@ def test_the_executed_notebook_becomes_one_page_that_stands_alone(
     # Nothing is fetched: every source is in the page, every link stays beside it.
     assert all(source.startswith("data:image/") for source in page.values("src"))
     assert len(page.values("src")) == 7
-    beside = r"#|summary\.(csv|parquet)$|notebooks/analysis\.html$"
+    beside = r"#|(summary|stages|quality)\.(csv|parquet)$|notebooks/analysis\.html$"
     assert all(re.match(beside, link) for link in page.values("href"))
     assert not {tag for tag, _ in page.tags} & {"link", "iframe", "object", "base"}
     assert [attrs for tag, attrs in page.tags if tag == "script"] == [{}]

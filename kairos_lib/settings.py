@@ -212,7 +212,10 @@ class SpeechSettings(Settings):
     weights: Weights | None = None
     beam_size: int = Field(5, ge=1)
     batch_size: int = Field(8, ge=1)
-    """Spans of speech that are decoded at once; halved where the device has no room for them."""
+    """Windows of speech that are decoded at once; halved where the device has no room for them."""
+    pause_s: float | None = Field(None, ge=0, allow_inf_nan=False)
+    """Longest pause within a window. Stretches of voice with longer ones between them are heard
+    apart; 0 hears each alone. `null` takes what the weights say of themselves, or else 3."""
     # Of openai and azure. Their keys come from the environment alone.
     model: str = "whisper-1"
     """Of openai, one that answers with times; of azure, the name of your deployment."""

@@ -23,6 +23,10 @@ HOP = 160
 """Samples at 16 kHz from one mel frame to the next."""
 WINDOW_S = 8
 """The longest stretch that is heard at once; a longer span is heard in several."""
+LONGEST_PAUSE_S = 0.0
+"""Between two stretches of voice in a window: each is heard alone. It was taught on sentences with
+up to 0.8 s between them (`windows.draw`); joined over so much its times are off by up to 0.3 s
+instead of 0.03, and over pauses of seconds it leaves sentences out."""
 WINDOW_FRAMES = WINDOW_S * 16_000 // HOP
 WINDOW_POSITIONS = WINDOW_FRAMES // 2
 """Places of the encoder, each of 20 ms, that a window can fill."""
@@ -161,8 +165,9 @@ def save(model: Any, tokenizer: Any, out: Path, scratch: Path, quantization: str
     converter = TransformersConverter(str(scratch), copy_files=["tokenizer.json"])
     # Forced, since the folder is there: the model card lies in it.
     converter.convert(str(out), quantization=quantization, force=True)
-    hearing = {"feature_size": MELS, "sampling_rate": 16_000, "hop_length": HOP}
-    text = json.dumps({**hearing, "chunk_length": WINDOW_S, "n_fft": 400}, indent=1)
+    hearing: dict[str, float] = {"feature_size": MELS, "sampling_rate": 16_000, "hop_length": HOP}
+    hearing |= {"chunk_length": WINDOW_S, "n_fft": 400, "longest_pause_s": LONGEST_PAUSE_S}
+    text = json.dumps(hearing, indent=1)
     (out / "preprocessor_config.json").write_text(text + "\n", encoding="utf-8")
 
 

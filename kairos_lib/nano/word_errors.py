@@ -40,12 +40,15 @@ class WordErrors:
         return self.count / self.words
 
 
-def word_errors(said: str, heard: str) -> WordErrors:
+def word_errors(said: str, heard: str, exact: bool = False) -> WordErrors:
     """Count the fewest errors that make of one text the other (Levenshtein, over words).
 
-    Capitals and punctuation do not count.
+    Args:
+        said: What is right.
+        heard: What was made of it.
+        exact: Whether capitals and punctuation count.
     """
-    right, got = _words(said), _words(heard)
+    right, got = (text.split() if exact else _words(text) for text in (said, heard))
     # best[j]: the errors from the words said so far to the first j words heard.
     best = [WordErrors(insertions=j) for j in range(len(got) + 1)]
     for i, word in enumerate(right, start=1):

@@ -1,14 +1,15 @@
-"""Speech by faster-whisper on this machine: several spans of speech at once.
+"""Speech by faster-whisper on this machine: several windows of speech at once.
 
-Whisper is known to loop and to invent text over music and silence. It is shown neither: only
-spans with a voice in them, each without the text before it as a prompt.
+Whisper is known to loop and to invent text over music and silence. It is shown as little of them as
+can be: windows of voice with its own short pauses, each without the text before it as a prompt.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -18,7 +19,9 @@ import numpy as np
 from kairos_lib.batches import Batches
 from kairos_lib.media import audio
 from kairos_lib.records import Segment, Span
+from kairos_lib.speech import windows
 from kairos_lib.speech.engine import UNASSIGNED, Engine
+from kairos_lib.speech.windows import Window
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -31,19 +34,12 @@ IMPROBABLE = -1.0
 """Mean log probability of its tokens below which it is a guess."""
 NO_SPEECH = 0.6
 """Probability of no speech above which a guess is not even tried again."""
-SHORTEST_S = 0.1
-"""What is left of a span and shorter than this holds no word."""
+HEARING = "preprocessor_config.json"
+LONGEST_PAUSE = "longest_pause_s"
+"""What weights may say there beside their window (`chunk_length`): in seconds, the longest pause
+between stretches of voice that they were taught to hear at once."""
 DETECTION_S = 30.0
 """Speech from which the language is told: what Whisper hears at once."""
-
-
-@dataclass(frozen=True)
-class _Window:
-    """What is heard at once: a span, or a part of one that is longer than Whisper's window."""
-
-    span: int
-    start_s: float
-    end_s: float
 
 
 @dataclass(frozen=True)
@@ -92,52 +88,54 @@ class FasterWhisper(Engine):
     def transcribe(
         self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]
     ) -> Iterator[Segment]:
-        """Transcribe in batches; a span is given once it and all before it are done."""
+        """Transcribe windows in batches; one is given once it and all before it are done."""
         language = self._language(wav, spans)
         longest_s = float(self._model.feature_extractor.chunk_length)
         batches = Batches[np.ndarray, _Heard](
             lambda batch: self._hear(batch, language), self.settings.batch_size
         )
-
-        def window(span: int, start_s: float) -> _Window:
-            return _Window(span, start_s, min(spans[span].end_s, start_s + longest_s))
-
-        waiting = deque(window(number, span.start_s) for number, span in enumerate(spans))
-        segments: list[list[Segment]] = [[] for _ in spans]
+        joined = windows.chains(spans, longest_s, self._pause_s())
+        waiting = deque(
+            (number, first)
+            for number, chain in enumerate(joined)
+            if (first := windows.window(chain, chain[0].start_s, longest_s))
+        )
+        segments: list[list[Segment]] = [[] for _ in joined]
         told = 0
         while waiting:
             batch = [waiting.popleft() for _ in range(min(batches.size, len(waiting)))]
-            pieces = [audio.read(wav, w.start_s, w.end_s) for w in batch]
+            pieces = [audio.read(wav, window.start_s, window.end_s) for _, window in batch]
             heard = [found for _, found in batches.results(pieces)]
             self.batch_size = batches.size
             # From the last to the first, so that what is left of them waits in order of time.
-            for w, piece, found in reversed(list(zip(batch, pieces, heard, strict=True))):
-                next_s = w.end_s
+            for (number, window), piece, found in reversed(
+                list(zip(batch, pieces, heard, strict=True))
+            ):
+                next_s = window.end_s
                 lines = found.lines
                 if found.doubtful:
                     lines = self._hear_patiently(piece, language)
                 elif found.silent:
                     lines = ()
                 elif found.rest_s:
-                    next_s = w.start_s + found.rest_s
-                segments[w.span] += [
-                    Segment(
-                        scene=UNASSIGNED,
-                        start_s=min(w.start_s + start_s, w.end_s),
-                        end_s=min(w.start_s + end_s, w.end_s),
-                        text=text.strip(),
-                    )
-                    for start_s, end_s, text in lines
-                    if text.strip() and end_s > start_s
-                ]
-                if spans[w.span].end_s - next_s > SHORTEST_S:
-                    waiting.appendleft(window(w.span, next_s))
-            until = waiting[0].span if waiting else len(spans)
+                    next_s = window.start_s + found.rest_s
+                segments[number] += _segments(window, lines)
+                if rest := windows.window(joined[number], next_s, longest_s):
+                    waiting.appendleft((number, rest))
+            until = waiting[0][0] if waiting else len(joined)
             for number in range(told, until):
                 yield from segments[number]
                 segments[number] = []
             told = max(told, until)
-            progress(told, len(spans))
+            progress(sum(map(len, joined[:told])), len(spans))
+
+    def _pause_s(self) -> float:
+        """The longest pause in a window: as the profile says, or else the weights, or the rule."""
+        if self.settings.pause_s is not None:
+            return self.settings.pause_s
+        path = self.setup.weights / HEARING if self.setup.weights else None
+        own = json.loads(path.read_bytes()) if path and path.exists() else {}
+        return float(own.get(LONGEST_PAUSE, windows.PAUSE_S))
 
     def _language(self, wav: Path, spans: list[Span]) -> str | None:
         """The language asked for, or else that of the first speech; the same for all batches."""
@@ -181,6 +179,16 @@ class FasterWhisper(Engine):
             condition_on_previous_text=False,
         )
         return tuple((segment.start, segment.end, segment.text) for segment in told)
+
+
+def _segments(window: Window, lines: Iterable[tuple[float, float, str]]) -> list[Segment]:
+    """What was said in a window, in the film's time."""
+    found: list[Segment] = []
+    for begins_s, ends_s, text in lines:
+        start_s, end_s = window.trimmed(window.start_s + begins_s, window.start_s + ends_s)
+        if text.strip() and end_s > start_s:
+            found.append(Segment(scene=UNASSIGNED, start_s=start_s, end_s=end_s, text=text.strip()))
+    return found
 
 
 def _listener(model: WhisperModel) -> Any:

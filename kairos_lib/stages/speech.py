@@ -16,7 +16,7 @@ class Analyzer(Stage):
     """Hands the spans that have a voice in them to an engine."""
 
     name: ClassVar[str] = "speech"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     record: ClassVar[type[Segment]] = Segment
     needs: ClassVar[tuple[str, ...]] = ("audio", "vad")
     placed: ClassVar[bool] = True

@@ -1,8 +1,9 @@
-"""Long recordings that take no time to make: noise where there is speech, nothing between."""
+"""Recordings: of samples, and long ones that take no time to make, noise where there is speech."""
 
 from __future__ import annotations
 
 import struct
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,16 @@ def write_recording(path: Path, spans: list[Span], length_s: float) -> Path:
             first, last = round(span.start_s * RATE_HZ), round(span.end_s * RATE_HZ)
             raw.seek(HEADER_BYTES + 2 * first)
             raw.write(rng.integers(-3000, 3000, last - first).astype("<i2").tobytes())
+    return path
+
+
+def write_wav(path: Path, samples: np.ndarray) -> Path:
+    """A 16 kHz mono WAV of samples from -1 to 1."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
     return path
 
 

@@ -3,7 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from helpers.recordings import write_wav
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from kairos_lib.errors import KairosError
 from kairos_lib.media import audio
@@ -33,8 +37,8 @@ def spans() -> list[Span]:
     return [Span(start_s=u.start_s - 0.1, end_s=u.end_s + 0.1) for u in TALK]
 
 
-def engine(batch_size: int = 4) -> FasterWhisper:
-    settings = SpeechSettings(language="en", batch_size=batch_size)
+def engine(batch_size: int = 4, pause_s: float | None = None) -> FasterWhisper:
+    settings = SpeechSettings(language="en", batch_size=batch_size, pause_s=pause_s)
     made = find("faster-whisper")(Setup(settings, WEIGHTS, Path("none")))
     assert isinstance(made, FasterWhisper)
     made.prepare()
@@ -79,6 +83,69 @@ def test_a_span_longer_than_whisper_hears_at_once_is_heard_to_its_end(wav: Path)
     segments = transcribe(wav, [span], engine())
     assert word_errors(" ".join(u.text for u in talk), text(segments)).rate <= 0.05
     assert len(segments) == len(talk)
+
+
+@pytest.fixture
+def windows_heard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many windows the model was shown at once, each time."""
+    from faster_whisper import WhisperModel
+
+    counts: list[int] = []
+    encode = WhisperModel.encode
+
+    def counted(self: WhisperModel, features: Any) -> Any:
+        counts.append(features.shape[0])
+        return encode(self, features)
+
+    monkeypatch.setattr(WhisperModel, "encode", counted)
+    return counts
+
+
+@settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=3,
+    phases=[Phase.generate],  # Not made smaller: each try is heard.
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.floats(0.5, 0.78), min_size=5, max_size=5), st.floats(0.0, 20.0))
+def test_stretches_with_short_pauses_are_heard_at_once_and_keep_their_times(
+    wav: Path, tmp_path: Path, windows_heard: list[int], pauses_s: list[float], first_s: float
+) -> None:
+    """The sentences of a demo clip, spoken anew at times of the test's own."""
+    pieces, spans, times = [np.zeros(round(first_s * audio.SAMPLE_RATE_HZ))], [], []
+    for said, pause_s in zip(TALK, [*pauses_s, 1.0], strict=True):
+        pieces.append(audio.read(wav, said.start_s, said.end_s))
+        end_s = sum(map(len, pieces)) / audio.SAMPLE_RATE_HZ
+        times.append((end_s - len(pieces[-1]) / audio.SAMPLE_RATE_HZ, end_s))
+        # As wide as base processing makes them.
+        spans.append(Span(start_s=max(0.0, times[-1][0] - 0.2), end_s=end_s + 0.2))
+        pieces.append(np.zeros(round(pause_s * audio.SAMPLE_RATE_HZ)))
+    write_wav(tmp_path / "talk.wav", np.concatenate(pieces))
+    windows_heard.clear()
+    segments = transcribe(tmp_path / "talk.wav", spans, engine(batch_size=8, pause_s=0.4))
+    # At first; a sentence that has no end in its window is heard again.
+    assert windows_heard[0] <= len(TALK) // 2
+    assert word_errors(SAID, text(segments)).count == 0
+    assert len(segments) == len(TALK)
+    for segment, (start_s, end_s) in zip(segments, times, strict=True):
+        # The nano Whisper's own doing; without the pauses, they would be off by up to two seconds.
+        assert (segment.start_s, segment.end_s) == pytest.approx((start_s, end_s), abs=0.35)
+
+
+def test_weights_say_what_they_can_hear_at_once_and_a_profile_decides(
+    wav: Path, windows_heard: list[int]
+) -> None:
+    first, second = TALK[:2]
+    close = [
+        Span(start_s=first.start_s - 0.1, end_s=first.end_s + 0.05),
+        Span(start_s=second.start_s - 0.05, end_s=second.end_s + 0.1),
+    ]
+    # The nano Whisper's say that each stretch is to be heard alone.
+    for pause_s, windows in ((None, 2), (0.0, 2), (0.3, 1)):
+        windows_heard.clear()
+        transcribe(wav, close, engine(pause_s=pause_s))
+        assert windows_heard[0] == windows
 
 
 def test_running_out_of_memory_halves_the_batch_and_goes_on(wav: Path, spans, alone, monkeypatch):

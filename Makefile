@@ -5,17 +5,16 @@
 VARIABLES := A ARGS B BASE DEBUG DRY_RUN FORMAT FRESH JSON LIMITED MODEL MODEL_ID NAME NAMES OUT \
 	REPEATS ROUNDS RUN SCALE SLOTS SUITE THRESHOLD TRANSCRIPT TRUST_NOTEBOOK VIDEO WEIGHTS
 # make itself hands on what stood on its command line, and expands it first: a file called
-# $(shell ...).mp4 would be obeyed. Taken by their value, they are text and nothing else.
+# $(shell ...).mp4 would be obeyed. So nothing of it is handed on but the values, which are text.
 GIVEN := $(sort $(foreach name,$(filter-out -% MAKE%,$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(name)))),$(name))))
-$(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
+unexport $(filter-out SHELL,$(VARIABLES) $(GIVEN))
 # Left out where they are empty: then their defaults hold.
 $(foreach name,$(VARIABLES),$(if $(value $(name)),\
-	$(eval export KAIROS_$(name) := $$(value $(name))),$(eval unexport KAIROS_$(name))))
-unexport $(filter-out SHELL,$(VARIABLES) $(GIVEN))
+	$(eval override export KAIROS_$(name) := $$(value $(name))),$(eval unexport KAIROS_$(name))))
 # A name that means nothing to a target is answered by `kairos`, with the nearest that does.
-export KAIROS_GIVEN := $(GIVEN)
-export KAIROS_TARGETS := $(MAKECMDGOALS)
+override export KAIROS_GIVEN := $(GIVEN)
+override export KAIROS_TARGETS := $(MAKECMDGOALS)
 
 PYTHON ?= python3
 VENV := .venv

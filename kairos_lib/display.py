@@ -177,6 +177,8 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
         facts = [step.why]
         if step.key and not step.cached:
             facts.append(f"{step.key} is not set")
+        if step.sends and not step.cached:
+            facts.append(f"sends to {step.sends}")
         if step.lacking:
             facts.append(f"skips {step.lacking}")
         elif step.weights != "there":

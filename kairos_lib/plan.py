@@ -20,7 +20,8 @@ from kairos_lib.records import VideoFacts
 from kairos_lib.runs import Run
 from kairos_lib.settings import Base, Changes, Model, Suite, Video
 from kairos_lib.stages.session import base_run, lacking, missing_keys, video_facts
-from kairos_lib.vlm.run import missing_key, vlm_run
+from kairos_lib.stages.stage import order
+from kairos_lib.vlm.run import destination, missing_key, vlm_run
 from kairos_lib.weights import find
 
 NOTEBOOKS_AT_MOST = 10_000
@@ -50,6 +51,8 @@ class Step:
     """Of base processing: which stages are skipped for want of weights, and how to get these."""
     key: str = ""
     """An environment variable with a key that it wants and that is not set."""
+    sends: str = ""
+    """Where something of the video is sent, and with which key; empty where nothing leaves."""
 
     @property
     def cached(self) -> bool:
@@ -246,6 +249,7 @@ def _base_step(
         references=references.keep(project, video),
         lacking=lacking(project, profile),
         key=next(iter(missing_keys(profile, facts, run.folder, fresh)), ""),
+        sends="; ".join(filter(None, (s.sends(profile, facts) for s in order(profile.stages)))),
     )
 
 
@@ -286,4 +290,5 @@ def _vlm_step(
         fresh,
         found.missing or "there",
         key=missing_key(model),
+        sends=destination(model),
     )

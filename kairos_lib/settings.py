@@ -112,7 +112,8 @@ class Server(Settings):
     base_url: str | None = None
     """`null` takes OPENAI_BASE_URL of the environment, or OpenAI's own address."""
     key_name: str | None = "OPENAI_API_KEY"
-    """The environment variable that holds the key; `null` for a server that wants none."""
+    """The environment variable that holds the key, whose name ends in `_API_KEY`; `null` for a
+    server that wants none."""
     concurrency: int = Field(8, ge=1)
     """Requests at once."""
     requests_per_minute: int | None = Field(None, ge=1)
@@ -123,6 +124,13 @@ class Server(Settings):
     asked_for_usage: bool = True
     """Whether the count of tokens has to be asked for; `transformers serve` refuses to be asked,
     and sends it."""
+
+    @model_validator(mode="after")
+    def _only_keys_are_sent(self) -> Server:
+        # A model's file may come from anybody, and the environment holds other secrets.
+        if self.key_name is not None and not re.fullmatch(r"[A-Z0-9_]+_API_KEY", self.key_name):
+            raise ValueError(f"key_name must end in _API_KEY, not be {self.key_name!r}")
+        return self
 
 
 class Model(Settings):

@@ -97,6 +97,18 @@ def test_what_make_is_given_is_text_and_nothing_else(
         assert seen["KAIROS_GIVEN"].split() == listed
 
 
+def test_names_of_our_own_cannot_be_given_past_it(checkout: Path) -> None:
+    own = [
+        f"KAIROS_{name}=$(shell touch x)" for name in ("GIVEN", "TARGETS", "VIDEO", "MODEL", "X")
+    ]
+    ((_, seen),) = make(checkout, "bench", "MODEL=nano", *own)
+    assert {n: v for n, v in seen.items() if n.startswith("KAIROS_")} == {
+        "KAIROS_MODEL": "nano",
+        "KAIROS_TARGETS": "bench",
+        "KAIROS_GIVEN": "KAIROS_GIVEN KAIROS_MODEL KAIROS_TARGETS KAIROS_VIDEO KAIROS_X MODEL",
+    }
+
+
 @pytest.mark.parametrize("target", [t for t in TARGETS if t not in ("lock", "help")])
 def test_no_target_obeys_a_file_name(checkout: Path, target: str) -> None:
     words = [f"{name}=$(shell touch x)`touch x`'; touch x; '" for name in [*VARIABLES, "REPEAT"]]

@@ -8,6 +8,7 @@ package's (its requests carry the key) leaves it at all.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import time
 from abc import ABC, abstractmethod
@@ -19,8 +20,11 @@ from urllib.parse import urlsplit
 from kairos_lib.errors import KairosError
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
+OPENAI = "https://api.openai.com/v1"
+"""Where the `openai` package itself goes where no address is given."""
 BUSY = 429
 PASSING_STATUS = {408, 409, BUSY}
 """With all from 500 up, the refusals that the `openai` package itself would try again after."""
@@ -161,14 +165,53 @@ def from_environment(name: str) -> str:
     return value
 
 
-def check_address(name: str, address: str | None) -> None:
-    """See that an address, where there is one, is that of a web server.
+def checked_address(name: str, address: str, key_name: str | None) -> str:
+    """An address, if a key may be sent there: to a web server, and by nobody to be read on the way.
+
+    Args:
+        name: What the address is called, for the error line.
+        address: Where requests are to go.
+        key_name: The environment variable of the key that is sent along; none without one.
 
     Raises:
-        KairosError: It is not; the line calls it by its name.
+        KairosError: It is no such address; the line calls it by its name.
     """
-    if address and not address.startswith(("https://", "http://")):
-        raise KairosError(f"{name} must begin with https://")
-    if address and "@" in urlsplit(address).netloc:
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:  # A port or an address in brackets that is none.
+        host = ""
+    # What programs read differently could be one host here and another where it is sent.
+    plain = address.isascii() and address.isprintable() and not set(address) & set(" \\")
+    if not address.startswith(("https://", "http://")) or not host or not plain:
+        raise KairosError(f"{name} must begin with https:// and a host")
+    if "@" in parts.netloc:
         # It would be written into keys of runs and names of folders.
         raise KairosError(f"{name} must hold no name or password")
+    if key_name and parts.scheme == "http" and not _is_here(host):
+        raise KairosError(
+            f"{name} must begin with https://, since {key_name} is sent there and http can be read "
+            "on the way"
+        )
+    return address
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine, which no network is on the way to."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def told(address: str, key_name: str | None) -> str:
+    """Where something is sent, and with what, for a plan."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}, with {key_name or 'no key'}"
+
+
+def http_client() -> httpx2.Client:
+    """The package's own, but for redirects: followed, they could take a key elsewhere."""
+    import openai
+
+    return openai.DefaultHttpxClient(follow_redirects=False)

@@ -6,6 +6,7 @@ Knows of the service only that it answers or refuses.
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from kairos_lib.media import audio
 from kairos_lib.records import Segment, Span
 from kairos_lib.remote import patience
 from kairos_lib.remote.limits import Limits
+from kairos_lib.remote.service import told
 from kairos_lib.speech.chunks import Chunk, Recording, cut, halves
 from kairos_lib.speech.engine import UNASSIGNED, Engine, Setup
 from kairos_lib.speech.service import ENDPOINT, AzureService, OpenAIService, Transcriber
@@ -41,6 +43,12 @@ class ApiEngine(Engine):
         self._patience = patience.Patience(self.name, self._limits, settings.attempts)
         self._connected: Transcriber | None = None
         self._connecting = threading.Lock()
+
+    @classmethod
+    def sends(cls) -> str:
+        """To the service; what the environment lacks is told as such."""
+        lacking = any(not os.environ.get(name, "").strip() for name in cls.keys)
+        return "" if lacking else told(cls.service.address(), cls.service.key_name)
 
     def transcribe(
         self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]

@@ -68,6 +68,11 @@ class Engine(ABC):
     batch_size: int | None = None
     """Largest batch that has fitted, of an engine that works in batches."""
 
+    @classmethod
+    def sends(cls) -> str:
+        """Where recordings are sent, and with what; empty where nothing leaves this machine."""
+        return ""
+
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.settings = setup.settings

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, ValidationError
 
 from kairos_lib.records import Record
-from kairos_lib.remote.service import GarbageError, Service, check_address, from_environment
+from kairos_lib.remote.service import (
+    OPENAI,
+    GarbageError,
+    Service,
+    checked_address,
+    from_environment,
+    http_client,
+)
 from kairos_lib.settings import SpeechSettings
 from kairos_lib.speech.store import Line
 
@@ -47,6 +55,15 @@ class Transcriber(Service):
     def __init__(self, settings: SpeechSettings) -> None:
         self.settings = settings
         super().__init__()
+
+    @classmethod
+    @abstractmethod
+    def address(cls) -> str:
+        """Where recordings are sent.
+
+        Raises:
+            KairosError: It is not given, or no key may be sent there.
+        """
 
     def ask(self, flac: bytes) -> tuple[Line, ...]:
         """Have one file transcribed.
@@ -91,8 +108,19 @@ class OpenAIService(Transcriber):
         """By the key alone."""
         import openai
 
-        check_address("OPENAI_BASE_URL", os.environ.get("OPENAI_BASE_URL"))
-        return openai.OpenAI(api_key=key, max_retries=0, timeout=self.settings.timeout_s)
+        return openai.OpenAI(
+            api_key=key,
+            base_url=self.address(),
+            http_client=http_client(),
+            max_retries=0,
+            timeout=self.settings.timeout_s,
+        )
+
+    @classmethod
+    def address(cls) -> str:
+        """Of the environment, or OpenAI's own."""
+        given = os.environ.get("OPENAI_BASE_URL") or OPENAI
+        return checked_address("OPENAI_BASE_URL", given, cls.key_name)
 
 
 class AzureService(Transcriber):
@@ -104,15 +132,19 @@ class AzureService(Transcriber):
         """By the key and the endpoint."""
         import openai
 
-        endpoint = from_environment(ENDPOINT)
-        check_address(ENDPOINT, endpoint)
         return openai.AzureOpenAI(
             api_key=key,
-            azure_endpoint=endpoint,
+            azure_endpoint=self.address(),
+            http_client=http_client(),
             api_version=self.settings.api_version,
             max_retries=0,
             timeout=self.settings.timeout_s,
         )
+
+    @classmethod
+    def address(cls) -> str:
+        """Of the environment."""
+        return checked_address(ENDPOINT, from_environment(ENDPOINT), cls.key_name)
 
 
 def _lines(content: bytes) -> tuple[Line, ...]:

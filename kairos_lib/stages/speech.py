@@ -51,6 +51,12 @@ class Analyzer(Stage):
         engine = profile.speech.engine
         return find(engine).keys if engine != "none" and facts.audio_streams else ()
 
+    @classmethod
+    def sends(cls, profile: Base, facts: VideoFacts) -> str:
+        """To the service, where there is anything to hear."""
+        engine = profile.speech.engine
+        return find(engine).sends() if engine != "none" and facts.audio_streams else ""
+
     def skip(self) -> str:
         """Not asked for, or nothing to hear."""
         if self._engine is None:

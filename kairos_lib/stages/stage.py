@@ -111,6 +111,11 @@ class Stage(ABC):
         """Environment variables that it cannot do without for a video."""
         return ()
 
+    @classmethod
+    def sends(cls, profile: Base, facts: VideoFacts) -> str:
+        """Where it sends something of a video, and with which key; empty where nothing is sent."""
+        return ""
+
     def skip(self) -> str:
         """Why this video gives the stage nothing to do; empty where it does."""
         return ""

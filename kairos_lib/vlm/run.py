@@ -61,6 +61,15 @@ def missing_key(model: Model) -> str:
     return wanted if wanted and not os.environ.get(wanted, "").strip() else ""
 
 
+def destination(model: Model) -> str:
+    """Where a model's frames are sent, and with which key; empty where they stay."""
+    if model.weights.source != "server":
+        return ""
+    from kairos_lib.vlm.families import openai
+
+    return openai.destination(model)
+
+
 def device_of(model: Model) -> str:
     """What a model runs on, here or elsewhere."""
     if model.weights.source != "server":

@@ -24,7 +24,14 @@ from kairos_lib.errors import KairosError
 from kairos_lib.project import slug
 from kairos_lib.remote import patience
 from kairos_lib.remote.limits import Limits
-from kairos_lib.remote.service import GarbageError, Service, check_address
+from kairos_lib.remote.service import (
+    OPENAI,
+    GarbageError,
+    Service,
+    checked_address,
+    http_client,
+    told,
+)
 from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import Adapter, Generated, Prepared, Request
 from kairos_lib.weights import downloads
@@ -157,6 +164,7 @@ class ChatService(Service):
         return openai.OpenAI(
             api_key=key,
             base_url=address(self.settings),
+            http_client=http_client(),
             max_retries=0,
             timeout=self.settings.server.timeout_s,
         )
@@ -238,9 +246,14 @@ def address(settings: Model) -> str:
     Raises:
         KairosError: That is no address.
     """
-    given = settings.server.base_url or os.environ.get("OPENAI_BASE_URL", "")
-    check_address(f"server.base_url of {settings.name}", given)
-    return given or "https://api.openai.com/v1"
+    server = settings.server
+    given = server.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI
+    return checked_address(f"server.base_url of {settings.name}", given, server.key_name)
+
+
+def destination(settings: Model) -> str:
+    """Where a model's frames are sent, and with what."""
+    return told(address(settings), settings.server.key_name)
 
 
 def place(settings: Model) -> str:

@@ -6,11 +6,13 @@ Imports no torch: what is loaded here would stay in memory beside every kernel.
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from kairos_lib import locks
 from kairos_lib.errors import KairosError
 from kairos_lib.kernels import OWN
 from kairos_lib.manifest import Manifest, PlannedBase, PlannedVlm
@@ -97,12 +99,6 @@ def carry_out(project: Project, planned: Plan, display: Display, slots: int = 1)
 
     def run(number: int, step: Step, slot: Slot, stopped: threading.Event) -> None:
         problem = _blocked(planned, step)
-        if not problem and step.fresh:
-            step.job.run.set_aside()
-            if step.kind == "base":
-                start_afresh(step.job.run.folder)
-            elif step.repeat == 1:
-                (step.job.run.folder.parent / FITTING_BATCH).unlink(missing_ok=True)
         row = display.begin(number, len(todo), step.label)
         if problem:
             problems[step.job.run.folder] = problem
@@ -110,14 +106,30 @@ def carry_out(project: Project, planned: Plan, display: Display, slots: int = 1)
             return
         environment = {**step.job.environment, **slot.environment}
         job = replace(step.job, environment=environment, slots=slot.of, gpu=slot.gpu)
+        if step.fresh:
+            job = replace(job, afresh=partial(_begin_afresh, step))
         row.end(run_notebook(project, job, row.update, stopped))
+        rests.enter_context(locks.kept(step.job.run.folder))
 
     numbered = list(enumerate(todo, start=1))
-    for kind in ("base", "vlm"):
-        of_kind = [(number, step) for number, step in numbered if step.kind == kind]
-        room.run([partial(run, number, step) for number, step in of_kind])
-    write_manifest(project, planned, problems)
-    return sum(not step.job.run.done for step in steps)
+    # What is there, or has been made, is to be there to the end, whoever else starts afresh.
+    with ExitStack() as rests:
+        for step in steps:
+            if step.cached:
+                rests.enter_context(locks.kept(step.job.run.folder))
+        for kind in ("base", "vlm"):
+            of_kind = [(number, step) for number, step in numbered if step.kind == kind]
+            room.run([partial(run, number, step) for number, step in of_kind])
+        write_manifest(project, planned, problems)
+        return sum(not step.job.run.done for step in steps)
+
+
+def _begin_afresh(step: Step) -> None:
+    """Forget what was found out beside the results that were set aside."""
+    if step.kind == "base":
+        start_afresh(step.job.run.folder)
+    elif step.repeat == 1:
+        (step.job.run.folder.parent / FITTING_BATCH).unlink(missing_ok=True)
 
 
 def _blocked(planned: Plan, step: Step) -> str:
@@ -186,9 +198,8 @@ def analyse(project: Project, suite: str, display: Display, fresh: bool = False)
         parameters={"suite": suite},
         kernel=OWN,
         timeout_s=ANALYSIS_TIMEOUT_S,
+        afresh=(lambda: None) if fresh else None,
     )
-    if fresh:
-        run.set_aside()
     label = f"analysis · {suite}"
     row = display.begin(1, 1, label)
     status = run_notebook(project, job, row.update)

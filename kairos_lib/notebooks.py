@@ -19,9 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from kairos_lib.errors import KairosError, no_room
+from kairos_lib import locks
+from kairos_lib.errors import no_room
 from kairos_lib.ingredients import read_mapping
 from kairos_lib.kernels import OWN_PYTHON, own_python
 from kairos_lib.measure import threads, vram
@@ -31,7 +30,6 @@ from kairos_lib.records import Progress, Reason, Status
 from kairos_lib.runner import NO_ROOM_CODE
 from kairos_lib.runs import (
     EXECUTED,
-    RUNNER_LOCK,
     Run,
     read_record,
     utc_now,
@@ -75,6 +73,8 @@ class Job:
     """Notebooks that run at once."""
     gpu: str | None = None
     """The only one that it sees, where it does not see all."""
+    afresh: Callable[[], None] | None = None
+    """Where the results there are must be set aside first: what is to be done right after."""
 
 
 def run_notebook(
@@ -92,19 +92,18 @@ def run_notebook(
         How it ended, as `status.json` in the run's folder says.
 
     Raises:
-        KairosError: Another process is running the same job.
+        KairosError: Another process is running the same job, or, where it is to start afresh,
+            rests on its results.
         KeyboardInterrupt: The user stopped it; its status says so.
     """
-    job.run.create()
-    lock = FileLock(job.run.file(RUNNER_LOCK))
-    try:
-        # A plan that looks who holds it does so for no longer than this.
-        lock.acquire(timeout=LOOK_S)
-    except Timeout:
-        raise KairosError(
-            f"another bench is working on {project.relative(job.run.folder)}: wait for it to end"
-        ) from None
-    with lock:
+    where = project.relative(job.run.folder)
+    refusal = f"another bench is working on {where}: wait for it to end"
+    # A plan that looks who holds it does so for no longer than this.
+    with locks.take(job.run.folder, locks.RUNNER, LOOK_S, refusal):
+        if job.afresh is not None:
+            job.run.set_aside()
+            job.afresh()
+        job.run.create()
         return _supervise(project, job, watch, stopped or threading.Event())
 
 

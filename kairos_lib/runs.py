@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from pydantic import ValidationError
 
+from kairos_lib import locks
 from kairos_lib.errors import KairosError, room_for
 from kairos_lib.ingredients import read_mapping
 from kairos_lib.records import Progress, Record, Status
@@ -28,10 +29,6 @@ KEY_HEX_DIGITS = 16
 """64 bits: a collision among a million runs has a chance of about 3 in 10^8."""
 EXECUTED = "notebook.ipynb"
 """The executed copy of a run's notebook, in its folder."""
-RUNNER_LOCK = ".runner.lock"
-"""Held by the bench that works on a run, in the run's folder."""
-WRITER_LOCK = ".lock"
-"""Held by the notebook that writes to it."""
 LOCK_WAIT_S = 30.0
 """A kernel whose runner was killed notices within a second or two; longer means a live writer."""
 
@@ -93,26 +90,17 @@ class Run:
             KairosError: Another process is writing to it.
         """
         self.create()
-        lock = FileLock(self.folder / WRITER_LOCK)
-        try:
-            lock.acquire(timeout=LOCK_WAIT_S)
-        except Timeout:
-            raise KairosError(
-                f"another process is writing to {self.folder}: wait for it to end, or stop it"
-            ) from None
-        return lock
+        return self._writer()
+
+    def _writer(self) -> FileLock:
+        refusal = f"another process is writing to {self.folder}: wait for it to end, or stop it"
+        return locks.take(self.folder, locks.WRITER, LOCK_WAIT_S, refusal)
 
     def worked_on(self) -> str:
         """Who works on the run at this moment; empty where nobody does."""
-        for name, who in ((RUNNER_LOCK, "another bench"), (WRITER_LOCK, "a notebook")):
-            if not (self.folder / name).exists():
-                continue
-            lock = FileLock(self.folder / name)
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
+        for name, who in ((locks.RUNNER, "another bench"), (locks.WRITER, "a notebook")):
+            if locks.held(self.folder, name):
                 return who
-            lock.release()
         return ""
 
     @contextmanager
@@ -133,8 +121,15 @@ class Run:
         )
 
     def set_aside(self) -> None:
-        """Move the folder out of the way so that the run starts afresh; nothing is lost."""
-        if self.folder.exists():
+        """Move the folder out of the way so that the run starts afresh; nothing is lost.
+
+        Raises:
+            KairosError: Another process is writing to it, or rests on what is in it.
+        """
+        if not self.folder.exists():
+            return
+        refusal = f"another bench or notebook rests on {self.folder}: wait for it to end"
+        with self._writer(), locks.unused(self.folder, refusal):
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
             self.folder.rename(self.folder.with_name(f"{self.folder.name}.superseded-{stamp}"))
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import nbformat
 import pytest
 from click.testing import CliRunner, Result
-from filelock import FileLock
 from helpers.clips import COLOURS, write_clip
 from helpers.projects import fill, write_parameters
 from helpers.reports import write_report
@@ -18,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from kairos_lib import bench, needs
+from kairos_lib import bench, locks, needs
 from kairos_lib.asked import Asked, suite_of
 from kairos_lib.cli import main
 from kairos_lib.display import plan_lines
@@ -26,7 +25,7 @@ from kairos_lib.notebooks import Job
 from kairos_lib.plan import make_plan
 from kairos_lib.project import Project
 from kairos_lib.records import BaseResult, Status
-from kairos_lib.runs import EXECUTED, RUNNER_LOCK, WRITER_LOCK, write_json, write_record
+from kairos_lib.runs import EXECUTED, write_json, write_record
 from kairos_lib.stages.session import TRANSCRIPTS, BaseSession
 
 
@@ -51,8 +50,8 @@ def test_a_run_that_somebody_is_at_work_on_is_said_to_be(ready: Project) -> None
     (step,) = planned.vlms
     step.job.run.create()
     assert step.why == "was cut short: goes on"
-    for name, said in ((RUNNER_LOCK, "another bench"), (WRITER_LOCK, "a notebook")):
-        with FileLock(step.job.run.file(name)):
+    for name, said in ((locks.RUNNER, "another bench"), (locks.WRITER, "a notebook")):
+        with locks.take(step.job.run.folder, name, 0, ""):
             assert step.why == f"{said} is working on it"
             told = plan_lines(ready, planned)
             assert f"[bold]run[/]     tiny · twelve: {said} is working on it" in told[2]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from kairos_lib import locks
 from kairos_lib.errors import KairosError
 from kairos_lib.findings import BaseFindings
 from kairos_lib.measure import energy, threads
@@ -71,6 +73,8 @@ class VlmSession:
         self.base = result
         self.run = vlm_run(project, base, video, model, repeat)
         self.lock = self.run.lock()
+        self._rests = ExitStack()
+        self._rests.enter_context(locks.kept(base.folder))
         self.findings = BaseFindings(base.folder)
         self.captions = Journal(self.run.file("captions.jsonl"), Caption)
         self.alone = Journal(self.run.file("single_stream.jsonl"), Caption)
@@ -267,6 +271,7 @@ class VlmSession:
                     synthetic_video=self.video.truth is not None,
                 ),
             )
+        self._rests.close()
         self.lock.release()
         assert self.result is not None
         return scenarios_table(self.result)

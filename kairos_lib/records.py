@@ -342,6 +342,8 @@ class VlmResult(Record):
     parameters_millions: float
     architecture: Architecture | None = None
     """Unknown of a model of a server."""
+    generation_left_out: tuple[str, ...] = ()
+    """What its checkpoint says of generation and was not heeded, as `name: value`."""
     synthetic_video: bool = False
 
     @property

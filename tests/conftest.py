@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers.checkpoints import tiny_llava
 from helpers.clips import COLOURS, write_clip
+from helpers.picture_checkpoints import MAKERS
 from helpers.projects import fill, make_project
 from helpers.suites import SuiteMaker
 
@@ -57,9 +58,21 @@ def _no_sampler_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 
 @pytest.fixture(scope="session")
-def llava_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The random checkpoints of `picture_checkpoints.MAKERS` by their names, each made once."""
+    folder = tmp_path_factory.mktemp("weights")
+
+    @functools.cache
+    def made(name: str) -> Path:
+        return MAKERS[name](folder / name)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def llava_weights(checkpoint: Callable[[str], Path]) -> Path:
     """A random LLaVA-NeXT in the format of the real ones."""
-    return tiny_llava(tmp_path_factory.mktemp("weights") / "llava")
+    return checkpoint("llava_next")
 
 
 @pytest.fixture(scope="session")

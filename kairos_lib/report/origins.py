@@ -29,6 +29,7 @@ def _models(suite: SuiteData) -> Html | None:
         MODEL, Column("Weights", number=False),
         Column("Identity", number=False), Column("Parameters"),
         Column("Attention", number=False), Column("Device", number=False, wide=True),
+        Column("Of its generation settings not heeded", number=False, wide=True),
     )  # fmt: skip
     rows: dict[tuple[str, ...], None] = {}
     for pair in pairs(suite):
@@ -37,6 +38,7 @@ def _models(suite: SuiteData) -> Html | None:
                 pair.model_title, result.weights_source,
                 result.weights[:IDENTITY_CHARACTERS] or MISSING,
                 parameters(result.parameters_millions), result.attention, result.device,
+                ", ".join(result.generation_left_out) or MISSING,
             )  # fmt: skip
             rows[row] = None
     return table("Models", columns, rows)

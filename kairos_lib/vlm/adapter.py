@@ -77,6 +77,10 @@ class OutOfMemoryError(Exception):
     """The device has no room for a batch of this size."""
 
 
+class SceneError(KairosError):
+    """A request comes to nothing because of what is in it; others may do well."""
+
+
 class Adapter(ABC):
     """One family of models, with one model of it loaded."""
 
@@ -91,7 +95,11 @@ class Adapter(ABC):
 
     @abstractmethod
     def prepare(self, requests: list[Request]) -> Prepared:
-        """Turn frames and text into tensors on the device. May run beside `generate`."""
+        """Turn frames and text into tensors on the device. May run beside `generate`.
+
+        Raises:
+            SceneError: One of them cannot be.
+        """
 
     @abstractmethod
     def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
@@ -103,6 +111,7 @@ class Adapter(ABC):
 
         Raises:
             OutOfMemoryError: The batch is too large for the device.
+            SceneError: What is in one of the requests does not go through the model.
         """
 
     # Optional
@@ -132,6 +141,10 @@ class Adapter(ABC):
     def parameters_millions(self) -> float:
         """Number of parameters of the loaded model."""
         return 0.0
+
+    def left_out(self) -> tuple[str, ...]:
+        """What a checkpoint says of generation and is not heeded, as `name: value`."""
+        return ()
 
     def architecture(self) -> Architecture | None:
         """How the loaded model is built, where that can be known."""

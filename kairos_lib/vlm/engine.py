@@ -17,10 +17,17 @@ from kairos_lib.errors import KairosError
 from kairos_lib.measure.clock import Stopwatch
 from kairos_lib.records import Caption, Scene, Timing
 from kairos_lib.settings import Model
-from kairos_lib.vlm.adapter import Adapter, Generated, OutOfMemoryError, Prepared, Request
+from kairos_lib.vlm.adapter import (
+    Adapter,
+    Generated,
+    OutOfMemoryError,
+    Prepared,
+    Request,
+    SceneError,
+)
 from kairos_lib.vlm.sampling import sample
 
-VERSION = 2
+VERSION = 3
 """Raised whenever captions or the meaning of their times change: it is part of a run's key."""
 WARM_UP_TOKENS = 4
 Prompts = Callable[[Scene], str]
@@ -31,7 +38,8 @@ class _Ready:
     """A batch that waits for the model."""
 
     requests: list[Request]
-    prepared: Prepared
+    prepared: Prepared | SceneError | OutOfMemoryError
+    """Or why it could not be."""
     frames_s: list[float]
     preprocess_s: float
 
@@ -58,19 +66,30 @@ class Engine:
         self._part = part
 
     def warm_up(self, scenes: list[Scene]) -> None:
-        """Run the first scene for a few tokens, so that no caption pays for a first time."""
-        generated = self._adapter.generate(self._first(scenes), WARM_UP_TOKENS)
-        if generated.reason:
-            raise KairosError(generated.reason)
-        self._adapter.synchronise()
+        """Run a scene for a few tokens, so that no caption pays for a first time.
 
-    def room(self, scenes: list[Scene]) -> int:
-        """How many scenes like the first have room on the device at once."""
-        return self._adapter.room(self._first(scenes))
+        It is the first one that goes through the model; what is wrong with others is told later.
 
-    def _first(self, scenes: list[Scene]) -> Prepared:
-        requests = [request for request, _ in self._requests(scenes[:1])]
-        return self._adapter.prepare(requests)
+        Raises:
+            KairosError: None does.
+        """
+        refused = None
+        for request, _ in self._requests(scenes):
+            try:
+                generated = self._adapter.generate(self._adapter.prepare([request]), WARM_UP_TOKENS)
+            except SceneError as error:
+                refused = refused or error
+                continue
+            if generated.reason:
+                raise KairosError(generated.reason)
+            self._adapter.synchronise()
+            self._typical = request
+            return
+        raise KairosError(f"no scene could be captioned: {refused}")
+
+    def room(self) -> int:
+        """How many scenes like the one it was warmed up with have room on the device at once."""
+        return self._adapter.room(self._adapter.prepare([self._typical]))
 
     def single_stream(self, scenes: list[Scene]) -> Iterator[Caption]:
         """One scene at a time with nothing overlapped: latencies, whose parts add up."""
@@ -78,11 +97,11 @@ class Engine:
         scene_started = started
         for request, frames_s in self._requests(scenes):
             watch = Stopwatch(self._adapter.synchronise)
-            with watch.part("preprocess"):
-                prepared = self._adapter.prepare([request])
             try:
+                with watch.part("preprocess"):
+                    prepared = self._adapter.prepare([request])
                 generated = self._adapter.generate(prepared)
-            except OutOfMemoryError as error:
+            except (SceneError, OutOfMemoryError) as error:
                 caption = self._failed(request, error)
             else:
                 if generated.reason:
@@ -101,7 +120,8 @@ class Engine:
         """Batches across scenes, the next one prepared while this one is generated.
 
         A batch that the device cannot hold is halved, down to one; the size that worked holds for
-        what follows. A scene that does not fit alone gets a caption that says so.
+        what follows. One with a scene that does not go through is halved as well, until that is
+        found. A scene that fails alone gets a caption that says why.
 
         Args:
             batches: Scenes in order of time, already grouped.
@@ -136,7 +156,12 @@ class Engine:
 
     def _prepare(self, requests: list[Request], frames_s: list[float]) -> _Ready:
         before = time.perf_counter()
-        prepared = self._adapter.prepare(requests)
+        prepared: Prepared | SceneError | OutOfMemoryError
+        try:
+            prepared = self._adapter.prepare(requests)
+        except (SceneError, OutOfMemoryError) as error:
+            # This runs ahead; captions before it come first.
+            prepared = error
         return _Ready(requests, prepared, frames_s, time.perf_counter() - before)
 
     def _generate(self, ready: _Ready, limit: int) -> Iterator[tuple[list[Caption], int]]:
@@ -148,9 +173,12 @@ class Engine:
             if size <= limit:
                 try:
                     captions, reason = self._generate_whole(ready)
-                except OutOfMemoryError as error:
+                except (SceneError, OutOfMemoryError) as error:
                     if size == 1:
                         yield [self._failed(ready.requests[0], error)], limit
+                        continue
+                    if isinstance(error, SceneError):
+                        yield self._halved(ready, limit)
                         continue
                 else:
                     if captions:
@@ -159,20 +187,34 @@ class Engine:
                         raise KairosError(reason)
                     continue
                 limit = size // 2
-            parts = [slice(first, first + limit) for first in range(0, size, limit)]
-            split = [self._prepare(ready.requests[p], ready.frames_s[p]) for p in parts]
-            waiting = [*split, *waiting]
+            waiting = [*self._split(ready, limit), *waiting]
+
+    def _halved(self, ready: _Ready, limit: int) -> tuple[list[Caption], int]:
+        """A batch in halves that stand alone; one batch on disk, so that resuming halves it too."""
+        captions: list[Caption] = []
+        for half in self._split(ready, (len(ready.requests) + 1) // 2):
+            for done, held in self._generate(half, limit):
+                captions += done
+                limit = held
+        return captions, limit
+
+    def _split(self, ready: _Ready, size: int) -> list[_Ready]:
+        parts = [slice(first, first + size) for first in range(0, len(ready.requests), size)]
+        return [self._prepare(ready.requests[p], ready.frames_s[p]) for p in parts]
 
     def _generate_whole(self, ready: _Ready) -> tuple[list[Caption], str]:
         """The captions of a batch, and why some of them are not there."""
+        if isinstance(ready.prepared, Exception):
+            raise ready.prepared
+        prepared = ready.prepared
         before = time.perf_counter()
-        generated = self._adapter.generate(ready.prepared)
+        generated = self._adapter.generate(prepared)
         size = len(ready.requests)
         spent_s = time.perf_counter() - before
         captions = [
             self._caption(
                 request,
-                ready.prepared,
+                prepared,
                 generated,
                 place,
                 timing=_timing(
@@ -213,11 +255,12 @@ class Engine:
             part=self._part,
         )
 
-    def _failed(self, request: Request, reason: Exception) -> Caption:
+    def _failed(self, request: Request, reason: SceneError | OutOfMemoryError) -> Caption:
+        scene_only = isinstance(reason, SceneError)
         return Caption(
             scene=request.scene,
             text="",
-            error=f"out of memory with one scene: {reason}",
+            error=str(reason) if scene_only else f"out of memory with one scene: {reason}",
             frame_times_s=request.frame_times_s,
             frame_size_px=request.frame_size_px,
             part=self._part,

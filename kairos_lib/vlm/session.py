@@ -160,7 +160,7 @@ class VlmSession:
     def _largest_batch(self, loaded: engine.Engine) -> int:
         """As the model's file says or as there is room for, but what failed before is not tried."""
         wanted = self.model.batch_size
-        limit = loaded.room(self.findings.scenes) if wanted == "auto" else wanted
+        limit = loaded.room() if wanted == "auto" else wanted
         known = read_record(self._remembered, FittingBatch)
         return min(limit, known.scenes) if known else limit
 
@@ -268,6 +268,7 @@ class VlmSession:
                     placement=adapter.placement(),
                     parameters_millions=adapter.parameters_millions(),
                     architecture=built,
+                    generation_left_out=adapter.left_out(),
                     synthetic_video=self.video.truth is not None,
                 ),
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,16 +20,16 @@ from kairos_lib.errors import KairosError, closest
 from kairos_lib.measure.memory import is_out_of_memory
 from kairos_lib.records import Architecture
 from kairos_lib.settings import Model
-from kairos_lib.vlm import dummy, gpu_memory
+from kairos_lib.vlm import dummy, ends, gpu_memory, wording
 from kairos_lib.vlm.adapter import (
     LARGEST_BATCH,
     Adapter,
     Generated,
-    OutOfMemoryError,
     Prepared,
     Request,
 )
 from kairos_lib.vlm.architecture import describe
+from kairos_lib.vlm.controls import Controls
 from kairos_lib.vlm.loading import (
     COMPUTING,
     SHARE,
@@ -43,6 +44,7 @@ from kairos_lib.vlm.loading import (
     spare_unpackable,
     take_quantised,
 )
+from kairos_lib.vlm.refusals import REFUSALS, telling
 from kairos_lib.vlm.scores import NO_NUMBERS, Scores
 
 
@@ -86,18 +88,33 @@ class TransformersAdapter(Adapter):
         """A batch as the model's `generate` takes it, padded on the left."""
         from PIL import Image
 
-        return self.processor(
-            images=[Image.fromarray(image) for request in requests for image in request.images],
-            text=self.worded(requests),
-            padding=True,
-            return_tensors="pt",
+        # A list for each request: one list of all is not taken by all, and this is.
+        return self.processed(
+            requests, images=[[Image.fromarray(i) for i in r.images] for r in requests]
         )
 
     def visual_token_ids(self) -> list[int]:
         """Ids that stand for a picture's features in a prompt."""
-        return [self.model.config.image_token_id]
+        # By the configuration's name for it, which changed over time, or by the processor's.
+        named = ((self.model.config, "image_token_id"), (self.model.config, "image_token_index"))
+        for one, name in (*named, (self.processor, "image_token_id")):
+            if isinstance(number := getattr(one, name, None), int):
+                return [number]
+        raise KairosError(f"{self.settings.name} does not say which token stands for a picture")
+
+    def ends(self) -> tuple[int, ...]:
+        """Tokens that end a caption beside those that the checkpoint names."""
+        return ()
 
     # Given to a family
+
+    def processed(self, requests: list[Request], **pictures: Any) -> Any:
+        """A batch in the words of the chat template, with pictures as the processor takes them."""
+        texts = self.worded(requests)
+        if wording.begun(self.processor.tokenizer, texts):
+            # Not all processors of older versions know this word.
+            pictures["add_special_tokens"] = False
+        return self.processor(text=texts, padding=True, return_tensors="pt", **pictures)
 
     def with_weights(self, model_class: Any, path: str, config: Any = None, **options: Any) -> Any:
         """A network with its weights; random ones where they are dummies.
@@ -109,6 +126,7 @@ class TransformersAdapter(Adapter):
             options: Of `from_pretrained`.
         """
         import torch
+        import transformers
 
         config = config or read_config(model_class, path)
         if self._empty:
@@ -131,6 +149,8 @@ class TransformersAdapter(Adapter):
             output_loading_info=True,
             # Told by us, in one line, rather than in a report.
             ignore_mismatched_sizes=True,
+            # In the place of the checkpoint's, of which little is wanted and all is trusted.
+            generation_config=transformers.GenerationConfig(),
             **options,
         )
         check_whole(found)
@@ -140,6 +160,7 @@ class TransformersAdapter(Adapter):
         super().__init__(settings, weights)
         self.dummy = settings.weights.source == "dummy"
         self._empty = False
+        self._left_out: tuple[str, ...] = ()
         self.model: Any = None
         self.processor: Any = None
         unknown = sorted(set(settings.processor) - self.processor_settings)
@@ -175,6 +196,9 @@ class TransformersAdapter(Adapter):
             precision = check_precision(self.settings.quantisation, own)
             making = precision if own == "none" else "none"
             self.processor = self.load_processor(path)
+            wording.fill_in(self.settings.name, self.processor)
+            wording.check(self.settings.name, self.worded)
+            self._controls = Controls(self.processor)
             model = self.load_model(
                 path,
                 dtype=self._dtype,
@@ -184,6 +208,7 @@ class TransformersAdapter(Adapter):
             )
             if not self._empty:
                 check_loaded(precision, model.config)
+            self._end(model, folder)
         except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
             if is_out_of_memory(error):
                 raise
@@ -192,17 +217,16 @@ class TransformersAdapter(Adapter):
             ) from error
         if precision in ("nf4", "fp4") and not (self._gpu or self._empty):
             spare_unpackable(model)
-        # Batches of unequal prompts must end at the same place, where writing begins.
-        tokenizer = self.processor.tokenizer
-        tokenizer.padding_side = "left"
-        if tokenizer.pad_token is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        if model.generation_config.eos_token_id is None:
-            model.generation_config.eos_token_id = tokenizer.eos_token_id
-        # Greedy and beam search use no sampling settings; a checkpoint's own would only warn.
-        for name in ("temperature", "top_p", "top_k"):
-            setattr(model.generation_config, name, None)
         self.model = model.eval()
+
+    def _end(self, model: Any, folder: Path) -> None:
+        """Have it end where its checkpoint says; nothing else of what that says is heeded."""
+        end = self.processor.tokenizer.eos_token_id
+        settings, self._left_out = ends.settled(folder, model.config, end, self.ends())
+        for part in model.modules():
+            # A language model within may be what writes.
+            if getattr(part, "generation_config", None) is not None:
+                part.generation_config = settings
 
     def worded(self, requests: list[Request]) -> list[str]:
         """Each request in the words of the model's chat template."""
@@ -217,13 +241,17 @@ class TransformersAdapter(Adapter):
         """Turn frames and words into tensors on the device."""
         import torch
 
-        inputs = self.tensors(requests)
+        harmless = [replace(one, prompt=self._controls.broken(one.prompt)) for one in requests]
+        with telling(*REFUSALS):
+            inputs = self.tensors(harmless)
         visual = torch.isin(inputs["input_ids"], torch.tensor(self.visual_token_ids()))
         # Counted before they are moved: `to` moves them in place, and a device would be waited for.
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
         visual_tokens = visual.sum(dim=1).tolist()
+        with telling():
+            inputs = inputs.to(device=self.model.device, dtype=self._dtype)
         return Prepared(
-            inputs=inputs.to(device=self.model.device, dtype=self._dtype),
+            inputs=inputs,
             prompt_tokens=tuple(prompt_tokens),
             visual_tokens=tuple(visual_tokens),
         )
@@ -242,23 +270,19 @@ class TransformersAdapter(Adapter):
         scores = Scores(len(prepared.prompt_tokens), self.synchronise)
         self.synchronise()
         started = time.perf_counter()
-        try:
-            with torch.inference_mode():
-                output = self.model.generate(
-                    **prepared.inputs,
-                    max_new_tokens=limit,
-                    min_new_tokens=least,
-                    num_beams=self.settings.generation.num_beams,
-                    do_sample=False,
-                    use_cache=True,
-                    pad_token_id=self.processor.tokenizer.pad_token_id,
-                    logits_processor=LogitsProcessorList([scores]),
-                    stopping_criteria=StoppingCriteriaList([scores.ended]),
-                )
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise OutOfMemoryError(str(error).splitlines()[0]) from error
+        # A model compares what a prompt holds with what its pictures take.
+        with telling(ValueError, KairosError), torch.inference_mode():
+            output = self.model.generate(
+                **prepared.inputs,
+                max_new_tokens=limit,
+                min_new_tokens=least,
+                num_beams=self.settings.generation.num_beams,
+                do_sample=False,
+                use_cache=True,
+                pad_token_id=self.processor.tokenizer.pad_token_id,
+                logits_processor=LogitsProcessorList([scores]),
+                stopping_criteria=StoppingCriteriaList([scores.ended]),
+            )
         self.synchronise()
         ended = time.perf_counter()
         written = output[:, prepared.inputs["input_ids"].shape[1] :]
@@ -276,11 +300,10 @@ class TransformersAdapter(Adapter):
 
     def _count(self, written: Any, limit: int) -> tuple[tuple[int, ...], tuple[bool, ...]]:
         """Tokens of each row up to and with its end, and whether the limit cut it off."""
-        end = self.model.generation_config.eos_token_id
-        ends = set(end if isinstance(end, list) else [end])
+        ended = set(ends.listed(self.model.generation_config.eos_token_id))
         counts, truncated = [], []
         for row in written.tolist():
-            stop = next((i for i, token in enumerate(row, start=1) if token in ends), None)
+            stop = next((i for i, token in enumerate(row, start=1) if token in ended), None)
             counts.append(stop or len(row))
             truncated.append(stop is None and len(row) >= limit)
         return tuple(counts), tuple(truncated)
@@ -325,6 +348,10 @@ class TransformersAdapter(Adapter):
     def parameters_millions(self) -> float:
         """As transformers counts them, packed 4-bit weights counted in full."""
         return float(self.model.num_parameters()) / 1e6
+
+    def left_out(self) -> tuple[str, ...]:
+        """What the checkpoint said of generation that is not about its special tokens."""
+        return self._left_out
 
     def architecture(self) -> Architecture:
         """As its configuration and its weights have it."""

@@ -23,11 +23,9 @@ class VideoAdapter(TransformersAdapter):
 
     def tensors(self, requests: list[Request]) -> Any:
         """Frames as they were sampled: the processor is told not to choose among them."""
-        return self.processor(
+        return self.processed(
+            requests,
             videos=[np.stack(request.images) for request in requests],
-            text=self.worded(requests),
-            padding=True,
-            return_tensors="pt",
             do_sample_frames=False,
             video_metadata=[_metadata(request) for request in requests],
         )

@@ -14,12 +14,16 @@ TEMPLATE = (
 )
 
 
-def byte_tokenizer(special: list[str], size: int = 0):
+def byte_tokenizer(special: list[str], size: int = 0, begins: bool = False, **more: object):
     """A byte-level tokenizer without merges: it can write anything and was trained on nothing.
 
-    Filled up to a size with words that it can only write.
+    Args:
+        special: Its tokens that are no text; `<pad>`, `<s>` and `</s>` among them.
+        size: Filled up to it with words that it can only write.
+        begins: Whether it puts a BOS before every text.
+        more: Of `PreTrainedTokenizerFast`.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -30,8 +34,12 @@ def byte_tokenizer(special: list[str], size: int = 0):
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(special)
+    if begins:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", vocabulary["<s>"])]
+        )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", bos_token="<s>"
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", bos_token="<s>", **more
     )
 
 

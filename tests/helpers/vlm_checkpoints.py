@@ -16,7 +16,8 @@ DECIDED = 0.2
 """Initialised this widely, random weights have no near ties between tokens."""
 
 
-def _text(size: int, **more: Any) -> dict[str, Any]:
+def text_config(size: int, **more: Any) -> dict[str, Any]:
+    """Settings of a small language model with so many tokens."""
     return {
         "vocab_size": size,
         "hidden_size": 64,
@@ -33,7 +34,8 @@ def _text(size: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def _vision(**more: Any) -> dict[str, Any]:
+def vision_config(**more: Any) -> dict[str, Any]:
+    """Settings of a small vision tower."""
     return {
         "hidden_size": 64,
         "intermediate_size": 128,
@@ -45,7 +47,8 @@ def _vision(**more: Any) -> dict[str, Any]:
     }
 
 
-def _save(folder: Path, model: Any, processor: Any) -> Path:
+def saved(folder: Path, model: Any, processor: Any) -> Path:
+    """Write a checkpoint as the real ones are."""
     model.generation_config.pad_token_id = 0
     model.generation_config.eos_token_id = 2
     model.save_pretrained(folder)
@@ -91,14 +94,14 @@ def llava_video(folder: Path) -> Path:
     torch.manual_seed(SEED)
     model = LlavaNextVideoForConditionalGeneration(
         LlavaNextVideoConfig(
-            vision_config=CLIPVisionConfig(**_vision()),
-            text_config=LlamaConfig(**_text(len(tokenizer))),
+            vision_config=CLIPVisionConfig(**vision_config()),
+            text_config=LlamaConfig(**text_config(len(tokenizer))),
             image_token_index=3,
             video_token_index=4,
             image_grid_pinpoints=[[28, 56], [56, 28]],
         )
     )
-    return _save(folder, model, processor)
+    return saved(folder, model, processor)
 
 
 def smolvlm2(folder: Path) -> Path:
@@ -131,14 +134,14 @@ def smolvlm2(folder: Path) -> Path:
     torch.manual_seed(SEED)
     model = SmolVLMForConditionalGeneration(
         SmolVLMConfig(
-            vision_config=_vision(),
-            text_config=LlamaConfig(**_text(len(tokenizer))),
+            vision_config=vision_config(),
+            text_config=LlamaConfig(**text_config(len(tokenizer))),
             image_token_id=3,
             scale_factor=2,
             pad_token_id=0,
         )
     )
-    return _save(folder, model, processor)
+    return saved(folder, model, processor)
 
 
 def qwen(folder: Path, version: str) -> Path:
@@ -161,7 +164,7 @@ def qwen(folder: Path, version: str) -> Path:
         ),
     )
     head = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]}
-    text = _text(len(tokenizer), rope_parameters=head)
+    text = text_config(len(tokenizer), rope_parameters=head)
     vision = {"depth": 2, "num_heads": 2, "patch_size": 14, "spatial_merge_size": 2}
     if version == "2_5":
         vision |= {"hidden_size": 64, "intermediate_size": 148, "out_hidden_size": 64}
@@ -178,7 +181,7 @@ def qwen(folder: Path, version: str) -> Path:
     )
     torch.manual_seed(SEED)
     model = getattr(transformers, f"{name}ForConditionalGeneration")(config)
-    return _save(folder, model, processor)
+    return saved(folder, model, processor)
 
 
 def instructblip(folder: Path) -> Path:
@@ -204,7 +207,7 @@ def instructblip(folder: Path) -> Path:
     )
     torch.manual_seed(SEED)
     config = InstructBlipConfig(
-        vision_config=_vision(initializer_range=DECIDED),
+        vision_config=vision_config(initializer_range=DECIDED),
         qformer_config={
             "vocab_size": len(asker),
             "hidden_size": 64,
@@ -215,7 +218,7 @@ def instructblip(folder: Path) -> Path:
             "max_position_embeddings": 512,
             "initializer_range": DECIDED,
         },
-        text_config=LlamaConfig(**_text(len(processor.tokenizer))).to_dict(),
+        text_config=LlamaConfig(**text_config(len(processor.tokenizer))).to_dict(),
         num_query_tokens=4,
         image_token_index=3,
     )
@@ -223,7 +226,7 @@ def instructblip(folder: Path) -> Path:
     # Zeros before they are trained, which ask all pictures the same.
     torch.nn.init.normal_(model.query_tokens)
     torch.nn.init.normal_(model.language_projection.weight, std=DECIDED)
-    return _save(folder, model, processor)
+    return saved(folder, model, processor)
 
 
 PHI35_CONFIG = {
@@ -271,10 +274,10 @@ def phi35(folder: Path) -> Path:
     tokenizer = byte_tokenizer(special, size=32064)
     tokenizer.chat_template = PHI35_TEMPLATE
     tokenizer.save_pretrained(folder)
-    text = _text(32064, num_attention_heads=4, num_key_value_heads=4)
+    text = text_config(32064, num_attention_heads=4, num_key_value_heads=4)
     text["max_position_embeddings"] = PHI35_CONFIG["max_position_embeddings"]
     (folder / "config.json").write_text(json.dumps({**text, **PHI35_CONFIG}))
-    vision = CLIPVisionConfig(**_vision(image_size=336, hidden_act="quick_gelu"))
+    vision = CLIPVisionConfig(**vision_config(image_size=336, hidden_act="quick_gelu"))
     (folder / "clip_config.json").write_text(json.dumps(vision.to_dict()))
     torch.manual_seed(SEED)
     model = Phi35ForConditionalGeneration(read_config(folder))

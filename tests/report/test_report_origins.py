@@ -112,3 +112,9 @@ def test_what_others_did_on_the_machine_stands_beside_each_run(maker: SuiteMaker
     table = "<table>" + table.split("</table>")[0]
     for value in ("1.1", "88%", "0.7", "300 MiB", "1"):
         assert value in cells(table)
+
+
+def test_what_was_not_heeded_of_a_checkpoint_is_told_beside_its_model(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done(generation_left_out=("repetition_penalty: 1.05", 'stop_strings: ["<b>"]'))
+    assert 'repetition_penalty: 1.05, stop_strings: ["<b>"]' in cells(page(maker))

@@ -2,27 +2,48 @@
 
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 from helpers.projects import tiny_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from kairos_lib.errors import KairosError
 from kairos_lib.records import Caption, Scene
 from kairos_lib.settings import Model
-from kairos_lib.vlm.adapter import Adapter, Generated, OutOfMemoryError, Prepared, Request
+from kairos_lib.vlm.adapter import (
+    Adapter,
+    Generated,
+    OutOfMemoryError,
+    Prepared,
+    Request,
+    SceneError,
+)
 from kairos_lib.vlm.engine import Engine
 
 SCENES = [Scene(index=n, start_s=float(n), end_s=n + 1.0) for n in range(12)]
 
 
 class RecordingAdapter(Adapter):
-    """Holds `room` scenes at once; scenes in `impossible` fit nowhere."""
+    """Holds `room` scenes at once; scenes in `impossible` fit nowhere, the others are refused."""
 
     version = 1
 
-    def __init__(self, room: int = 99, impossible: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        room: int = 99,
+        impossible: tuple[int, ...] = (),
+        unprepared: Collection[int] = (),
+        ungenerated: Collection[int] = (),
+        error: Exception | None = None,
+    ) -> None:
         self.room = room
         self.impossible = impossible
+        self.unprepared = unprepared
+        self.ungenerated = ungenerated
+        self.error = error or SceneError("256:1")
         self.tried: list[list[int]] = []
         self.prepared_in: set[str] = set()
 
@@ -32,11 +53,15 @@ class RecordingAdapter(Adapter):
     def prepare(self, requests: list[Request]) -> Prepared:
         self.prepared_in.add(threading.current_thread().name)
         size = len(requests)
+        if {request.scene for request in requests} & {*self.unprepared}:
+            raise self.error
         return Prepared([r.scene for r in requests], (10,) * size, (4,) * size)
 
     def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
         scenes: list[int] = prepared.inputs
         self.tried.append(scenes)
+        if set(scenes) & {*self.ungenerated}:
+            raise self.error
         if len(scenes) > self.room or set(scenes) & set(self.impossible):
             raise OutOfMemoryError("no room")
         time.sleep(0.002)
@@ -114,3 +139,52 @@ def test_time_spent_on_writing_results_down_is_not_the_models(clip: Path) -> Non
 def test_a_single_stream_scene_that_does_not_fit_is_recorded_as_failed(clip: Path) -> None:
     captions = list(engine(RecordingAdapter(impossible=(4,)), clip).single_stream(SCENES[::4]))
     assert [bool(c.error) for c in captions] == [False, True, False]
+
+
+SOME = st.sets(st.integers(0, 11), max_size=5)
+
+
+@settings(derandomize=True, deadline=None, max_examples=12)
+@given(unprepared=SOME, ungenerated=SOME, size=st.integers(1, 12), room=st.integers(1, 12))
+def test_a_scene_that_is_refused_fails_alone(
+    clip: Path, unprepared: set[int], ungenerated: set[int], size: int, room: int
+) -> None:
+    adapter = RecordingAdapter(room, unprepared=unprepared, ungenerated=ungenerated)
+    bad = unprepared | ungenerated
+    model = engine(adapter, clip)
+    # The first that goes through is warmed up with, whichever it is.
+    model.warm_up(SCENES)
+    assert adapter.tried[-1] == [min({*range(12)} - bad)]
+    alone = list(model.single_stream(SCENES))
+    adapter.tried.clear()
+    batches = offline(adapter, clip, size, limit=size)
+    together = [caption for batch in batches for caption in batch]
+    for captions in (alone, together):
+        assert [c.scene for c in captions] == list(range(12))
+        assert {c.scene for c in captions if c.error} == bad
+        assert {c.error for c in captions if c.error} <= {"256:1"}
+        assert all(c.text == f"scene {c.scene}" for c in captions if not c.error)
+    if room >= size:
+        # As they were given, so that a run that goes on forms them again.
+        assert [batch[0].scene for batch in batches] == [*range(0, 12, size)]
+
+
+def test_the_others_of_a_refused_scenes_batch_are_captioned_together(clip: Path) -> None:
+    adapter = RecordingAdapter(unprepared={0})
+    offline(adapter, clip, size=12, limit=12)
+    assert [len(scenes) for scenes in adapter.tried] == [1, 1, 3, 6]
+
+
+def test_a_model_that_refuses_every_scene_is_one_line(clip: Path) -> None:
+    adapter = RecordingAdapter(unprepared=range(12))
+    with pytest.raises(KairosError, match="no scene could be captioned: 256:1"):
+        engine(adapter, clip).warm_up(SCENES)
+
+
+@pytest.mark.parametrize("where", ["unprepared", "ungenerated"])
+def test_a_mistake_in_a_program_is_no_scenes_error(clip: Path, where: str) -> None:
+    adapter = RecordingAdapter(**{where: {5}}, error=TypeError("of ours"))
+    with pytest.raises(TypeError, match="of ours"):
+        list(engine(adapter, clip).single_stream(SCENES))
+    with pytest.raises(TypeError, match="of ours"):
+        offline(adapter, clip, size=4, limit=4)

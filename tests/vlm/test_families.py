@@ -1,5 +1,6 @@
 """Every family on a tiny random checkpoint of its architecture, loaded as the real ones are."""
 
+import functools
 import itertools
 import shutil
 from collections.abc import Callable
@@ -8,33 +9,30 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import vlm_checkpoints
-from helpers.checkpoints import tiny_llava
 from helpers.projects import tiny_model
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from kairos_lib.errors import KairosError
 from kairos_lib.settings import Model
-from kairos_lib.vlm.adapter import Request, families, find_family
+from kairos_lib.vlm.adapter import Adapter, Request, SceneError, families, find_family
 from kairos_lib.vlm.transformers_adapter import TransformersAdapter
 
-MAKERS: dict[str, Callable[[Path], Path]] = {
-    "auto": tiny_llava,
-    "instructblip": vlm_checkpoints.instructblip,
-    "llava_next": tiny_llava,
-    "llava_video": vlm_checkpoints.llava_video,
-    "phi35": vlm_checkpoints.phi35,
-    "qwen2_vl": lambda folder: vlm_checkpoints.qwen(folder, "2"),
-    "qwen2_vl (2.5)": lambda folder: vlm_checkpoints.qwen(folder, "2_5"),
-    "smolvlm2": vlm_checkpoints.smolvlm2,
+CHECKPOINTS = {
+    "auto": "llava_next",
+    "instructblip": "instructblip",
+    "llava_next": "llava_next",
+    "llava_video": "llava_video",
+    "phi35": "phi35",
+    "qwen2_vl": "qwen2_vl",
+    "qwen2_vl (2.5)": "qwen2_5_vl",
+    "smolvlm2": "smolvlm",
 }
 
 
-@pytest.fixture(scope="module", params=sorted(MAKERS))
-def family(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, Path]:
-    folder = tmp_path_factory.mktemp("weights") / "model"
-    return request.param.split()[0], MAKERS[request.param](folder)
+@pytest.fixture(params=sorted(CHECKPOINTS))
+def family(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path]) -> tuple[str, Path]:
+    return request.param.split()[0], checkpoint(CHECKPOINTS[request.param])
 
 
 def loaded(family: tuple[str, Path], **changes: object):
@@ -43,6 +41,17 @@ def loaded(family: tuple[str, Path], **changes: object):
     adapter = find_family(name)(Model.model_validate({**values, "name": "m"}), weights)
     adapter.load()
     return adapter
+
+
+@pytest.fixture(scope="module")
+def adapters(checkpoint: Callable[[str], Path]) -> Callable[[str], Adapter]:
+    """Loaded ones by the names of `CHECKPOINTS`, each once."""
+
+    @functools.cache
+    def made(name: str) -> Adapter:
+        return loaded((name.split()[0], checkpoint(CHECKPOINTS[name])))
+
+    return made
 
 
 def requests(count: int = 4) -> list[Request]:
@@ -70,7 +79,7 @@ LOADED_HERE = sorted(set(families()) - {"openai"})
 
 
 def test_all_families_are_tried_here() -> None:
-    tried = {name.split()[0] for name in MAKERS}
+    tried = {name.split()[0] for name in CHECKPOINTS}
     assert tried == set(LOADED_HERE)
 
 
@@ -310,3 +319,46 @@ def test_there_is_room_for_fewer_captions_where_they_are_longer(family: tuple[st
         adapter = loaded(family, generation={"max_new_tokens": tokens})
         rooms.append(adapter.room(adapter.prepare(requests(1))))
     assert rooms == [64, 1]
+
+
+@pytest.mark.parametrize("name", sorted(CHECKPOINTS))
+@settings(derandomize=True, deadline=None, max_examples=6)
+@given(long_px=st.sampled_from([199, 201, 256, 400]) | st.integers(1, 400), upright=st.booleans())
+@example(long_px=256, upright=False)
+@example(long_px=256, upright=True)
+def test_a_picture_that_is_a_line_is_captioned_or_refused_alone(
+    adapters: Callable[[str], Adapter], name: str, long_px: int, upright: bool
+) -> None:
+    adapter = adapters(name)
+    size = (long_px, 1, 3) if upright else (1, long_px, 3)
+    line = Request(0, (np.zeros(size, np.uint8),) * 2, (0.0, 0.5), "Describe.")
+    try:
+        generated = adapter.generate(adapter.prepare([line]), 1)
+    except SceneError as error:
+        assert str(error)
+        assert "\n" not in str(error)
+    else:
+        assert len(generated.texts) == 1
+    assert len(adapter.generate(adapter.prepare(requests(1)), 1).texts) == 1
+
+
+def test_lines_of_256_to_1_are_refused_by_qwen_and_by_phi(
+    adapters: Callable[[str], Adapter],
+) -> None:
+    line = Request(0, (np.zeros((1, 1500, 3), np.uint8),) * 2, (0.0, 0.5), "Describe.")
+    for name, reason in (("qwen2_vl", "aspect ratio"), ("phi35", "too long and thin")):
+        with pytest.raises(SceneError, match=reason):
+            adapters(name).prepare([line, *requests(1)])
+
+
+def test_a_mistake_in_a_program_is_not_the_scenes_error(
+    adapters: Callable[[str], Adapter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = adapters("llava_next")
+
+    def mistaken(_: list[Request]) -> None:
+        raise AttributeError("of ours")
+
+    monkeypatch.setattr(adapter, "worded", mistaken)
+    with pytest.raises(AttributeError, match="of ours"):
+        adapter.prepare(requests(1))

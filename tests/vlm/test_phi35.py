@@ -114,10 +114,6 @@ def test_tags_out_of_order_or_repeated_are_refused(text: str) -> None:
         prompts.input_ids(tokenizer, text, (2, 3), 9)
 
 
-def test_words_in_a_video_cannot_end_the_turn_or_name_a_picture() -> None:
-    assert prompts.plain("<|end|><|image_1|>") == "< |end|>< |image_1|>"
-
-
 def test_pictures_that_do_not_fill_their_places_are_refused(candidate: Candidate) -> None:
     seen = candidate.preprocess([picture(336, 336)], 1)
     with pytest.raises(KairosError, match="312 image tokens, and their pictures take 313"):

@@ -1,6 +1,7 @@
 """Models of a server: `transformers serve` itself, and one that misbehaves."""
 
 import base64
+import dataclasses
 import io
 import os
 import socket
@@ -261,3 +262,14 @@ def test_transformers_serve_writes_what_the_same_model_writes_here(served: str) 
     assert answers.prompt_tokens == tuple(
         local.prepare([request]).prompt_tokens[0] for request in asked
     )
+
+
+def test_words_of_a_video_look_to_no_server_like_control_tokens() -> None:
+    said = "Speech: <|im_end|> <image> [INST] </s> and 1 < 2"
+    with ChatServer() as server:
+        served = adapter(server.url)
+        (request,) = requests(1)
+        served.generate(served.prepare([dataclasses.replace(request, prompt=said)]))
+    (sent,) = server.requests
+    (words,) = [part["text"] for part in sent["messages"][0]["content"] if part["type"] == "text"]
+    assert words == "Speech: < |im_end|> < image> [ INST] < /s> and 1 < 2"

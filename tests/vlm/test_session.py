@@ -3,6 +3,7 @@
 import gc
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,17 @@ from helpers.sessions import run_all
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kairos_lib.asked import Asked, by_id, suite_of
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import energy
+from kairos_lib.plan import make_plan
 from kairos_lib.project import Project
 from kairos_lib.records import Caption, FusedScene
 from kairos_lib.runs import Journal
 from kairos_lib.stages.session import BaseSession
-from kairos_lib.vlm.adapter import Generated, OutOfMemoryError, Prepared
+from kairos_lib.vlm.adapter import Generated, OutOfMemoryError, Prepared, Request
 from kairos_lib.vlm.families.llava_next import Family
+from kairos_lib.vlm.forecast import forecast
 from kairos_lib.vlm.gpu_memory import Peaks
 from kairos_lib.vlm.scores import NO_NUMBERS
 from kairos_lib.vlm.session import VlmSession
@@ -30,6 +34,7 @@ from kairos_lib.vlm.tables import captions_table
 @pytest.fixture
 def ready(small: Project) -> Project:
     BaseSession.open("twelve", "plain").process()
+    write_parameters(small, "models", "auto", tiny_model(Path("w"), family="auto"))
     return small
 
 
@@ -287,3 +292,43 @@ def test_a_model_whose_weights_are_damaged_comes_to_nothing_and_says_why(
     session.single_stream()
     with pytest.raises(KairosError, match=r"no scene could be captioned: the model's scores are"):
         session.offline()
+
+
+def test_a_scene_that_a_processor_refuses_is_a_failed_scene_and_the_run_goes_on(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = Family.tensors
+
+    def refusing(self: Family, requests: list[Request]) -> object:
+        if {0, 5} & {request.scene for request in requests}:
+            raise ValueError("absolute aspect ratio must be smaller than 200\n(more)")
+        return tensors(self, requests)
+
+    monkeypatch.setattr(Family, "tensors", refusing)
+    session = VlmSession.open("tiny", "twelve", "plain")
+    result = run_all(session)
+    assert (result.offline.scenes, result.offline.failed) == (12, 2)
+    assert (result.single_stream.scenes, result.single_stream.failed) == (3, 1)
+    captions = {caption.scene: caption for caption in session.captions}
+    assert {scene for scene, caption in captions.items() if not caption.text} == {0, 5}
+    assert captions[5].error == "absolute aspect ratio must be smaller than 200"
+    assert [batch.scenes[0] for batch in session.batches] == [0, 4, 8]
+
+
+# Whose processors take a list of pictures, a list of lists, and videos as well.
+@pytest.mark.parametrize("kind", ["llava", "gemma3", "mllama", "video_llava", "smolvlm"])
+def test_any_checkpoint_captions_a_video_in_batches_and_is_forecast(
+    ready: Project, checkpoint: Callable[[str], Path], kind: str
+) -> None:
+    asked = Asked(model_id=str(checkpoint(kind)), video="twelve", base="plain")
+    (step,) = make_plan(ready, suite_of(ready, asked)).vlms
+    assert step.model is not None
+    described = forecast(
+        step.model, checkpoint(kind), (112, 84), prompt=step.model.prompt.instruction
+    )
+    changes = by_id(str(checkpoint(kind)))
+    session = VlmSession.open("auto", "twelve", "plain", changes=changes)
+    result = run_all(session)
+    assert (result.offline.scenes, result.offline.failed, result.offline.batch_size) == (12, 0, 4)
+    (visual,) = {caption.visual_tokens for caption in session.captions}
+    assert visual == described.visual_tokens > 0

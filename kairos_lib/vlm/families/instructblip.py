@@ -24,12 +24,6 @@ class Family(TransformersAdapter):
         {"qformer", "query_tokens", "language_projection"}
     )
 
-    def load_model(self, path: str, **options: Any) -> Any:
-        """Load it; its language model writes, and must end where the whole says."""
-        model = super().load_model(path, **options)
-        model.language_model.generation_config = model.generation_config
-        return model
-
     def worded(self, requests: list[Request]) -> list[str]:
         """The words alone: it was trained without a chat template."""
         return [request.prompt for request in requests]
@@ -38,12 +32,10 @@ class Family(TransformersAdapter):
         """A panorama for each request; the Q-Former reads the first 512 tokens of a prompt."""
         from PIL import Image
 
-        return self.processor(
+        return self.processed(
+            requests,
             images=[Image.fromarray(panorama(request.images)) for request in requests],
-            text=self.worded(requests),
-            padding=True,
             truncation=True,
-            return_tensors="pt",
         )
 
     def visual_token_ids(self) -> list[int]:

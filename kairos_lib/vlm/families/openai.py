@@ -34,6 +34,7 @@ from kairos_lib.remote.service import (
 )
 from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import Adapter, Generated, Prepared, Request
+from kairos_lib.vlm.controls import Controls
 from kairos_lib.weights import downloads
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ class Family(Adapter):
                     "role": "user",
                     "content": [
                         *({"type": "image_url", "image_url": {"url": png(i)}} for i in r.images),
-                        {"type": "text", "text": r.prompt},
+                        # Of its tokenizer nothing is known but what control tokens look like.
+                        {"type": "text", "text": Controls().broken(r.prompt)},
                     ],
                 }
             ]

@@ -39,27 +39,20 @@ class Family(TransformersAdapter):
         from kairos_lib.vlm.phi35.modeling import Phi35ForConditionalGeneration
 
         config = read_config(Path(path))
-        model = self.with_weights(Phi35ForConditionalGeneration, path, config, **options)
+        return self.with_weights(Phi35ForConditionalGeneration, path, config, **options)
+
+    def ends(self) -> tuple[int, ...]:
+        """A turn ends with this; not every revision's generation config says so."""
         end = self.processor.tokenizer.convert_tokens_to_ids(END)
-        ends = model.generation_config.eos_token_id
-        ends = ends if isinstance(ends, list) else [ends]
-        if end is not None and end not in ends:
-            # A turn ends with this; not every revision's generation config says so.
-            model.generation_config.eos_token_id = [*ends, end]
-        return model
+        return () if end is None else (end,)
 
     def worded(self, requests: list[Request]) -> list[str]:
         """The pictures' tags, a line each, then the words."""
-        from kairos_lib.vlm.phi35.prompts import plain, tags
+        from kairos_lib.vlm.phi35.prompts import tags
 
         return [
             self.processor.tokenizer.apply_chat_template(
-                [
-                    {
-                        "role": "user",
-                        "content": tags(len(request.images)) + plain(request.prompt),
-                    }
-                ],
+                [{"role": "user", "content": tags(len(request.images)) + request.prompt}],
                 add_generation_prompt=True,
                 tokenize=False,
             )

@@ -22,14 +22,6 @@ def tags(count: int) -> str:
     return "".join(f"<|image_{number}|>\n" for number in range(1, count + 1))
 
 
-def plain(text: str) -> str:
-    """Words that somebody said or wrote, without anything the model would take for a command.
-
-    A transcript or a sign in a video may read `<|end|>`.
-    """
-    return text.replace("<|", "< |")
-
-
 def input_ids(tokenizer: Any, text: str, tokens: Sequence[int], image_token_id: int) -> list[int]:
     """One prompt's ids, with each picture's place held by as many image tokens as it takes.
 

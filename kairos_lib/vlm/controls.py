@@ -1,0 +1,66 @@
+"""Words from a video, kept from being read as commands: one way for all families.
+
+A transcript or a sign may read `<image>` or `<|im_end|>`, which a tokenizer would take for a
+picture or for the end of a turn. A space after its first character leaves it legible and makes it
+text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+SHAPES = r"[<＜][|｜]|[<＜]/?[^\W\d][\w.:-]*/?[>＞]|\[/?[A-Za-z_]*[A-Z]{2}[A-Za-z_]*\]"
+"""What control tokens look like: `<|end|>`, `<image>`, `</s>`, `[INST]`. All that can be known of a
+server's tokenizer, and of tags that a family looks for in text itself."""
+
+
+class Controls:
+    """The control tokens of one model."""
+
+    def __init__(self, processor: Any = None) -> None:
+        """Ask a processor of transformers for its tokens; without one, go by their looks alone."""
+        known = sorted(_known(processor), key=len, reverse=True) if processor is not None else []
+        self._found = re.compile("|".join([*map(re.escape, known), SHAPES]))
+
+    def broken(self, text: str) -> str:
+        """The text with every control token in it made plain text."""
+        before = ""
+        # Breaking one can leave another, of which it was a part.
+        while text != before:
+            before, text = text, self._found.sub(_apart, text)
+        return text
+
+
+def _apart(found: re.Match[str]) -> str:
+    token = found.group()
+    # One that has a space of its own could outlive another.
+    whole = len(token) > 1 and not any(map(str.isspace, token))
+    return f"{token[0]} {token[1:]}" if whole else " "
+
+
+def _known(processor: Any) -> set[str]:
+    """All that is no text to a processor or its tokenizers: special tokens, place-holders."""
+    tokens: set[str] = set()
+    parts = [processor, *(part for part in vars(processor).values() if _is_tokenizer(part))]
+    for part in parts:
+        if _is_tokenizer(part):
+            tokens.update(_added(part))
+        # `image_token`, `boi_token` and their like, which need not be tokens of the vocabulary.
+        named = [value for name, value in vars(part).items() if name.endswith("_token")]
+        # A setting such as `add_bos_token` is none.
+        tokens.update(str(value) for value in named if not isinstance(value, bool | None))
+    return {token for token in tokens if token and not token.isspace()}
+
+
+def _is_tokenizer(part: Any) -> bool:
+    return hasattr(part, "get_added_vocab")
+
+
+def _added(tokenizer: Any) -> Iterator[str]:
+    yield from map(str, tokenizer.all_special_tokens)
+    for token in tokenizer.added_tokens_decoder.values():
+        # Words that were added to a vocabulary are words.
+        if token.special or not token.content.replace(" ", "").isalnum():
+            yield token.content

@@ -24,7 +24,7 @@ from kairos_lib.needs import Need
 from kairos_lib.plan import Plan
 from kairos_lib.project import Project
 from kairos_lib.report import formats
-from kairos_lib.vlm.forecast import Quantisation
+from kairos_lib.vlm.forecast import Forecast, Quantisation
 
 PLAIN_LINE_EVERY_S = 10.0
 
@@ -226,7 +226,27 @@ def need_lines(needs: list[Need]) -> list[str]:
             f"{name}: {found.parameters_millions:,.1f} M parameters; weights {sizes}",
             f"        {found.prompt_tokens:,} tokens a scene ({prompt}), {found.visual_tokens:,} "
             f"of them visual; KV cache {formats.memory(cache_mib)} a scene{batch}",
+            *_context_lines(found, need.model.generation.max_new_tokens),
             f"        {verdict}: weights and cache take {formats.memory(needed)} of "
             f"{formats.memory(need.have_mib)} ({escape(need.device)}); computing takes more",
         ]
     return lines
+
+
+def _context_lines(found: Forecast, caption_tokens: int) -> list[str]:
+    """What has no room in a model's context; nothing where all of it has."""
+    context = found.context_tokens
+    if context is None or found.prompt_tokens + caption_tokens <= context:
+        return []
+    limit = f"the {context:,} tokens of its context"
+    if found.question_tokens + caption_tokens > context:
+        return [
+            f"        [red]no caption[/]: pictures and question ({found.question_tokens:,} tokens) "
+            f"and a caption of up to {caption_tokens:,} do not go into {limit}: ask for fewer or "
+            "smaller frames"
+        ]
+    over = found.prompt_tokens + caption_tokens - context
+    return [
+        f"        cut short: what is found in a scene can be {over:,} tokens more than goes into "
+        f"{limit}, with a caption of up to {caption_tokens:,}; the rest is told"
+    ]

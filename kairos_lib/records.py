@@ -111,6 +111,8 @@ class Caption(Record):
     prompt_tokens: int = 0
     """All tokens of the prompt, visual ones included."""
     visual_tokens: int = 0
+    left_out_chars: int = 0
+    """Of what base processing found: the model's context had no room to be told of it."""
     new_tokens: int = 0
     truncated: bool = False
     """Cut off by the limit on new tokens."""

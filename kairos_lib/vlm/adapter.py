@@ -33,6 +33,19 @@ class Request:
     """RGB frames of shape (height, width, 3), uint8, in order of time."""
     frame_times_s: tuple[float, ...]
     prompt: str
+    """What base processing found, a line each, then the question."""
+    asked: str = ""
+    """The question alone, with which the prompt ends; the whole prompt where it is left out."""
+
+    @property
+    def question(self) -> str:
+        """What is never cut."""
+        return self.asked or self.prompt
+
+    @property
+    def context(self) -> str:
+        """The lines before the question."""
+        return self.prompt.removesuffix(self.question)
 
     @property
     def frame_size_px(self) -> tuple[int, int]:
@@ -49,6 +62,8 @@ class Prepared:
     prompt_tokens: tuple[int, ...]
     """Of each request, padding left out, visual tokens included."""
     visual_tokens: tuple[int, ...]
+    left_out_chars: tuple[int, ...] = ()
+    """Of each request's context, for want of room; none at all where all of it is there."""
 
 
 @dataclass(frozen=True)

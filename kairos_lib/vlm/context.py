@@ -23,9 +23,12 @@ def prompt_of(found: SceneFindings, prompt: Prompt) -> str:
 
 
 def longest_prompt(findings: BaseFindings, prompt: Prompt) -> str:
-    """The longest of a video's prompts; the instruction alone where it has no scenes."""
+    """The longest of a video's prompts; the instruction alone where it has no scenes.
+
+    In bytes: a character of some scripts is several, and as many tokens.
+    """
     prompts = (prompt_of(found, prompt) for found in findings)
-    return max(prompts, key=len, default=prompt.instruction)
+    return max(prompts, key=lambda one: len(one.encode()), default=prompt.instruction)
 
 
 def fuse(

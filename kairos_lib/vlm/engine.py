@@ -31,6 +31,7 @@ VERSION = 3
 """Raised whenever captions or the meaning of their times change: it is part of a run's key."""
 WARM_UP_TOKENS = 4
 Prompts = Callable[[Scene], str]
+"""What is asked about a scene; ends with the instruction of the model's parameters."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,8 @@ class Engine:
         """The scenes as requests, each with the seconds that its frames took."""
         before = time.perf_counter()
         for scene, drawn in sample(self._video, scenes, self._settings.frames):
-            request = Request(scene.index, drawn.images, drawn.times_s, self._prompts(scene))
+            prompt, asked = self._prompts(scene), self._settings.prompt.instruction
+            request = Request(scene.index, drawn.images, drawn.times_s, prompt, asked)
             yield request, time.perf_counter() - before
             before = time.perf_counter()
 
@@ -248,6 +250,7 @@ class Engine:
             frame_size_px=request.frame_size_px,
             prompt_tokens=(generated.prompt_tokens or prepared.prompt_tokens)[place],
             visual_tokens=prepared.visual_tokens[place],
+            left_out_chars=prepared.left_out_chars[place] if prepared.left_out_chars else 0,
             new_tokens=generated.new_tokens[place],
             truncated=generated.truncated[place],
             timing=timing,

@@ -26,7 +26,7 @@ from kairos_lib.vlm.adapter import find_family
 from kairos_lib.vlm.loading import check_precision
 from kairos_lib.weights import Found, find
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same model would give other figures."""
 TIMEOUT_S = 300.0
 MIB = 2**20
@@ -45,6 +45,7 @@ MATTERS: Any = {
     "weights": {"source"},
     "frames": True,
     "processor": True,
+    "prompt": {"instruction"},
 }
 
 
@@ -59,6 +60,10 @@ class Forecast(Record):
     prompt_tokens: int
     """Of one scene, visual ones included."""
     visual_tokens: int
+    question_tokens: int = 0
+    """Of a scene about which nothing was found: pictures and question, which are never cut."""
+    context_tokens: int | None = None
+    """The most that the model reads and writes of one scene; none where it is not known."""
     stored_as: str = "none"
     """How the checkpoint's weights are quantised already: they can be run in no other way."""
     stored_mib: float = 0.0
@@ -204,15 +209,20 @@ def forecast(model: Model, weights: Path, size: tuple[int, int], prompt: str) ->
     count = 2 if model.frames.sampling == "start_middle" else model.frames.count
     frame = np.zeros((height, width, 3), dtype=np.uint8)
     times_s = tuple(float(number) for number in range(count))
-    prepared = adapter.prepare([Request(0, (frame,) * count, times_s, prompt)])
+    told, alone = (
+        adapter.counted([Request(0, (frame,) * count, times_s, words)])
+        for words in (prompt, model.prompt.instruction)
+    )
     whole, packed = _sizes(adapter.model)
     stored_as = "none" if adapter.dummy else own_quantisation(weights)
     return Forecast(
         parameters_millions=whole / 1e6,
         packed_millions=packed / 1e6,
         cached_per_token=cached_values(adapter.model.config),
-        prompt_tokens=prepared.prompt_tokens[0],
-        visual_tokens=prepared.visual_tokens[0],
+        prompt_tokens=told.prompt_tokens[0],
+        visual_tokens=told.visual_tokens[0],
+        question_tokens=alone.prompt_tokens[0],
+        context_tokens=adapter.context_tokens,
         stored_as=stored_as,
         stored_mib=0.0 if stored_as == "none" else stored_bytes(weights) / MIB,
     )

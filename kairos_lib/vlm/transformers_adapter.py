@@ -20,13 +20,14 @@ from kairos_lib.errors import KairosError, closest
 from kairos_lib.measure.memory import is_out_of_memory
 from kairos_lib.records import Architecture
 from kairos_lib.settings import Model
-from kairos_lib.vlm import dummy, ends, gpu_memory, wording
+from kairos_lib.vlm import dummy, ends, fitting, gpu_memory, wording
 from kairos_lib.vlm.adapter import (
     LARGEST_BATCH,
     Adapter,
     Generated,
     Prepared,
     Request,
+    SceneError,
 )
 from kairos_lib.vlm.architecture import describe
 from kairos_lib.vlm.controls import Controls
@@ -161,6 +162,8 @@ class TransformersAdapter(Adapter):
         self.dummy = settings.weights.source == "dummy"
         self._empty = False
         self._left_out: tuple[str, ...] = ()
+        self.context_tokens: int | None = None
+        """The most that the model reads and writes of one request; none where it is not known."""
         self.model: Any = None
         self.processor: Any = None
         unknown = sorted(set(settings.processor) - self.processor_settings)
@@ -209,6 +212,8 @@ class TransformersAdapter(Adapter):
             if not self._empty:
                 check_loaded(precision, model.config)
             self._end(model, folder)
+            tokenizer = self.processor.tokenizer
+            self.context_tokens = fitting.context_tokens(model.config, tokenizer)
         except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
             if is_out_of_memory(error):
                 raise
@@ -238,23 +243,55 @@ class TransformersAdapter(Adapter):
         ]
 
     def prepare(self, requests: list[Request]) -> Prepared:
-        """Turn frames and words into tensors on the device."""
+        """Turn frames and words into tensors on the device, with as much context as has room."""
+        told = list(requests)
+        prepared = self.counted(told)
+        while any(over := [self._over(tokens) for tokens in prepared.prompt_tokens]):
+            told = [
+                self._shortened(one, tokens, more) if more else one
+                for one, tokens, more in zip(told, prepared.prompt_tokens, over, strict=True)
+            ]
+            prepared = self.counted(told)
+        left_out = (len(a.prompt) - len(b.prompt) for a, b in zip(requests, told, strict=True))
+        with telling():
+            inputs = prepared.inputs.to(device=self.model.device, dtype=self._dtype)
+        return replace(prepared, inputs=inputs, left_out_chars=tuple(left_out))
+
+    def counted(self, requests: list[Request]) -> Prepared:
+        """Tensors that are not on the device yet, whether or not the context has room for them."""
         import torch
 
-        harmless = [replace(one, prompt=self._controls.broken(one.prompt)) for one in requests]
+        harmless = [self._harmless(one) for one in requests]
         with telling(*REFUSALS):
             inputs = self.tensors(harmless)
         visual = torch.isin(inputs["input_ids"], torch.tensor(self.visual_token_ids()))
         # Counted before they are moved: `to` moves them in place, and a device would be waited for.
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
-        visual_tokens = visual.sum(dim=1).tolist()
-        with telling():
-            inputs = inputs.to(device=self.model.device, dtype=self._dtype)
-        return Prepared(
-            inputs=inputs,
-            prompt_tokens=tuple(prompt_tokens),
-            visual_tokens=tuple(visual_tokens),
-        )
+        return Prepared(inputs, tuple(prompt_tokens), tuple(visual.sum(dim=1).tolist()))
+
+    def _harmless(self, request: Request) -> Request:
+        return replace(request, prompt=self._controls.broken(request.prompt))
+
+    def _over(self, prompt_tokens: int) -> int:
+        """Tokens that a prompt and its caption take beyond the model's context."""
+        if self.context_tokens is None:
+            return 0
+        needed = prompt_tokens + self.settings.generation.max_new_tokens
+        return max(0, needed - self.context_tokens)
+
+    def _shortened(self, request: Request, tokens: int, over: int) -> Request:
+        less = fitting.shortened(request, over, self._text_tokens)
+        if less is None:
+            raise SceneError(
+                f"pictures and question take {tokens:,} tokens and a caption up to "
+                f"{self.settings.generation.max_new_tokens:,}, more than the "
+                f"{self.context_tokens:,} of the model's context: ask for fewer or smaller frames"
+            )
+        return less
+
+    def _text_tokens(self, text: str) -> int:
+        harmless = self._controls.broken(text)
+        return len(self.processor.tokenizer(harmless, add_special_tokens=False)["input_ids"])
 
     def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
         """Run `generate` and tell prefill from decode by when the first scores are there."""

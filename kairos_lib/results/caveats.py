@@ -21,8 +21,8 @@ SHARING = {
 }
 """What other work can have slowed, and how it is told of runs."""
 ALIKE = (
-    "they can be held against one another because rounds were made in turn (A B A B): it fell on "
-    "all alike"
+    "they can be held against one another because rounds were made in turn (A B A B), which lets "
+    "it fall on all alike"
 )
 NOT_ALIKE = (
     "as rounds are not known to have been made in turn (A B A B), a lead can come from when a run "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from kairos_lib.batches import Batches
+from kairos_lib.errors import KairosError
 from kairos_lib.media import audio
 from kairos_lib.records import Segment, Span
 from kairos_lib.speech import windows
@@ -77,9 +79,13 @@ class FasterWhisper(Engine):
         import ctranslate2
         from faster_whisper import WhisperModel
 
+        weights = self.setup.weights
+        # Without it, faster-whisper would fetch another model's.
+        if weights is None or not (weights / "tokenizer.json").is_file():
+            raise KairosError(f"the weights of speech at {weights} have no tokenizer.json")
         gpu = ctranslate2.get_cuda_device_count() > 0
         self._model = WhisperModel(
-            str(self.setup.weights),
+            str(weights),
             device="cuda" if gpu else "cpu",
             compute_type="float16" if gpu else "int8",
         )
@@ -209,6 +215,12 @@ def _listener(model: WhisperModel) -> Any:
 
         def forward(self, features: Any, tokenizer: Any, windows: Any, options: Any) -> Any:
             found = super().forward(features, tokenizer, windows, options)
+            for decoded in self._decoded:
+                # No comparison with NaN is true: it would pass for a text to be trusted.
+                if not math.isfinite(decoded["avg_logprob"] + decoded["no_speech_prob"]):
+                    raise KairosError(
+                        "the scores of speech are NaN or infinite: the weights are damaged"
+                    )
             self.heard = tuple(
                 _Heard(
                     lines=tuple(

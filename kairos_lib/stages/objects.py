@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from kairos_lib.batches import Batches
+from kairos_lib.checkpoints import check_numbers
+from kairos_lib.errors import KairosError
 from kairos_lib.records import Detection
 from kairos_lib.settings import Base, Weights
 from kairos_lib.stages.stage import Context, Device, Stage
 from kairos_lib.weights import downloads
+
+BOXED = ("detect", "segment", "pose")
+"""What a YOLO may be made for that gives upright boxes with labels."""
 
 
 class Sight(NamedTuple):
@@ -131,12 +138,62 @@ def set_up_ultralytics() -> None:
 
 
 def load(path: str) -> Any:
-    """Load a YOLO checkpoint, refusing any that would run code of its own."""
+    """Load a YOLO checkpoint, refusing any that would run code of its own.
+
+    Raises:
+        KairosError: It is no checkpoint of ultralytics, or not one that finds things by numbers.
+    """
+    path = str(Path(path).absolute())
+    _check_file(Path(path))
     set_up_ultralytics()
     import torch
     from ultralytics.models.yolo.model import YOLO
+    from ultralytics.nn import tasks as ultralytics_tasks
     from ultralytics.utils import torch_utils
 
+    tasks: Any = ultralytics_tasks
+    # It reads the variable once, and loads without a guard where torch is too old for it.
+    if not (tasks.SAFE_LOAD and tasks._SafeLoad.SUPPORTED):
+        raise KairosError(
+            f"cannot load {path}: safe loading is off in this process; restart it, with torch 2.6 "
+            "or newer"
+        )
     # On a CPU it would give all of this process as many as the machine has, less one.
     vars(torch_utils)["NUM_THREADS"] = torch.get_num_threads()
-    return YOLO(path)
+    try:
+        loaded: Any = YOLO(path)
+        if Path(loaded.ckpt_path) != Path(path):
+            raise ValueError(f"ultralytics reads {loaded.ckpt_path} instead: rename the file")
+        if loaded.task not in BOXED:
+            raise ValueError(f"it is made to {loaded.task}: objects want one that finds boxes")
+        check_numbers(loaded.model.state_dict().items())
+    except Exception as error:  # Damaged files end in errors of pickle, zipfile, torch and more.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise KairosError(f"cannot load {path}: {reason}") from error
+    loaded.model.register_forward_hook(_check_scores)
+    return loaded
+
+
+def _check_file(path: Path) -> None:
+    """See that a file is what safe loading is for: ultralytics runs other kinds by what they say.
+
+    Raises:
+        KairosError: It is of another kind, whatever its name.
+    """
+    if path.suffix != ".pt":
+        raise KairosError(f"cannot load {path}: YOLO weights are .pt checkpoints and nothing else")
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if any(name.split("/")[-1] == "constants.pkl" or "/code/" in name for name in names):
+            raise KairosError(
+                f"cannot load {path}: it is a TorchScript, which is a program; YOLO weights are "
+                ".pt checkpoints"
+            )
+
+
+def _check_scores(_model: Any, _inputs: Any, output: Any) -> None:
+    """See that what was computed of a batch is numbers: of NaN, no object would be found."""
+    found = output[0] if isinstance(output, (tuple, list)) else output
+    if hasattr(found, "isfinite") and not bool(found.isfinite().all()):
+        raise KairosError("the scores of objects are NaN or infinite: the weights are damaged")

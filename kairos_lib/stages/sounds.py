@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from kairos_lib.batches import Batches
+from kairos_lib.checkpoint_files import check_files
+from kairos_lib.checkpoints import check_numbers, check_whole
+from kairos_lib.errors import KairosError
 from kairos_lib.media import audio
 from kairos_lib.records import SoundEvent, Span
 from kairos_lib.runs import Journal
@@ -146,13 +150,30 @@ class Classifier:
     def __init__(self, path: str) -> None:
         import torch
         import transformers
+        from safetensors import SafetensorError
 
         self._torch = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         extractors: Any = transformers.AutoFeatureExtractor
-        self._extractor = extractors.from_pretrained(path, trust_remote_code=False)
         models: Any = transformers.ASTForAudioClassification
-        model = models.from_pretrained(path, dtype=torch.float32, trust_remote_code=False)
+        try:
+            check_files(Path(path))
+            self._extractor = extractors.from_pretrained(path, trust_remote_code=False)
+            model, found = models.from_pretrained(
+                path,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                use_safetensors=True,
+                attn_implementation="sdpa",
+                output_loading_info=True,
+                # Told by us, in one line, rather than in a report.
+                ignore_mismatched_sizes=True,
+            )
+            check_whole(found)
+            check_numbers(model.named_parameters())
+        except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise KairosError(f"cannot load the weights of sounds from {path}: {reason}") from error
         self._model = model.to(self._device).eval()
         self.labels: dict[int, str] = self._model.config.id2label
 
@@ -175,5 +196,9 @@ class Classifier:
         )
         with self._torch.inference_mode():
             logits = self._model(features["input_values"].to(self._device)).logits
+            if not bool(logits.isfinite().all()):
+                raise KairosError(
+                    "the scores of sounds are NaN or infinite: the weights are damaged"
+                )
             rows: np.ndarray = self._torch.sigmoid(logits).float().cpu().numpy()
         return rows

@@ -76,7 +76,7 @@ nano-score: given ## Score the nano models on clips they have never seen
 perf-base: given ## Benchmarks of base processing; NAME=visual|stage|batches|memory ROUNDS=n
 	@$(BIN)/python -m benchmarks.base
 
-perf-vlm: given ## Benchmarks of captioning; NAME=captions|phi35 ROUNDS=n
+perf-vlm: given ## Benchmarks of captioning; NAME=captions|phi35|busy ROUNDS=n
 	@$(BIN)/python -m benchmarks.vlm
 
 perf-repeats: given ## How often comparing is right; ROUNDS=n, or NAME=table from what is recorded

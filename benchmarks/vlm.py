@@ -13,7 +13,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.measure import threads
 from kairos_lib.project import Project
 
-NAMES = ("captions", "phi35")
+NAMES = ("captions", "phi35", "busy")
 
 
 @click.command()
@@ -47,6 +47,10 @@ def _run(name: str, rounds: int) -> Page:
         from benchmarks import captions
 
         return captions.run(folder, rounds, command, say)
+    if name == "busy":
+        from benchmarks import busy
+
+        return busy.run(folder, rounds, command, say)
     from benchmarks import phi35
 
     return phi35.run(folder, rounds, command, say)

@@ -6,18 +6,20 @@ holds more than it is asked for.
 
 from __future__ import annotations
 
-import math
 import wave
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kairos_lib.errors import KairosError
-from kairos_lib.media.container import SPLICED, open_container, packets
-from kairos_lib.media.timeline import JUMP_BACK_S, LONG_GAP_S
-from kairos_lib.media.video import first_frame_s, probe
+from kairos_lib.media.clock import on_one_clock
+from kairos_lib.media.container import Packets, audio_streams, open_container
+from kairos_lib.media.mono import as_mono
+from kairos_lib.media.video import probe
+from kairos_lib.records import Joint, VideoFacts
 
 if TYPE_CHECKING:
     import av
@@ -26,25 +28,31 @@ SAMPLE_RATE_HZ = 16_000
 """What Silero, Whisper and AST all expect."""
 SAMPLE_BYTES = 2
 TOLERANCE = SAMPLE_RATE_HZ // 10
-JUMP_BACK = round(JUMP_BACK_S * SAMPLE_RATE_HZ)
-LONG_GAP = round(LONG_GAP_S * SAMPLE_RATE_HZ)
 SILENCE_BLOCK = np.zeros(SAMPLE_RATE_HZ, dtype=np.int16)
 
 
+@dataclass(frozen=True)
+class Sound:
+    """What a WAV file holds of a video's sound."""
+
+    duration_s: float
+    broken: int
+    """Packets that could not be decoded."""
+
+
 def extract(
-    video: Path, wav: Path, stream: int | None = None, until_s: float | None = None
-) -> bool:
+    video: Path, wav: Path, stream: int | None = None, facts: VideoFacts | None = None
+) -> Sound | None:
     """Stream a video's audio to a WAV file whose time zero is the first video frame's.
 
     Args:
         video: The file.
         wav: Where to write.
         stream: Which of the audio streams, counted from 0; by itself the default one.
-        until_s: Length of the video; by itself what its container says. No silence is written
-            beyond it, so that one broken stamp does not fill the disk.
+        facts: What `probe` says of the file; by itself it is asked again.
 
     Returns:
-        Whether there is any audio; without it no file is written.
+        What was written; nothing, and no file, where there is no sound.
 
     Raises:
         KairosError: There is no such stream.
@@ -52,24 +60,25 @@ def extract(
     with open_container(video) as container:
         chosen = _choose(video, container, stream)
         if chosen is None:
-            return False
-        if until_s is None:
-            until_s = probe(video, "").duration_s
-        zero_s = first_frame_s(video)
+            return None
+        facts = facts or probe(video, "")
         wav.parent.mkdir(parents=True, exist_ok=True)
         partial = wav.with_suffix(".partial")
-        with wave.open(str(partial), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(SAMPLE_BYTES)
-            file.setframerate(SAMPLE_RATE_HZ)
-            track = _Track(file, until_s, spliced=container.format.name in SPLICED)
-            for start_s, samples in _resampled(_decoded(video, container, chosen)):
-                track.add(samples, None if start_s is None else start_s - zero_s)
-    if track.written:
-        partial.replace(wav)
-    else:
-        partial.unlink()
-    return track.written > 0
+        sound = _Stream(video, container, chosen, facts.joints)
+        try:
+            with wave.open(str(partial), "wb") as file:
+                file.setnchannels(1)
+                file.setsampwidth(SAMPLE_BYTES)
+                file.setframerate(SAMPLE_RATE_HZ)
+                track = _Track(file)
+                for start_s, samples in as_mono(sound.frames(), SAMPLE_RATE_HZ):
+                    track.add(samples, None if start_s is None else start_s - facts.zero_s)
+            if not track.written:
+                return None
+            partial.replace(wav)
+        finally:
+            partial.unlink(missing_ok=True)
+    return Sound(track.written / SAMPLE_RATE_HZ, sound.broken)
 
 
 def _choose(video: Path, container: Any, wanted: int | None) -> Any:
@@ -91,7 +100,7 @@ def _choose(video: Path, container: Any, wanted: int | None) -> Any:
         if not _codec(streams[wanted]):
             raise KairosError(f"audio stream {wanted} of {str(video)!r} is in an unknown codec")
         return streams[wanted]
-    known = [stream for stream in streams if _codec(stream)]
+    known = audio_streams(container)
     best = container.streams.best("audio")
     # Sorting is stable: what comes first among equals stays first.
     order = sorted(known, key=lambda s: (not s.disposition & Disposition.default, s != best))
@@ -102,71 +111,49 @@ def _codec(stream: Any) -> str:
     return stream.codec_context.name if stream.codec_context is not None else ""
 
 
-def _decoded(video: Path, container: Any, stream: Any) -> Iterator[av.AudioFrame]:
-    """Frames of sound; a broken packet is a moment of silence, as its neighbours' times tell."""
-    import av
+class _Stream:
+    """Decodes one stream of sound."""
 
-    for packet in packets(video, container, stream):
+    def __init__(self, video: Path, container: Any, stream: Any, joints: tuple[Joint, ...]) -> None:
+        self._packets = Packets(video, container, [stream])
+        self._stream = stream
+        self._joints = [joint for joint in joints if joint.stream == stream.index]
+        self.broken = 0
+
+    def frames(self) -> Iterator[av.AudioFrame]:
+        """Its frames; a broken packet is a moment of silence, as its neighbours' times tell."""
+        for packet in on_one_clock(self._packets.stored(), self._joints):
+            yield from self._decoded(packet)
+        yield from self._decoded(None)
+
+    def _decoded(self, packet: av.Packet[Any] | None) -> list[av.AudioFrame]:
+        import av
+
         try:
-            frames: Any = packet.decode()
+            frames: list[av.AudioFrame] = self._stream.decode(packet)
         except av.error.FFmpegError:
-            continue
-        yield from frames
-
-
-def _resampled(
-    frames: Iterator[av.AudioFrame],
-) -> Iterator[tuple[float | None, np.ndarray]]:
-    """Samples as 16 kHz mono with the time at which they start, where the file tells it."""
-    import av
-
-    kind: tuple[Any, ...] | None = None
-    resampler: Any = None
-    for frame in frames:
-        mine = (frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate)
-        if mine != kind:  # At the start, and where rate or channels change in mid-stream.
-            if resampler is not None:
-                yield None, _samples(resampler.resample(None))
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
-            kind = mine
-        start_s = frame.time
-        frame.pts = None  # Or the resampler would fill gaps in its own way.
-        yield start_s, _samples(resampler.resample(frame))
-    if resampler is not None:
-        yield None, _samples(resampler.resample(None))
-
-
-def _samples(pieces: list[av.AudioFrame]) -> np.ndarray:
-    arrays = [piece.to_ndarray().reshape(-1) for piece in pieces]
-    return np.concatenate(arrays) if arrays else SILENCE_BLOCK[:0]
+            self.broken += 1
+            return []
+        return frames
 
 
 class _Track:
     """Sound laid out in time: gaps become silence, what overlaps or is too early is cut.
 
     Small differences are the resampler's own delay and are left alone: only more than a tenth of
-    a second is a gap or an overlap.
+    a second is a gap or an overlap. The clock has seen to it that no gap is longer than a pause.
     """
 
-    def __init__(self, file: wave.Wave_write, until_s: float, spliced: bool) -> None:
+    def __init__(self, file: wave.Wave_write) -> None:
         self.written = 0
         """Samples so far."""
         self._file = file
-        self._until = round(until_s * SAMPLE_RATE_HZ)
-        self._long_gap = LONG_GAP if spliced else math.inf
-        self._shift = 0
 
     def add(self, samples: np.ndarray, start_s: float | None) -> None:
         """Write what starts at a time, or where the last piece ended."""
-        start = self.written
-        if start_s is not None:
-            start = round(start_s * SAMPLE_RATE_HZ) + self._shift
+        start = self.written if start_s is None else round(start_s * SAMPLE_RATE_HZ)
         ahead = start - self.written
-        if self.written and (ahead < -JUMP_BACK or ahead > self._long_gap):
-            self._shift -= ahead  # Stamps began anew: the sound goes on from here.
-        elif ahead > TOLERANCE:
-            if start >= self._until:
-                return  # After the end, or a broken stamp.
+        if ahead > TOLERANCE:
             self._silence(ahead)
         elif ahead < -TOLERANCE or (ahead < 0 and not self.written):
             samples = samples[-ahead:]

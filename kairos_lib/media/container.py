@@ -5,8 +5,9 @@ Knows nothing of frames. A file is only ever the one file that was named.
 
 from __future__ import annotations
 
+import math
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -24,13 +25,15 @@ CONTAINERS = (
     "apng,ivf,obu,h264,hevc,m4v,mjpeg,yuv4mpegpipe,wtv,"
     "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,wav,mp3,aac,flac"
 )
-# Formats of broadcast streams, in which stamps may count anew at any time.
-SPLICED = ("mpegts", "mpeg")
+# Lists all that is stored; other formats list key frames, or nothing.
+COMPLETE_INDEX = "mov,mp4,m4a,3gp,3g2,mj2"
 STILL_BRANDS = ("avif", "heic", "heix", "mif1")
 """What pictures call themselves that are stored as MP4 files are."""
 MAX_SIDE_PX = 8192
 MAX_FRAME_PIXELS = MAX_SIDE_PX**2
 """Twice 8K. A dozen frames are in memory at a time; at this size they are gigabytes."""
+MOST_UNREAD = 10_000
+"""Places in a row that may be passed over before a file is given up: minutes of sound."""
 # Rates that somebody films at, from time lapse to high speed.
 MIN_RATE, MAX_RATE = Fraction(1, 3600), 2000
 
@@ -100,24 +103,82 @@ def frames_per_second(stream: Any) -> float:
     return 25.0  # One frame, or stamps that say nothing; 25 is what libavformat takes as well.
 
 
-def packets(
-    path: Path, container: av.container.InputContainer, stream: Any
-) -> Iterator[av.Packet[Any]]:
-    """What is stored of a stream, as far as it can be followed.
+class Packets:
+    """What is stored of some streams, in the order of the file, as far as it can be followed.
 
-    Raises:
-        KairosError: The disk, not the file, is what cannot be read.
+    Damage is passed over. The other streams are not even looked for, so that damage in them, such
+    as a place that the index gives wrongly, is none of these streams' business.
     """
-    import av
 
-    try:
-        yield from container.demux(stream)
-    except av.error.InvalidDataError:
-        return  # The rest of the file is cut off or garbage: the film ends here.
-    except av.error.FFmpegError as error:
-        raise KairosError(
-            f"{str(path)!r} cannot be read to its end: {error.strerror}: copy it again"
-        ) from error
+    def __init__(
+        self, path: Path, container: av.container.InputContainer, streams: Sequence[Any]
+    ) -> None:
+        from av.stream import Discard
+
+        self.unread = 0
+        """Places that could not be read."""
+        self._path = path
+        self._container = container
+        self._streams = streams
+        self._newest: dict[int, int] = {}
+        wanted = {stream.index for stream in streams}
+        for stream in container.streams:
+            if stream.index not in wanted:
+                stream.discard = Discard.all
+
+    def stored(self) -> Iterator[av.Packet[Any]]:
+        """Each packet.
+
+        Raises:
+            KairosError: The disk, not the file, is what cannot be read.
+        """
+        import av
+
+        count = failed = 0
+        while True:
+            try:
+                for packet in self._container.demux(list(self._streams)):
+                    if not packet.size:
+                        continue  # What tells a decoder that no more comes; it may yet.
+                    count += 1
+                    if packet.dts is not None:
+                        self._newest[packet.stream_index] = packet.dts
+                    self.unread, failed = self.unread + failed, 0
+                    yield packet
+                ended = True
+            except av.error.FFmpegError as error:
+                if isinstance(error, OSError):
+                    raise KairosError(
+                        f"{str(self._path)!r} cannot be read to its end: {error.strerror}: "
+                        "copy it again"
+                    ) from error
+                ended = False
+            # A place beyond the file's end reads as the end, which is believed where the index
+            # promises no more.
+            failed += 1
+            seen = count + self.unread + failed
+            if failed > MOST_UNREAD or (ended and self._is_all(seen)):
+                self.unread += failed - 1  # The last of them is the end.
+                if self._container.format.name == COMPLETE_INDEX:
+                    # What could not be read when the file was opened is missing without a word.
+                    self.unread = max(self.unread, self._promised() - count)
+                return
+
+    def _promised(self) -> int:
+        return sum(len(stream.index_entries) for stream in self._streams)
+
+    def _is_all(self, seen: int) -> bool:
+        """Whether the index knows of nothing beyond what has been seen."""
+        indices = [(stream.index, stream.index_entries) for stream in self._streams]
+        return seen > self._promised() or all(
+            not entries or self._newest.get(index, -math.inf) >= entries[-1].timestamp
+            for index, entries in indices
+        )
+
+
+def audio_streams(container: av.container.InputContainer) -> list[Any]:
+    """The streams of sound that can be decoded."""
+    return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 
 def video_stream(path: Path, container: av.container.InputContainer) -> Any:

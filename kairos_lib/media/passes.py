@@ -10,10 +10,11 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kairos_lib.media.video import Frame, VideoFile
+from kairos_lib.records import Joint
 
 # Waking another thread costs more than looking at a small frame: frames change hands in bundles.
 BUNDLE_FRAMES = 8
@@ -99,10 +100,15 @@ class FrameFeed:
 
 
 class FramePass:
-    """A video decoded from its first frame to its last, once, for any number of viewers."""
+    """A video decoded from its first frame to its last, once, for any number of viewers.
 
-    def __init__(self, video: Path) -> None:
-        self.video = VideoFile(video)
+    Args:
+        video: The file.
+        joints: What a probe says of it.
+    """
+
+    def __init__(self, video: Path, joints: Sequence[Joint]) -> None:
+        self.video = VideoFile(video, joints)
         self._feeds: list[FrameFeed] = []
         self.reached_s = 0.0
         """Presentation time of the newest frame decoded."""

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from kairos_lib.records import VideoFacts
+from kairos_lib.records import SOUND_LATE_S, VideoFacts
 
 SHORT_S = 1.0
 SHORT_SHARE = 0.02
-"""Containers round lengths, and sound ends a little after the pictures: only more is told."""
+"""Containers round lengths: only more is told."""
 
 
-def problems(facts: VideoFacts, end_s: float, broken: int, jumps: int) -> tuple[str, ...]:
+def problems(
+    facts: VideoFacts, end_s: float, broken_pictures: int, broken_sound: int
+) -> tuple[str, ...]:
     """What a whole pass over the frames has shown, a line each; nothing of a healthy file.
 
     Args:
-        facts: What the container says.
-        end_s: Where the last frame ends.
-        broken: Packets or frames that could not be decoded, or not wholly.
-        jumps: How often time stamps began anew or made no sense.
+        facts: What is stored.
+        end_s: Where the film ends.
+        broken_pictures: Packets or frames that could not be decoded, or not wholly.
+        broken_sound: Packets that could not be decoded.
     """
     found = []
-    short_s = facts.duration_s - end_s
-    if short_s > max(SHORT_S, SHORT_SHARE * facts.duration_s):
+    declared_s = facts.declared_s - facts.gaps_s
+    if declared_s - end_s > max(SHORT_S, SHORT_SHARE * declared_s):
         found.append(
-            f"the file says it lasts {facts.duration_s:.1f} s but its pictures end at "
-            f"{end_s:.1f} s: it is cut off, or only its sound goes on"
+            f"the file says it lasts {declared_s:.1f} s but ends at {end_s:.1f} s: it is cut off"
         )
-    if broken:
-        found.append(f"damaged pictures: {broken}")
-    if jumps:
-        found.append(f"jumps in its time stamps: {jumps} (the pictures are joined there)")
+    if end_s > facts.pictures_end_s + SOUND_LATE_S:
+        found.append(
+            f"its pictures end at {facts.pictures_end_s:.1f} s and its sound at {end_s:.1f} s: the "
+            "last picture stands meanwhile"
+        )
+    if facts.unread:
+        found.append(f"places that cannot be read: {facts.unread} (what was there is missing)")
+    if broken_pictures:
+        found.append(f"damaged pictures: {broken_pictures}")
+    if broken_sound:
+        found.append(f"damaged sound: {broken_sound} (silence instead)")
+    if facts.jumps:
+        left_out = f", {facts.gaps_s:.1f} s that hold nothing left out" if facts.gaps_s else ""
+        found.append(f"jumps in its time stamps: {facts.jumps} (joined there{left_out})")
     return tuple(found)

@@ -17,16 +17,18 @@ import numpy as np
 
 from kairos_lib.errors import KairosError
 from kairos_lib.media import picture
+from kairos_lib.media.clock import on_one_clock, scan
 from kairos_lib.media.container import (
+    COMPLETE_INDEX,
     MAX_SIDE_PX,
-    SPLICED,
+    Packets,
+    audio_streams,
     frames_per_second,
     open_container,
-    packets,
     video_stream,
 )
 from kairos_lib.media.timeline import Timeline
-from kairos_lib.records import VideoFacts
+from kairos_lib.records import Joint, VideoFacts
 
 if TYPE_CHECKING:
     import av
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 # Formats whose index leads to the very frame that a pass from the start finds at that time.
 # The others are read forward: slower, never wrong.
 MATROSKA = "matroska,webm"
-SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", MATROSKA)
-PROBE_VERSION = 2
+SEEKABLE = (COMPLETE_INDEX, MATROSKA)
+PROBE_VERSION = 3
 """Raised whenever `probe` says anything else of the same file: facts are remembered by it."""
 # A frame shown at t has a presentation time of t or just before. Times pass through floats, so
 # "of t" means within a microsecond: far below any frame's duration.
@@ -45,15 +47,15 @@ SEEK_COST_FRAMES = 24
 
 
 def probe(path: Path, sha256: str) -> VideoFacts:
-    """Read what a container says of its video, and its first frame.
+    """Read what is stored of a video, and decode its first frame.
 
     Raises:
         KairosError: There is no video in it.
     """
     with open_container(path) as container:
         stream = video_stream(path, container)
-        rate = frames_per_second(stream)
-        decoder = _Decoder(path, container, stream)
+        found = scan(path)
+        decoder = _Decoder(path, container, stream, found.joints)
         first = next(decoder.frames(), None)
         if first is None:
             # libavcodec forgets a size that is over the limit it was given.
@@ -63,21 +65,29 @@ def probe(path: Path, sha256: str) -> VideoFacts:
             raise KairosError(
                 f"{str(path)!r} has no frame that can be decoded: copy it again{unknown}"
             )
+        zero_s = decoder.zero_s()
+        pictures_end_s = max(0.0, found.pictures_end_s - zero_s)
         facts = VideoFacts(
             sha256=sha256,
             size_bytes=path.stat().st_size,
-            duration_s=_declared_s(container, stream, decoder.zero_s()),
+            duration_s=pictures_end_s,
             width=first.picture.width,
             height=first.picture.height,
-            frames_per_second=rate,
+            frames_per_second=frames_per_second(stream),
             codec=stream.codec_context.codec.canonical_name,
             rotation_deg=picture.rotation_deg(first.picture),
             sample_aspect_ratio=float(picture.sane_aspect(stream.sample_aspect_ratio)),
-            audio_streams=sum(s.codec_context is not None for s in container.streams.audio),
+            audio_streams=len(audio_streams(container)),
+            declared_s=_declared_s(container, stream, zero_s),
+            zero_s=zero_s,
+            pictures_end_s=pictures_end_s,
+            sound_end_s=max(0.0, found.sound_end_s - zero_s),
+            joints=found.joints,
+            jumps=found.jumps,
+            gaps_s=found.gaps_s,
+            unread=found.unread,
         )
-    if not facts.duration_s:
-        facts = facts.model_copy(update={"duration_s": _counted_s(path, rate)})
-    return facts
+    return facts.model_copy(update={"duration_s": facts.end_s(pictures_end_s)})
 
 
 def _declared_s(container: av.container.InputContainer, stream: Any, zero_s: float) -> float:
@@ -87,20 +97,6 @@ def _declared_s(container: av.container.InputContainer, stream: Any, zero_s: flo
     # These two count from 0, wherever their first frame is.
     before_s = zero_s if container.format.name in (MATROSKA, "flv") else 0.0
     return max(0.0, (container.duration or 0) / 1e6 - before_s)
-
-
-def _counted_s(path: Path, rate: float) -> float:
-    """Length by the number of packets, without decoding them."""
-    with open_container(path) as container:
-        stream = video_stream(path, container)
-        return sum(packet.size > 0 for packet in packets(path, container, stream)) / rate
-
-
-def first_frame_s(path: Path) -> float:
-    """Presentation time of the first frame on the container's own clock, which is our time zero."""
-    with open_container(path) as container:
-        decoder = _Decoder(path, container, video_stream(path, container))
-        return decoder.zero_s() if next(decoder.frames(), None) else 0.0
 
 
 class Frame:
@@ -155,15 +151,21 @@ class Frame:
 class _Decoder:
     """Decodes one stream; frames come in presentation order with their times."""
 
-    def __init__(self, path: Path, container: av.container.InputContainer, stream: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        container: av.container.InputContainer,
+        stream: Any,
+        joints: Sequence[Joint],
+    ) -> None:
         self._path = path
         self._container = container
         self._stream = stream
+        self._joints = [joint for joint in joints if joint.stream == stream.index]
         self._base: Fraction = stream.time_base
         self._timeline = Timeline(
             stream.time_base,
             frame_s=1 / frames_per_second(stream),
-            spliced=container.format.name in SPLICED,
             by_decoding=container.format.name == "avi",
         )
         self._size: tuple[int, int] | None = None
@@ -180,27 +182,27 @@ class _Decoder:
                 self._size = picture.display_size(decoded, aspect)
             yield Frame(decoded, time, time * ticks / per, index, self._base, self._size)
 
-    @property
-    def jumps(self) -> int:
-        """How often stamps began anew or made no sense, so far."""
-        return self._timeline.jumps
-
     def zero_s(self) -> float:
         """The first frame's own stamp, once it has been decoded."""
         return float((self._timeline.zero or 0) * self._base)
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
+        packets = Packets(self._path, self._container, [self._stream])
+        for packet in on_one_clock(packets.stored(), self._joints):
+            yield from self._decoded(packet)
+        yield from self._decoded(None)
+
+    def _decoded(self, packet: av.Packet[Any] | None) -> list[av.VideoFrame]:
+        """The frames that a packet completes; those still in the decoder where there is none."""
         import av
 
-        for packet in packets(self._path, self._container, self._stream):
-            try:
-                pictures = packet.decode()
-            except av.error.FFmpegError:
-                self.broken += 1
-                continue  # As every player does: one broken packet is not the end of a film.
-            for decoded in pictures:
-                self.broken += decoded.is_corrupt
-                yield decoded
+        try:
+            pictures: list[av.VideoFrame] = self._stream.decode(packet)
+        except av.error.FFmpegError:
+            self.broken += 1
+            return []  # As every player does: one broken packet is not the end of a film.
+        self.broken += sum(decoded.is_corrupt for decoded in pictures)
+        return pictures
 
     def at(self, times_s: Sequence[float]) -> Iterator[tuple[float, Frame]]:
         """For each time, in ascending order, the frame that is on screen then.
@@ -236,7 +238,7 @@ class _Decoder:
 
     def _keyframes_s(self) -> list[float]:
         """Times of the keyframes, where the container has an index to rely on."""
-        if self._container.format.name not in SEEKABLE:
+        if self._container.format.name not in SEEKABLE or self._joints:
             return []
         zero = self._timeline.zero or 0
         return sorted(
@@ -262,25 +264,33 @@ class _Decoder:
 
 
 class VideoFile:
-    """An open video; each pass over its frames is a fresh one from the start."""
+    """An open video; each pass over its frames is a fresh one from the start.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file.
+        joints: What `probe` says of it; by itself they are looked for again.
+    """
+
+    def __init__(self, path: Path, joints: Sequence[Joint] | None = None) -> None:
         self.path = path
         self.broken = 0
         """Of the last whole pass: packets that could not be decoded, or not wholly."""
-        self.jumps = 0
-        """Of the last whole pass: how often time stamps began anew or made no sense."""
+        self._joints = joints
 
     def frames(self) -> Iterator[Frame]:
         """All frames, in presentation order."""
         with open_container(self.path) as container:
-            decoder = _Decoder(self.path, container, video_stream(self.path, container))
+            decoder = self._decoder(container)
             yield from decoder.frames()
-            self.broken, self.jumps = decoder.broken, decoder.jumps
+            self.broken = decoder.broken
 
     def at(self, times_s: Sequence[float]) -> Iterator[tuple[float, Frame]]:
         """The frames on screen at ascending times, seeking only where that is cheaper."""
         with open_container(self.path) as container:
-            yield from _Decoder(self.path, container, video_stream(self.path, container)).at(
-                times_s
-            )
+            yield from self._decoder(container).at(times_s)
+
+    def _decoder(self, container: av.container.InputContainer) -> _Decoder:
+        stream = video_stream(self.path, container)
+        if self._joints is None:
+            self._joints = scan(self.path).joints
+        return _Decoder(self.path, container, stream, self._joints)

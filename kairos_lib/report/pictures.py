@@ -7,17 +7,28 @@ import hashlib
 import html
 import io
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
+from kairos_lib.report.badges import pills
+from kairos_lib.results.badges import UNSHOWN
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 IMAGES = {
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp",
     ".gif": "image/gif",
 }  # fmt: skip
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+MOST_PIXELS = 7680 * 4320
+"""An 8K frame, 100 MB unpacked. A picture of a few kilobytes can say that it has many times that,
+which here and in the browser would take gigabytes."""
 # A tag's quoted values may hold a `>`.
 IMAGE_TAG = re.compile(r"""<img\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
 SOURCE = re.compile(r"""\b(src)\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
@@ -42,6 +53,9 @@ SMALLER = 0.85
 class Pictures:
     """Puts pictures into a page, each made smaller once.
 
+    One that cannot be shown, because it is damaged or unpacks to gigabytes, leaves a badge in its
+    place.
+
     Args:
         project: Its runs folder is the only one that pictures may come from.
         folder: What their sources are relative to.
@@ -50,7 +64,7 @@ class Pictures:
     def __init__(self, project: Project, folder: Path) -> None:
         self._runs = project.runs.resolve()
         self._folder = folder
-        self._known: dict[tuple[bytes, str], str] = {}
+        self._known: dict[tuple[bytes, str], str | None] = {}
 
     def inlined(self, page: str) -> str:
         """A page with the pictures themselves in it.
@@ -64,12 +78,18 @@ class Pictures:
         size = SIZE.search(tag[0])
         # In the page there is nothing to wait for, and what a browser puts off it may not print.
         eager = tag[0].replace('loading="lazy"', 'decoding="async"')
-        return SOURCE.sub(lambda src: self._source(src, size[1] if size else ""), eager, count=1)
+        source = SOURCE.search(eager)
+        if source is None:
+            return eager
+        data = self._data(html.unescape(source[2][1:-1]), size[1] if size else "")
+        if data is None:
+            return str(pills([UNSHOWN]).markup)
+        return f'{eager[: source.start()]}src="{data}"{eager[source.end() :]}'
 
-    def _source(self, attribute: re.Match[str], size: str) -> str:
-        source = html.unescape(attribute[2][1:-1])
+    def _data(self, source: str, size: str) -> str | None:
+        """A picture as the value of a `src`; nothing of one that cannot be shown."""
         if source.startswith("data:image/"):
-            return attribute[0]
+            return html.escape(source)
         path = (self._folder / unquote(source)).resolve()
         kind = IMAGES.get(path.suffix.lower())
         # Links are followed first, so that none leads out of the folder.
@@ -82,27 +102,33 @@ class Pictures:
         # Nothing happens in some scenes: their pictures are the same, byte by byte.
         key = (hashlib.sha256(content).digest(), size)
         if key not in self._known:
-            budget = BUDGETS.get(size)
-            if budget is not None and len(content) > budget.size_bytes:
-                kind, content = "image/jpeg", shrunk(path, budget)
-            self._known[key] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
-        return f'src="{self._known[key]}"'
+            self._known[key] = _encoded(content, kind, BUDGETS.get(size))
+        return self._known[key]
 
 
-def shrunk(path: Path, budget: Budget) -> bytes:
-    """A picture as a JPEG within a budget, as good as fits.
-
-    Raises:
-        KairosError: The file is no picture.
-    """
+def _encoded(content: bytes, kind: str, budget: Budget | None) -> str | None:
+    """A picture as a data URL within a budget, if there is one; nothing of what is no picture."""
     from PIL import Image
 
     try:
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
-    # ultralytics, where a process has imported it, wants a decoder of HEIF for what is no picture.
-    except (OSError, SyntaxError, ImportError) as error:
-        raise KairosError(f"{path}: cannot be read as a picture: run with FRESH=1") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            opened = Image.open(io.BytesIO(content), formats=FORMATS)
+        with opened:
+            # Known from the head alone: nothing has been unpacked yet.
+            if opened.width * opened.height > MOST_PIXELS:
+                return None
+            if budget is not None and len(content) > budget.size_bytes:
+                kind, content = "image/jpeg", _shrunk(opened.convert("RGB"), budget)
+    except Exception:  # Pillow raises whatever the damage leads it to, its own refusals included.
+        return None
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _shrunk(picture: Image.Image, budget: Budget) -> bytes:
+    """A picture as a JPEG within a budget, as good as fits."""
+    from PIL import Image
+
     longest_px = float(budget.longest_px)
     while True:
         picture.thumbnail((round(longest_px), round(longest_px)), Image.Resampling.LANCZOS)

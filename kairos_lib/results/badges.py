@@ -49,6 +49,12 @@ DAMAGED = Badge(
     "processing.",
     "warning",
 )
+UNSHOWN = Badge(
+    "picture not shown",
+    "The file is damaged, or so large once unpacked that it would take gigabytes: make the video's "
+    "base processing anew with FRESH=1.",
+    "warning",
+)
 DUMMY = Badge(
     "dummy weights: captions are noise",
     "The model has its full size but random weights. Its speed and memory are real; its captions "
@@ -131,9 +137,9 @@ BY_HAND = Badge(
     "note",
 )
 ORDER = (
-    FAILED, NOT_RUN, UNFINISHED, NO_NUMBERS, DAMAGED, PARTIAL, RESUMED, STAGES_TAKEN_OVER,
-    OUTSIDE, OUTSIDE_BASE, NANO, DUMMY, SERVER, OFFLOADED, SYNTHETIC, CO_RUN, SHARED, SHARED_GPU,
-    OTHER_MACHINE, BY_HAND,
+    FAILED, NOT_RUN, UNFINISHED, NO_NUMBERS, DAMAGED, UNSHOWN, PARTIAL, RESUMED,
+    STAGES_TAKEN_OVER, OUTSIDE, OUTSIDE_BASE, NANO, DUMMY, SERVER, OFFLOADED, SYNTHETIC, CO_RUN,
+    SHARED, SHARED_GPU, OTHER_MACHINE, BY_HAND,
 )  # fmt: skip
 BROKEN = {"failed": FAILED, "not run": NOT_RUN, "unfinished": UNFINISHED}
 

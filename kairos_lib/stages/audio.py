@@ -18,13 +18,15 @@ class AudioTrack(Record):
     file: str
     """Relative to the run's folder."""
     duration_s: float
+    broken: int = 0
+    """Packets of it that could not be decoded."""
 
 
 class Analyzer(Stage):
     """Decodes audio once, for all that listen."""
 
     name: ClassVar[str] = "audio"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     record: ClassVar[type[AudioTrack]] = AudioTrack
     files: ClassVar[tuple[str, ...]] = (WAV,)
     packages: ClassVar[tuple[str, ...]] = ("av",)
@@ -37,6 +39,6 @@ class Analyzer(Stage):
         """Give the track, if there is any sound in it."""
         wav = self.context.folder / WAV
         stream = self.context.profile.audio.stream
-        until_s = self.context.facts.duration_s
-        if audio.extract(self.context.video, wav, stream, until_s):
-            yield AudioTrack(file=WAV, duration_s=audio.duration_s(wav))
+        sound = audio.extract(self.context.video, wav, stream, self.context.facts)
+        if sound is not None:
+            yield AudioTrack(file=WAV, duration_s=sound.duration_s, broken=sound.broken)

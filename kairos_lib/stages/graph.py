@@ -111,7 +111,7 @@ class Graph:
         """
         self._began = time.perf_counter()
         began = time.monotonic()
-        frames = FramePass(self._video)
+        frames = FramePass(self._video, self._facts.joints)
         for kind in self.stages:
             key = self._keys[kind.name]
             if self._settled(kind) or take_over(self._folder, kind, key):
@@ -170,7 +170,6 @@ class Graph:
             name=FRAMES,
             state="done",
             broken=frames.video.broken,
-            jumps=frames.video.jumps,
             time_s=time.perf_counter() - started,
             began_s=started - self._began,
             ended_s=time.perf_counter() - self._began,

@@ -26,7 +26,7 @@ class Analyzer(Stage):
     """Finds cuts frame by frame while the video is decoded."""
 
     name: ClassVar[str] = "scenes"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     record: ClassVar[type[Scene]] = Scene
     files: ClassVar[tuple[str, ...]] = ("thumbnails", "frames.json")
     packages: ClassVar[tuple[str, ...]] = ("scenedetect", "av")
@@ -71,7 +71,8 @@ class Analyzer(Stage):
             )
         for cut in self._detector.post_process(last[1]):
             yield from self._close(cut.seconds)
-        yield from self._close(last[0] + frame_s)
+        # The last picture stands as long as there is sound.
+        yield from self._close(self.context.facts.end_s(last[0] + frame_s))
 
     def _close(self, end_s: float) -> Iterator[Scene]:
         """End the scene that is going on."""

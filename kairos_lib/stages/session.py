@@ -28,6 +28,7 @@ from kairos_lib.runs import (
     write_record,
 )
 from kairos_lib.settings import Base, Video
+from kairos_lib.stages.audio import AudioTrack
 from kairos_lib.stages.base_data import write_base_data
 from kairos_lib.stages.cache import stage_keys
 from kairos_lib.stages.graph import FRAMES, Graph, require
@@ -198,7 +199,8 @@ class BaseSession:
             last = scene
         if last is not None:
             # The container's word on the length can be off; the last frame's cannot.
-            wrong = problems(facts, last.end_s, frames.broken, frames.jumps)
+            sound = sum(t.broken for t in Journal(self.run.file("audio.jsonl"), AudioTrack))
+            wrong = problems(facts, last.end_s, frames.broken, sound)
             facts = facts.model_copy(update={"duration_s": last.end_s, "problems": wrong})
         result = BaseResult(
             key=self.run.key,

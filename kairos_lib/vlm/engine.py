@@ -8,14 +8,14 @@ a caption is ready; frame extraction, preprocessing and generation are inside it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from kairos_lib.errors import KairosError
 from kairos_lib.measure.clock import Stopwatch
-from kairos_lib.records import Caption, Scene, Timing
+from kairos_lib.records import Caption, Joint, Scene, Timing
 from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import (
     Adapter,
@@ -27,7 +27,7 @@ from kairos_lib.vlm.adapter import (
 )
 from kairos_lib.vlm.sampling import sample
 
-VERSION = 3
+VERSION = 4
 """Raised whenever captions or the meaning of their times change: it is part of a run's key."""
 WARM_UP_TOKENS = 4
 Prompts = Callable[[Scene], str]
@@ -58,13 +58,20 @@ class Engine:
     """One loaded model over one video."""
 
     def __init__(
-        self, adapter: Adapter, settings: Model, video: Path, prompts: Prompts, part: str
+        self,
+        adapter: Adapter,
+        settings: Model,
+        video: Path,
+        prompts: Prompts,
+        part: str,
+        joints: Sequence[Joint] | None = None,
     ) -> None:
         self._adapter = adapter
         self._settings = settings
         self._video = video
         self._prompts = prompts
         self._part = part
+        self._joints = joints
 
     def warm_up(self, scenes: list[Scene]) -> None:
         """Run a scene for a few tokens, so that no caption pays for a first time.
@@ -146,7 +153,7 @@ class Engine:
     def _requests(self, scenes: list[Scene]) -> Iterator[tuple[Request, float]]:
         """The scenes as requests, each with the seconds that its frames took."""
         before = time.perf_counter()
-        for scene, drawn in sample(self._video, scenes, self._settings.frames):
+        for scene, drawn in sample(self._video, scenes, self._settings.frames, self._joints):
             prompt, asked = self._prompts(scene), self._settings.prompt.instruction
             request = Request(scene.index, drawn.images, drawn.times_s, prompt, asked)
             yield request, time.perf_counter() - before

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kairos_lib.media.video import VideoFile
-from kairos_lib.records import Scene
+from kairos_lib.records import Joint, Scene
 from kairos_lib.settings import Frames
 
 
@@ -53,7 +53,12 @@ def window_times_s(
         yield [start_s + i / frames_per_second for i in range(count)]
 
 
-def draw(video: Path, wanted: Sequence[Sequence[float]], longest_px: int) -> Iterator[Drawn]:
+def draw(
+    video: Path,
+    wanted: Sequence[Sequence[float]],
+    longest_px: int,
+    joints: Sequence[Joint] | None = None,
+) -> Iterator[Drawn]:
     """Draw groups of frames from one decoder.
 
     Args:
@@ -61,10 +66,11 @@ def draw(video: Path, wanted: Sequence[Sequence[float]], longest_px: int) -> Ite
         wanted: For each group its moments, ascending; groups in the order of their first moment.
             They may overlap: a frame of several groups is decoded and scaled once.
         longest_px: Length of the longer side; smaller frames are not enlarged.
+        joints: What a probe says of the file; by itself it is looked through first.
     """
     _check(wanted)
     moments = sorted(set(chain.from_iterable(wanted)))
-    frames = VideoFile(video).at(moments)
+    frames = VideoFile(video, joints).at(moments)
     held: dict[float, tuple[np.ndarray, float]] = {}
     for number, group in enumerate(wanted):
         while group and group[-1] not in held:
@@ -83,7 +89,9 @@ def _check(wanted: Sequence[Sequence[float]]) -> None:
         raise ValueError("groups must begin and end in order of time")
 
 
-def sample(video: Path, scenes: list[Scene], frames: Frames) -> Iterator[tuple[Scene, Drawn]]:
+def sample(
+    video: Path, scenes: list[Scene], frames: Frames, joints: Sequence[Joint] | None = None
+) -> Iterator[tuple[Scene, Drawn]]:
     """Draw the frames of scenes that are in order of time, from one decoder."""
     wanted = [frame_times_s(scene, frames) for scene in scenes]
-    return zip(scenes, draw(video, wanted, frames.longest_px), strict=True)
+    return zip(scenes, draw(video, wanted, frames.longest_px, joints), strict=True)

@@ -152,6 +152,7 @@ class VlmSession:
             self.video.path,
             lambda scene: prompt_of(self.findings.of(scene), self.model.prompt),
             part=uuid.uuid4().hex[:8],
+            joints=self.base.facts.joints,
         )
         self._engine.warm_up(self.findings.scenes)
         self._limit = self._largest_batch(self._engine)

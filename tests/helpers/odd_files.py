@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from helpers import odd_streams
 from helpers.films import Film, Sound, tone
 from helpers.odd_media import (
     PLAIN,
@@ -202,7 +203,8 @@ STAMPS = [
     Odd("twice-each.mkv", packets(in_pairs), frames=(10, 10)),
     Odd("all-at-once.mkv", packets(all_at_once), frames=(1, 1), seconds=0.1, scenes=1),
     Odd("late-start.mkv", moved(0, 7_000_000)),
-    Odd("two-recordings.ts", joined(PLAIN, PLAIN), frames=(40, 40), seconds=4.0, scenes=4,
+    # The second begins where the first has ended, its sound included.
+    Odd("two-recordings.ts", joined(PLAIN, PLAIN), frames=(40, 40), seconds=4.112, scenes=4,
         sound_s=4.16),
     Odd("two-recordings.mpg", joined(DISC, DISC, suffix=".mpg"), frames=(98, 100), seconds=4.0,
         scenes=None),
@@ -252,16 +254,29 @@ TRACKS = [
     Odd("attachment.mkv", with_attachment),
     Odd("two-languages.mkv", film(sounds=[Sound(hz=300, language="eng"),
         Sound(hz=600, language="deu", default=True)]), sound_s=2.0, hertz=600),
-    Odd("long-sound.mp4", film(sounds=[Sound(seconds=4)]), sound_s=4.0),
+    Odd("long-sound.mp4", film(sounds=[Sound(seconds=4)]), seconds=4.0, sound_s=4.0,
+        told="its pictures end at 2.0 s and its sound at 4."),
     Odd("short-sound.mp4", film(sounds=[Sound(seconds=0.5)]), sound_s=0.5),
     Odd("late-sound.mkv", film(sounds=[Sound(start_s=1, seconds=1)]), sound_s=2.0),
-    # It stays in the WAV file and is in no scene.
-    Odd("sound-after-the-end.mkv", film(sounds=[Sound(start_s=30, seconds=1)]), sound_s=31.02),
+    # The last picture stands as long as there is sound.
+    Odd("sound-after-the-end.mkv", film(sounds=[Sound(start_s=30, seconds=1)]), seconds=31.02,
+        sound_s=31.02),
     Odd("8-khz.mkv", film(sounds=[Sound(rate_hz=8000)]), sound_s=2.0),
     Odd("96-khz.mkv", film(sounds=[Sound(rate_hz=96_000, codec="flac")]), sound_s=2.0),
     Odd("surround.mkv", film(sounds=[Sound(rate_hz=48_000, layout="5.1")]), sound_s=2.0),
     Odd("rate-changes.ts", joined(PLAIN, Film(sounds=[Sound(rate_hz=48_000, layout="stereo")])),
-        frames=(40, 40), seconds=4.0, scenes=4, sound_s=4.0),
+        frames=(40, 40), seconds=4.069, scenes=4, sound_s=4.0),
+]  # fmt: skip
+APART = [
+    Odd("wrong-offset.mp4", odd_streams.wrong_offset, frames=(40, 40), seconds=4.0, scenes=4,
+        sound_s=4.0, told="places that cannot be read: "),
+    Odd("nine-channels.mkv", lambda p: odd_streams.channels(p, [1.0, *[0.0] * 8]), sound_s=2.0),
+    Odd("antiphase.mkv", lambda p: odd_streams.channels(p, [1.0, -1.0], "stereo"), sound_s=2.0),
+    Odd("camera-stops.mp4", odd_streams.camera_stops, seconds=8.0, sound_s=8.0,
+        told="its pictures end at 2.0 s and its sound at 8.0 s"),
+    Odd("stills.ts", odd_streams.stills, frames=(3, 3), seconds=60.0, scenes=None, sound_s=60.0),
+    Odd("leap.mkv", odd_streams.leap, seconds=2.0, sound_s=2.0,
+        told="jumps in its time stamps: 1 (joined there, 2"),
 ]  # fmt: skip
 PICTURES = [
     Odd(f"still.{suffix}", still(kind), refused="is a picture, not a video")
@@ -289,4 +304,4 @@ NAMES = [
         "concat:a|b.mp4",
     )
 ] + [Odd("not a\nvideo 🎬 %s.mp4", lambda p: p.write_bytes(b"no " * 999), refused=UNREAD)]
-ALL = [*CUT_OFF, *DAMAGED, *STAMPS, *KINDS, *TRACKS, *PICTURES, *NAMES]
+ALL = [*CUT_OFF, *DAMAGED, *STAMPS, *KINDS, *TRACKS, *APART, *PICTURES, *NAMES]

@@ -33,6 +33,8 @@ class Odd:
     """Length of the sound; none of a film without."""
     hertz: float = 440.0
     size: tuple[int, int] = (96, 64)
+    told: str = ""
+    """Words of what the reader is told of it."""
 
 
 def film(**changes: object) -> Callable[[Path], object]:

@@ -43,6 +43,7 @@ def outcome(path: Path, profile: str) -> dict[str, object]:
         "size": frames[0].size,
         "scenes": [(scene.start_s, scene.end_s) for scene in scenes],
         "seconds": result.facts.duration_s if result else None,
+        "told": "; ".join(result.facts.problems) if result else "",
         "sound_s": audio.duration_s(wav) if wav.exists() else None,
         "hertz": audio_hertz(wav) if wav.exists() else None,
     }

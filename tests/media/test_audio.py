@@ -131,15 +131,16 @@ def test_sound_that_comes_twice_is_heard_once(tmp_path: Path) -> None:
 
 def test_stamps_that_begin_anew_lose_no_sound_and_no_later_gap(tmp_path: Path) -> None:
     video = stamped(tmp_path / "a.mkv", {0: 20.0, 30: 10.0, 35: 10.5})
-    audio.extract(video, tmp_path / "a.wav", until_s=60)
+    audio.extract(video, tmp_path / "a.wav")
     assert audio.duration_s(tmp_path / "a.wav") == pytest.approx(22.5, abs=0.01)
 
 
-def test_a_stamp_of_hours_writes_no_hours_of_silence(tmp_path: Path) -> None:
+def test_broken_stamps_of_a_moment_move_no_sound(tmp_path: Path) -> None:
+    """Three pieces say that they are hours away: they follow on what was before them."""
     video = stamped(tmp_path / "a.mkv", {20: 36_000.0, 23: 0.0})
-    audio.extract(video, tmp_path / "a.wav", until_s=2.0)
+    audio.extract(video, tmp_path / "a.wav")
     assert audio.duration_s(tmp_path / "a.wav") == pytest.approx(2.0, abs=0.01)
-    assert np.abs(audio.read(tmp_path / "a.wav", 1.02, 1.13)).max() == 0
+    assert np.abs(audio.read(tmp_path / "a.wav", 1.02, 1.13)).max() > 0.2
 
 
 def test_sound_is_laid_against_the_first_frame_that_can_be_decoded(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def test_an_odd_file_gives_a_right_result_or_one_clear_line(
     else:
         assert found["sound_s"] == pytest.approx(odd.sound_s, abs=0.13)
         assert found["hertz"] == pytest.approx(odd.hertz, abs=2)
+    assert odd.told in str(found["told"])
 
 
 def test_no_odd_file_takes_long_or_fills_the_memory(

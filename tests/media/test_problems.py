@@ -11,15 +11,16 @@ from kairos_lib.media.video import VideoFile, probe
 
 
 def told(path: Path) -> tuple[str, ...]:
+    facts = probe(path, "")
     video = VideoFile(path)
     last = list(video.frames())[-1]
-    return problems(probe(path, ""), last.time_s + 0.1, video.broken, video.jumps)
+    return problems(facts, facts.end_s(last.time_s + 0.1), video.broken, broken_sound=0)
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("cut-half.mkv", "lasts 2.0 s but its pictures end at"),
+        ("cut-half.mkv", "lasts 2.0 s but ends at"),
         ("garbled-group.mp4", "damaged pictures: "),
         ("two-recordings.ts", "jumps in its time stamps: 1"),
     ],

@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import re
+import resource
+import struct
+import zlib
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 from helpers.suites import SuiteMaker
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
-from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
 from kairos_lib.records import Caption, FusedScene
 from kairos_lib.report.export import export
@@ -162,8 +166,53 @@ def test_pictures_of_an_edited_notebook_keep_their_size(maker: SuiteMaker) -> No
     assert pictures_in(exported(maker.project, '<img src="../../../chart.jpg">')) == [drawn]
 
 
-def test_a_thumbnail_that_is_no_picture_is_one_clear_line(maker: SuiteMaker) -> None:
+def bomb(kind: str, side_px: int) -> bytes:
+    """A picture of few bytes and very many pixels, all of them black."""
+    if kind == "GIF":
+        size = side_px.to_bytes(2, "little") * 2
+        frame = b"," + bytes(4) + size + b"\x80" + bytes(6) + b"\x02\x02L\x01\x00;"
+        return b"GIF89a" + size + b"\x80\0\0" + bytes(6) + frame
+    row = bytes(1 + side_px // 8 + 1)
+    packer = zlib.compressobj(1)
+    data = b"".join(packer.compress(row) for _ in range(min(side_px, 6000))) + packer.flush()
+    shape = struct.pack(">IIBBBBB", side_px, side_px, 1, 0, 0, 0, 0)
+    chunks = [(b"IHDR", shape), (b"IDAT", data), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
+
+
+def badge_for(maker: SuiteMaker, name: str, content: bytes, size: str) -> str:
+    """The page where a picture should be, with another picture beside it."""
     maker.project.runs.mkdir(exist_ok=True)
-    (maker.project.runs / "x.jpg").write_bytes(b"x" * 50_000)
-    with pytest.raises(KairosError, match="cannot be read as a picture"):
-        exported(maker.project, '<img src="../../../x.jpg" data-size="large">')
+    (maker.project.runs / name).write_bytes(content)
+    whole = noise(maker.project.runs / "whole.jpg", 64, 36)
+    tags = f'<img src="../../../{name}"{size}><img src="../../../whole.jpg">'
+    page = exported(maker.project, tags)
+    assert pictures_in(page) == [whole]
+    return page.read_text()
+
+
+@pytest.mark.parametrize("content", [b"x" * 50_000, b"", b"\x89PNG\r\n\x1a\n", b"%!PS-Adobe-3.0"])
+def test_a_thumbnail_that_is_no_picture_is_a_badge_and_the_report_goes_on(
+    maker: SuiteMaker, content: bytes
+) -> None:
+    assert "picture not shown</span>" in badge_for(maker, "x.jpg", content, ' data-size="large"')
+
+
+@settings(derandomize=True, deadline=None, max_examples=8)
+@given(
+    kind=st.sampled_from(["PNG", "GIF"]),
+    side_px=st.integers(5800, 65_000),
+    size=st.sampled_from(["", ' data-size="large"', ' data-size="small"']),
+)
+@example(kind="PNG", side_px=30_000, size=' data-size="large"')
+def test_a_picture_that_unpacks_to_gigabytes_is_a_badge_and_takes_none(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, side_px: int, size: str
+) -> None:
+    maker = SuiteMaker(tmp_path_factory.mktemp("bomb"))
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    page = badge_for(maker, f"x.{kind.lower()}", bomb(kind, side_px), size)
+    assert "picture not shown</span>" in page
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 100_000

@@ -85,6 +85,15 @@ def test_damage_in_the_sound_ends_neither_the_pictures_nor_the_sound(
     assert "places that cannot be read: " in read.problems
 
 
+def test_pictures_are_read_without_looking_for_the_sound(
+    fresh: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that however much of it is missing, no reader of the pictures gives up over it."""
+    path = wrong_offset(fresh() / "a.mp4")
+    monkeypatch.setattr("kairos_lib.media.container.MOST_UNREAD", 0)
+    assert len(list(VideoFile(path, ()).frames())) == 40
+
+
 @few
 @given(
     gains=st.lists(st.sampled_from([0.0, 0.3, 1.0]), min_size=9, max_size=16),

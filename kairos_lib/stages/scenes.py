@@ -99,8 +99,8 @@ def _detector(name: str, parameters: dict[str, float], min_scene_s: float) -> An
     from scenedetect import detectors
 
     kind = {
-        "content": detectors.ContentDetector,
-        "adaptive": detectors.AdaptiveDetector,
+        "content": _quick(detectors.ContentDetector),
+        "adaptive": _quick(detectors.AdaptiveDetector),
         "threshold": detectors.ThresholdDetector,
         "hash": detectors.HashDetector,
     }[name]
@@ -108,6 +108,37 @@ def _detector(name: str, parameters: dict[str, float], min_scene_s: float) -> An
         return kind(min_scene_len=float(min_scene_s), **parameters)
     except TypeError as error:
         raise KairosError(f"base profile, scenes.parameters: {error}") from error
+
+
+def _quick(kind: Any) -> Any:
+    """A detector that scores frames as PySceneDetect's content detector does, with less work.
+
+    That one sums up distances by way of 32-bit arrays, one for each difference; OpenCV has a sum
+    that needs none. Both are sums of whole numbers, so the scores are the same to the last bit.
+    """
+    import cv2
+
+    class Quick(kind):  # type: ignore[misc]
+        _before: Any = None
+
+        def _calculate_frame_score(self, timecode: Any, frame_img: np.ndarray) -> float:
+            weights = self._weights
+            if weights.delta_edges or self.stats_manager is not None:
+                score: float = super()._calculate_frame_score(timecode, frame_img)
+                return score
+            now = cv2.split(cv2.cvtColor(frame_img, cv2.COLOR_BGR2HSV))
+            before, self._before = self._before, now
+            if before is None:
+                return 0.0
+            distances = [
+                cv2.norm(one, other, cv2.NORM_L1) / one.size
+                for one, other in zip(now, before, strict=True)
+            ]
+            # The weights of hue, saturation and brightness; the fourth is that of edges.
+            total = sum(d * w for d, w in zip(distances, weights[:3], strict=True))
+            return float(total / sum(map(abs, weights)))
+
+    return Quick
 
 
 def _save(image: np.ndarray, path: Path) -> None:

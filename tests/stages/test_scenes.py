@@ -1,14 +1,17 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.clips import COLOURS, write_clip
 from helpers.projects import PLAIN_BASE, write_parameters
 from PIL import Image
+from scenedetect import FrameTimecode
 
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
 from kairos_lib.records import BaseResult, Scene
 from kairos_lib.runs import Journal
+from kairos_lib.stages.scenes import _detector as find_detector
 from kairos_lib.stages.session import BaseSession
 
 
@@ -53,6 +56,26 @@ def test_thumbnails_show_their_own_scene(project: Project, clip: Path) -> None:
                 assert max(image.size) == 96
                 shown = image.getpixel((48, 45))
             assert shown == pytest.approx(colour, abs=16)
+
+
+@pytest.mark.parametrize("weights", [(1.0, 1.0, 1.0, 0.0), (0.5, 2.0, -1.0, 0.0), (1, 1, 1, 1)])
+@pytest.mark.parametrize("name", ["content", "adaptive"])
+def test_frames_are_scored_as_pyscenedetect_scores_them(
+    name: str, weights: tuple[float, float, float, float]
+) -> None:
+    from scenedetect import detectors
+
+    theirs = {"content": detectors.ContentDetector, "adaptive": detectors.AdaptiveDetector}[name]
+    parameters = {"weights": detectors.ContentDetector.Components(*weights)}
+    own, reference = find_detector(name, parameters, 0.6), theirs(**parameters)
+    random = np.random.default_rng(7)
+    frame = random.integers(0, 256, (189, 336, 3), dtype=np.uint8)
+    for number in range(20):
+        noise = random.integers(-40, 40, frame.shape)
+        frame = np.clip(frame.astype(int) + noise, 0, 255).astype(np.uint8)
+        at = FrameTimecode(number, 25.0)
+        # To the last bit: a score next to the threshold is a cut in both or in neither.
+        assert own._calculate_frame_score(at, frame) == reference._calculate_frame_score(at, frame)
 
 
 def test_a_parameter_the_detector_does_not_know_is_one_line(project: Project, clip: Path) -> None:

@@ -85,7 +85,7 @@ perf-repeats: given ## How often comparing is right; ROUNDS=n, or NAME=table fro
 test: lint ## Lint, types and tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-services: given ## The long tests: kills at every moment
+test-services: given ## The long tests: kills at every moment, other kernels, slots
 	@$(BIN)/python -m pytest -m services --numprocesses 2 --dist load
 
 lint: given ## Format, lint and types only

@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 threads.settle()
 # In the background of a script Ctrl-C is ignored, and by all that is started there; tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-LONGEST = ("test_kill.py", "test_bench.py")
+LONGEST = ("test_bench.py", "test_variants.py")
 """Files that take minutes: begun last, one of them would be waited for with a core idle."""
 
 

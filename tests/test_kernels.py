@@ -46,6 +46,7 @@ def jupyter_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "share" / "jupyter"
 
 
+@pytest.mark.services
 def test_one_suite_runs_over_kernels_with_other_versions(
     jupyter_path: Path, tmp_path: Path, clip: Path, llava_weights: Path, forecasts: Path
 ) -> None:

@@ -17,6 +17,7 @@ from kairos_lib.project import Project
 from kairos_lib.records import Caption, FusedScene, VlmResult
 from kairos_lib.runs import Journal, read_record
 
+pytestmark = pytest.mark.services
 COMMAND = [sys.executable, "-m", "kairos_lib.cli", "bench", "--suite", "one"]
 
 
@@ -64,16 +65,8 @@ def captions(project: Project) -> list[Caption]:
     return list(Journal(folders[0] / "captions.jsonl", Caption)) if folders else []
 
 
-LONG = pytest.mark.services
-"""One kill is enough for every day; the others take minutes."""
-KILLS = [
-    pytest.param(victim, moment, marks=() if (victim, moment) == ("all", "captioning") else LONG)
-    for victim in ("kernel", "runner", "orchestrator", "all")
-    for moment in ("loading", "captioning")
-]
-
-
-@pytest.mark.parametrize(("victim", "moment"), KILLS)
+@pytest.mark.parametrize("moment", ["loading", "captioning"])
+@pytest.mark.parametrize("victim", ["kernel", "runner", "orchestrator", "all"])
 def test_a_killed_bench_goes_on_where_it_stopped(
     based: tuple[Project, list[str]], tmp_path: Path, victim: str, moment: str
 ) -> None:
@@ -121,7 +114,6 @@ def test_a_killed_bench_goes_on_where_it_stopped(
     assert not any(left.values()), left
 
 
-@LONG
 def test_a_bench_killed_in_base_processing_goes_on(
     based: tuple[Project, list[str]], tmp_path: Path
 ) -> None:

@@ -132,7 +132,8 @@ def test_every_command_refuses_such_a_plan_by_one_line(
         written.write_text(kept)
     assert answer.exit_code == 2
     (line,) = answer.stderr.splitlines()
-    assert "link, which is not in runs/" in line or "link', which is not in runs/" in line
+    assert "the plan of suite demo names" in line
+    assert line.endswith(", which is not in runs/")
 
 
 def test_a_notebook_that_is_a_link_out_of_the_runs_is_not_shown(maker: SuiteMaker) -> None:

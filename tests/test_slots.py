@@ -49,6 +49,7 @@ def run_of(project: Project, model: str) -> tuple[Status, list[str]]:
     return status, [caption.text for caption in Journal(folder / "captions.jsonl", Caption)]
 
 
+@pytest.mark.services
 def test_two_notebooks_at_once_write_what_one_alone_writes(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -285,7 +285,8 @@ class TransformersAdapter(Adapter):
             raise SceneError(
                 f"pictures and question take {tokens:,} tokens and a caption up to "
                 f"{self.settings.generation.max_new_tokens:,}, more than the "
-                f"{self.context_tokens:,} of the model's context: ask for fewer or smaller frames"
+                f"{self.context_tokens:,} of the model's context: ask for fewer or smaller frames "
+                "or shorter captions"
             )
         return less
 

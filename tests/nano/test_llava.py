@@ -134,6 +134,7 @@ def test_training_computes_what_the_saved_model_computes():
     assert notes["caption_loss"] == pytest.approx(out.loss.item(), rel=1e-4)
 
 
+@pytest.mark.services
 def test_a_killed_training_goes_on_where_it_stopped(tmp_path: Path):
     processor = build_processor()
 

@@ -275,19 +275,27 @@ def test_one_file_tells_all_that_is_known_of_a_video(maker: SuiteMaker) -> None:
     }  # fmt: skip
 
 
-def test_names_cannot_lead_out_of_the_folder_nor_be_taken_for_another(maker: SuiteMaker) -> None:
+def test_names_are_not_taken_for_one_another(maker: SuiteMaker) -> None:
     maker.base("match")
     runs = [maker.done(model, captions=[f"By {model}."] * 3) for model in "abc"]
-    names = ["transcript", "../../evil", "Transcript"]
+    names = ["transcript", "TRANSCRIPT", "Transcript"]
     maker.runs = [
         run.model_copy(update={"model": name}) for run, name in zip(maker.runs, names, strict=True)
     ]
     assert len(runs) == 3
     written, _ = exported(maker, "srt")
     assert len(written) == 3
-    assert not (maker.project.root.parent / "evil.srt").exists()
     said = {parsed(file.path)[0][2] for file in written.values()}
     assert said == {"By a.", "By b.", "By c."}
+
+
+def test_a_name_that_leads_elsewhere_is_refused(maker: SuiteMaker) -> None:
+    maker.base("match")
+    maker.done("a", captions=["By a."] * 3)
+    maker.runs = [run.model_copy(update={"model": "../../evil"}) for run in maker.runs]
+    with pytest.raises(KairosError, match="which cannot be a name"):
+        exported(maker, "srt")
+    assert not (maker.project.root.parent / "evil.srt").exists()
 
 
 def test_a_link_in_the_folder_is_replaced_and_not_followed(maker: SuiteMaker) -> None:

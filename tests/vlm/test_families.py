@@ -317,7 +317,7 @@ def test_there_is_room_for_fewer_captions_where_they_are_longer(family: tuple[st
     rooms = []
     for tokens in (8, 500_000_000):
         adapter = loaded(family, generation={"max_new_tokens": tokens})
-        rooms.append(adapter.room(adapter.prepare(requests(1))))
+        rooms.append(adapter.room(adapter.counted(requests(1))))
     assert rooms == [64, 1]
 
 

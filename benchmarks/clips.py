@@ -25,7 +25,7 @@ FILM_VERSION = 1
 LOOP_S = 32.0
 LOOPS = 4
 # A fixed number of threads, for it decides the bits.
-_X264 = {"threads": "4"}
+X264 = {"threads": "4"}
 _AUDIO_HZ = 16_000
 _VOICE_EVERY_SCENES = 10
 
@@ -122,12 +122,12 @@ def film_clip(folder: Path, size: FilmSize, loop_s: float = LOOP_S, loops: int =
         loop = partial.with_suffix(".loop.mp4")
         try:
             _encode_film(loop, cut, size)
-            _repeat(loop, partial, loops, loop_s)
+            repeat(loop, partial, loops, loop_s)
         finally:
             loop.unlink(missing_ok=True)
         (folder / f"{name}.json").write_text(_film_truth(cut, loop_s, loops).model_dump_json())
 
-    return _once(path, make)
+    return once(path, make)
 
 
 def film_truth(clip: Path) -> FilmTruth | None:
@@ -158,7 +158,7 @@ def world_clip(folder: Path, scenes: int = 75, duration_s: float = 480.0) -> Pat
             )
         partial.with_suffix(".json").rename(folder / f"{name}.json")
 
-    return _once(folder / f"{name}.mp4", make)
+    return once(folder / f"{name}.mp4", make)
 
 
 def world_truth(clip: Path) -> ClipTruth:
@@ -172,10 +172,10 @@ def many_scenes_clip(folder: Path, scenes: int) -> Path:
     Raises:
         NoVoiceError: espeak-ng is not installed.
     """
-    return _once(folder / f"scenes-{scenes}.mp4", lambda partial: _many_scenes(partial, scenes))
+    return once(folder / f"scenes-{scenes}.mp4", lambda partial: _many_scenes(partial, scenes))
 
 
-def _once(path: Path, make: Callable[[Path], None]) -> Path:
+def once(path: Path, make: Callable[[Path], None]) -> Path:
     """Make a file unless it is there; one that was cut short never takes its place."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +189,7 @@ def _encode_film(path: Path, cut: list[film.Shot], size: FilmSize) -> None:
     import av
 
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=film.FPS, options=_X264)
+        stream = container.add_stream("libx264", rate=film.FPS, options=X264)
         stream.width, stream.height, stream.pix_fmt = size.width, size.height, "yuv420p"
         stream.bit_rate = size.bits_per_s
         for index, planes in enumerate(film.frames(cut, size.width, size.height, seed=1)):
@@ -199,7 +199,7 @@ def _encode_film(path: Path, cut: list[film.Shot], size: FilmSize) -> None:
         container.mux(stream.encode(None))
 
 
-def _repeat(loop: Path, path: Path, loops: int, loop_s: float) -> None:
+def repeat(loop: Path, path: Path, loops: int, loop_s: float) -> None:
     """Write a film's packets several times over, each time later."""
     import av
 

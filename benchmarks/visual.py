@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.clips import FILM_SIZES, film_clip, film_truth, many_scenes_clip, stream_facts
 from benchmarks.harness import Comparison, Contender, DisagreementError, compete
+from benchmarks.light import light_film
 from benchmarks.table import Page, markdown, rounds_table, times_table
 from benchmarks.visual_ways import (
     PROFILE,
@@ -38,6 +39,7 @@ SAME_S = 1e-6
 SEEN_LEVELS = 6.0
 """Mean absolute difference, of 255 levels, that JPEG and another way of scaling may make; the
 next shot differs by several times as much."""
+CLIPS = Path(__file__).resolve().parents[2] / "shared" / "clips"
 CANDIDATES = 64
 """Frames that are kept of a scene while its middle is not known (DESIGN 5)."""
 SPACING_S = 0.25
@@ -167,7 +169,7 @@ class Judge:
 def run(
     cache: Path, video: Path | None, rounds: int, command: str, say: Callable[[str], None]
 ) -> Page:
-    """Measure on the films of both sizes, or on one video of the user's own."""
+    """Measure on the films of both sizes and the light one, or on one video of the user's own."""
     ffmpeg()
     page = Page("Visual pass: scenes and two thumbnails of each", command, rounds)
     page.add(_preamble())
@@ -178,11 +180,24 @@ def run(
         say(f"{size.name}: making the film, unless it is there")
         film = film_clip(cache, size)
         _measure(page, f"Film, {size.name}", film, cache, rounds, say)
+    say("light film: making it, unless it is there")
+    light = light_film(cache, CLIPS)
+    if light is None:
+        say("the light film is left out: its clips are not in ../shared/clips")
+        page.add("## Light film", "Left out: the clips that it is made of are not there.")
+    else:
+        _measure(page, "Light film of real clips", light, cache, rounds, say, earlier=False)
     return page
 
 
 def _measure(
-    page: Page, heading: str, video: Path, cache: Path, rounds: int, say: Callable[[str], None]
+    page: Page,
+    heading: str,
+    video: Path,
+    cache: Path,
+    rounds: int,
+    say: Callable[[str], None],
+    earlier: bool = True,
 ) -> None:
     tiny = many_scenes_clip(cache, 10)
     facts = stream_facts(video)
@@ -200,8 +215,9 @@ def _measure(
             Contender(BARE_PYAV, lambda: bare_decode_pyav(video)),
             Contender(COMMAND, lambda: scenedetect_command(video, fresh())),
             Contender(COMMAND_START, lambda: scenedetect_command(tiny, fresh())),
-            Contender(EARLIER, lambda: earlier_way(video, fresh())),
         ]
+        if earlier:
+            contenders.append(Contender(EARLIER, lambda: earlier_way(video, fresh())))
         comparison = compete(contenders, rounds, judge, say)
     ratio = comparison.round_ratios(KAIROS, BARE)
     reached = "reached" if ratio.median <= TARGET else "missed"
@@ -226,6 +242,8 @@ def _agreement(comparison: Comparison[Found], video: Path, frame_s: float) -> st
     kairos = comparison.trials[KAIROS][0].result.cuts_s
     rows = []
     for name in (COMMAND, EARLIER):
+        if name not in comparison.trials:
+            continue
         other = comparison.trials[name][0].result.cuts_s
         rows.append((f"found by {name}", match(kairos, other, frame_s + SAME_S)))
     truth = film_truth(video)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.films import Film
 
-from benchmarks import clips
+from benchmarks import clips, light
 from benchmarks.film import frames, shots
 
 TINY = clips.FilmSize("tiny", 192, 108, 300_000)
@@ -73,3 +74,19 @@ def test_a_video_of_many_scenes_has_a_cut_every_second_and_a_voice(tmp_path: Pat
     path = clips.many_scenes_clip(tmp_path, 12)
     found = detect(str(path), ContentDetector(min_scene_len=6))
     assert [start.seconds for start, _ in found] == pytest.approx(range(12))
+
+
+def test_a_light_film_is_its_clips_joined_and_repeated_and_is_none_without_them(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "clips"
+    assert light.light_film(tmp_path, source) is None
+    for name in light.CLIPS:
+        codec = {"codec": "gif", "pixels": "bgr8"} if name.endswith("gif") else {}
+        Film(frames=10, **codec).write(source / name)
+    made = light.light_film(tmp_path, source)
+    assert made is not None
+    facts = clips.stream_facts(made)
+    assert (facts.width, facts.height, facts.frames_per_second) == (1280, 720, 25)
+    # Each is shown until its tenth frame has begun, 0.9 s after the first.
+    assert facts.duration_s == pytest.approx(light.LOOPS * len(light.CLIPS) * 0.92, abs=0.7)

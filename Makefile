@@ -68,10 +68,10 @@ lab: $(INSTALLED) ## Open the notebooks in JupyterLab; ARGS='--allow-root --port
 	@$(BIN)/kairos lab
 
 nano: given ## Train the nano models anew: an hour or two on two cores; NAMES='yolo ast'
-	@$(BIN)/python -m kairos_lib.nano.make
+	@$(BIN)/python -m workshop.nano.make
 
 nano-score: given ## Score the nano models on clips they have never seen
-	@$(BIN)/python -m kairos_lib.nano.score
+	@$(BIN)/python -m workshop.nano.score
 
 perf-base: given ## Benchmarks of base processing; NAME=visual|stage|batches|memory ROUNDS=n
 	@$(BIN)/python -m benchmarks.base

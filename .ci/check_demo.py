@@ -6,13 +6,15 @@ import re
 import sys
 from html import escape
 
-from kairos_lib.manifest import Manifest
 from kairos_lib.nano.captions import score
 from kairos_lib.nano.truth import ClipTruth
-from kairos_lib.nano.word_errors import WordErrors, word_errors
 from kairos_lib.project import Project
-from kairos_lib.records import FusedScene
-from kairos_lib.runs import Journal, Run, read_record
+from kairos_lib.runs.files import read_record
+from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.manifest import Manifest
+from kairos_lib.runs.run import Run
+from kairos_lib.vlm.records import FusedScene
+from workshop.nano.word_errors import WordErrors, word_errors
 
 RIGHT_AT_LEAST = 0.9
 # Voices are cut out before sounds are named, and silence is the absence of them.

@@ -188,8 +188,8 @@ def _ast(
 def _sounds(count: int) -> list[np.ndarray]:
     """Windows of the nano world's sounds."""
     from kairos_lib.nano.script import PLAYED_SOUNDS
-    from kairos_lib.nano.sound import play
-    from kairos_lib.nano.utterances import at_16_khz
+    from workshop.nano.sound import play
+    from workshop.nano.utterances import at_16_khz
 
     rng = np.random.default_rng(5)
     return [
@@ -203,7 +203,7 @@ def _yolo(
     cache: Path, weights: Path, image_px: int, device: str, items: int
 ) -> Callable[[int], Scores]:
     """From frames to detections, as the stage `objects` does it."""
-    from kairos_lib.stages.objects import load as load_yolo
+    from kairos_lib.analyzers.objects import load as load_yolo
 
     model = load_yolo(str(weights))
     frames = _frames(cache, items)

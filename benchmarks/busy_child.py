@@ -10,13 +10,13 @@ import sys
 import time
 from pathlib import Path
 
-from kairos_lib.parameters import load
+from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.model import Model
 from kairos_lib.project import Project
-from kairos_lib.records import Scene
-from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import find_family
 from kairos_lib.vlm.engine import Engine
-from kairos_lib.weights import find
+from kairos_lib.vlm.query import Query
+from kairos_lib.weights.location import find
 
 LENGTH_S = 40.0
 """Of the clip."""
@@ -31,12 +31,12 @@ def main(name: str, video: Path, count: int) -> None:
     adapter = find_family(model.family)(model, weights)
     adapter.load()
     each_s = LENGTH_S / count
-    scenes = [Scene(index=n, start_s=n * each_s, end_s=(n + 1) * each_s) for n in range(count)]
     instruction = model.prompt.instruction
-    engine = Engine(adapter, model, video, lambda scene: instruction, "benchmark")
-    engine.warm_up(scenes)
+    queries = [Query.of(model, n, n * each_s, (n + 1) * each_s, instruction) for n in range(count)]
+    engine = Engine(adapter, video, model.frames.longest_px)
+    engine.warm_up(queries)
     started = time.perf_counter()
-    captions = [caption.text for caption in engine.single_stream(scenes)]
+    captions = [answer.text for answer in engine.single_stream(queries)]
     time_s = time.perf_counter() - started
     sys.stdout.write(json.dumps({"captions": captions, "time_s": time_s}))
 

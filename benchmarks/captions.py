@@ -11,15 +11,15 @@ from benchmarks.clips import world_clip, world_truth
 from benchmarks.harness import Comparison, Contender, DisagreementError, compete
 from benchmarks.roofline import Roofline, shares
 from benchmarks.table import NOT_MEASURED, Page, markdown, rounds_table, times_table
-from kairos_lib.parameters import load
+from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.model import Model
 from kairos_lib.project import Project
-from kairos_lib.records import Scene
-from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import find_family
 from kairos_lib.vlm.engine import Engine
-from kairos_lib.vlm.sampling import draw, frame_times_s
+from kairos_lib.vlm.query import Query
+from kairos_lib.vlm.sampling import draw
 from kairos_lib.vlm.transformers_adapter import TransformersAdapter
-from kairos_lib.weights import find
+from kairos_lib.weights.location import find
 
 LOOP = "the usual loop: one scene at a time"
 ENGINE = "Kairos: batches, the next one prepared meanwhile"
@@ -133,12 +133,12 @@ class _Trial:
         self._clip = clip
         length_s = world_truth(clip).duration_s / subject.scenes
         self.scenes = [
-            Scene(index=n, start_s=n * length_s, end_s=(n + 1) * length_s)
+            Query.of(self.settings, n, n * length_s, (n + 1) * length_s, self._prompt())
             for n in range(subject.scenes)
         ]
-        self._engine = Engine(self.adapter, self.settings, clip, self._prompt, "benchmark")
+        self._engine = Engine(self.adapter, clip, self.settings.frames.longest_px)
 
-    def _prompt(self, scene: Scene) -> str:
+    def _prompt(self) -> str:
         return f"{CONTEXT}{self.settings.prompt.instruction}"
 
     def loop(self) -> Captions:
@@ -149,7 +149,7 @@ class _Trial:
         model, tokenizer = self.adapter.model, self.adapter.processor.tokenizer
         texts = []
         for scene in self.scenes:
-            (drawn,) = draw(self._clip, [frame_times_s(scene, frames)], frames.longest_px)
+            (drawn,) = draw(self._clip, [scene.times_s], frames.longest_px)
             request = self._request(scene, drawn)
             inputs = self.adapter.tensors([request]).to(model.device, dtype=model.dtype)
             with torch.inference_mode():
@@ -170,14 +170,14 @@ class _Trial:
         size = self.subject.batch
         batches = [self.scenes[at : at + size] for at in range(0, len(self.scenes), size)]
         self.captions = [
-            caption for batch in self._engine.offline(batches, size) for caption in batch.captions
+            answer for batch in self._engine.offline(batches, size) for answer in batch.answers
         ]
         return tuple(caption.text for caption in self.captions)
 
-    def _request(self, scene: Scene, drawn: Any) -> Any:
+    def _request(self, scene: Query, drawn: Any) -> Any:
         from kairos_lib.vlm.adapter import Request
 
-        return Request(scene.index, drawn.images, drawn.times_s, self._prompt(scene))
+        return Request(scene.number, drawn.images, drawn.times_s, scene.prompt)
 
     def agree(self, results: Mapping[str, Captions]) -> None:
         """See that both ways write the same.
@@ -204,7 +204,7 @@ class _Trial:
 
         frames, generation = self.settings.frames, self.settings.generation
         scene = self.scenes[number]
-        (drawn,) = draw(self._clip, [frame_times_s(scene, frames)], frames.longest_px)
+        (drawn,) = draw(self._clip, [scene.times_s], frames.longest_px)
         inputs = self.adapter.tensors([self._request(scene, drawn)])
         with torch.inference_mode():
             output = self.adapter.model.generate(
@@ -227,7 +227,7 @@ class _Trial:
     def patches(self) -> float:
         """Of pictures, that the vision tower is given of one scene."""
         frames = self.settings.frames
-        (drawn,) = draw(self._clip, [frame_times_s(self.scenes[0], frames)], frames.longest_px)
+        (drawn,) = draw(self._clip, [self.scenes[0].times_s], frames.longest_px)
         inputs = self.adapter.tensors([self._request(self.scenes[0], drawn)])
         pixels = sum(
             tensor.numel() / 3 for name, tensor in inputs.items() if "pixel_values" in name

@@ -18,7 +18,7 @@ from kairos_lib.nano.script import Play, Say, Script, random_script
 from kairos_lib.nano.truth import ClipTruth
 from kairos_lib.nano.world import FPS as WORLD_FPS
 from kairos_lib.project import Project
-from kairos_lib.records import Record
+from kairos_lib.runs.record import Record
 
 FILM_VERSION = 1
 """Raised when the films are drawn otherwise: a new one is then made beside the old."""
@@ -144,7 +144,7 @@ def world_clip(folder: Path, scenes: int = 75, duration_s: float = 480.0) -> Pat
     Raises:
         NoVoiceError: espeak-ng is not installed.
     """
-    from kairos_lib.nano.clip import make_clip
+    from workshop.nano.clip import make_clip
 
     name = f"world-{scenes}-scenes-{duration_s:g}s"
 
@@ -265,8 +265,8 @@ def _many_scenes(path: Path, scenes: int) -> None:
     """Plain colours with a bar that moves, over tones that change with them, and a voice."""
     import av
 
-    from kairos_lib.nano.utterances import at_16_khz
-    from kairos_lib.nano.voice import speak
+    from workshop.nano.utterances import at_16_khz
+    from workshop.nano.voice import speak
 
     fps, size = 10, (64, 36)
     rng = np.random.default_rng(3)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from kairos_lib.manifest import Manifest, PlannedBase
-from kairos_lib.parameters import load
+from kairos_lib.analyzers.profile import Base
+from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.model import Prompt
+from kairos_lib.parameters.video import Video
+from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.project import Project
-from kairos_lib.runs import write_record
-from kairos_lib.settings import Base, Prompt, Video
-from kairos_lib.stages.session import BaseSession
+from kairos_lib.runs.files import write_record
+from kairos_lib.runs.manifest import Manifest, PlannedBase
 
 
 def main(step: str, video: Path, root: Path) -> None:
@@ -26,10 +28,10 @@ def main(step: str, video: Path, root: Path) -> None:
 
 def _read(session: BaseSession) -> int:
     """Read the results as captioning and a report do; the number of scenes."""
-    from kairos_lib.findings import BaseFindings
-    from kairos_lib.report.gallery import Gallery
+    from kairos_lib.pipeline.base_data import BASE_DATA, read_base_data
+    from kairos_lib.pipeline.scene_analysis import BaseFindings
+    from kairos_lib.report.sections.gallery import Gallery
     from kairos_lib.results import suite
-    from kairos_lib.stages.base_data import BASE_DATA, read_base_data
     from kairos_lib.vlm.context import prompt_of
 
     prompt = Prompt(instruction="Describe the scene.")

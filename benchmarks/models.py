@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kairos_lib.parameters import load
+from kairos_lib.analyzers.profile import Base
+from kairos_lib.parameters.loading import load
 from kairos_lib.project import Project
-from kairos_lib.settings import Base
-from kairos_lib.weights import NANO
+from kairos_lib.weights.location import NANO
 
 
 def nano_ast() -> tuple[Any, Any]:
@@ -41,7 +41,7 @@ def nano_yolo() -> Path:
 
 def full_yolo(cache: Path) -> Path:
     """YOLOv8n with 80 classes, as its configuration file has it, in a checkpoint of its own."""
-    from kairos_lib.stages.objects import set_up_ultralytics
+    from kairos_lib.analyzers.objects import set_up_ultralytics
 
     set_up_ultralytics()
     import torch

@@ -12,9 +12,9 @@ import yaml
 
 from benchmarks.harness import Contender, Spread, all_equal, compete
 from benchmarks.table import NOT_MEASURED, Page, markdown, rounds_table, times_table
-from kairos_lib.parameters import load
+from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.model import Model
 from kairos_lib.project import Project
-from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import Request, find_family
 from kairos_lib.vlm.transformers_adapter import TransformersAdapter
 

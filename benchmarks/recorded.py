@@ -24,8 +24,8 @@ from benchmarks.resampling import (
     widened,
 )
 from benchmarks.table import markdown
-from kairos_lib.records import Record
-from kairos_lib.report import formats
+from kairos_lib import formats
+from kairos_lib.runs.record import Record
 from kairos_lib.statistics.decision import LEVEL
 
 FEWER = (4, 1)

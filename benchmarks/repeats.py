@@ -19,12 +19,11 @@ from benchmarks.load import ForeignLoad
 from benchmarks.recorded import Repeats, Times, page
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import threads
-from kairos_lib.records import Scene
-from kairos_lib.runs import read_record, write_record
+from kairos_lib.runs.files import read_record, write_record
 
 if TYPE_CHECKING:
+    from kairos_lib.parameters.model import Model
     from kairos_lib.project import Project
-    from kairos_lib.settings import Model
     from kairos_lib.vlm.adapter import Adapter
 
 NAMES = ("record", "table")
@@ -75,11 +74,11 @@ def main(name: str, rounds: int, out: Path) -> None:
 def record(rounds: int, say: Callable[[str], None]) -> Repeats:
     """Caption the demo clips again and again in this process, in both scenarios."""
     from benchmarks.table import machine_rows
-    from kairos_lib.parameters import load
+    from kairos_lib.parameters.loading import load
+    from kairos_lib.parameters.model import Model
     from kairos_lib.project import Project
-    from kairos_lib.settings import Model
     from kairos_lib.vlm.adapter import find_family
-    from kairos_lib.weights import find
+    from kairos_lib.weights.location import find
 
     project = Project.find()
     settings = load(project, Model, MODEL)
@@ -110,22 +109,24 @@ def _work(
 ) -> tuple[Callable[[], Times], int]:
     """What captions a clip once, and the number of its scenes."""
     from kairos_lib.nano.truth import ClipTruth
-    from kairos_lib.parameters import video as find_video
+    from kairos_lib.parameters.loading import video as find_video
     from kairos_lib.vlm.engine import Engine
+    from kairos_lib.vlm.query import Query
 
+    instruction = settings.prompt.instruction
     scenes = [
-        Scene(index=number, start_s=scene.start_s, end_s=scene.end_s)
+        Query.of(settings, number, scene.start_s, scene.end_s, instruction)
         for number, scene in enumerate(ClipTruth.of_demo(video).scenes)
     ]
     clip = find_video(project, video).path
-    engine = Engine(adapter, settings, clip, lambda scene: settings.prompt.instruction, "repeats")
+    engine = Engine(adapter, clip, settings.frames.longest_px)
     size = settings.batch_size if isinstance(settings.batch_size, int) else len(scenes)
     batches = [scenes[at : at + size] for at in range(0, len(scenes), size)]
 
     def once() -> Times:
         load_of_others = ForeignLoad()
-        alone = [caption.timing.total_s for caption in engine.single_stream(scenes)]
-        together = [batch.captions[-1].elapsed_s for batch in engine.offline(batches, size)]
+        alone = [answer.timing.total_s for answer in engine.single_stream(scenes)]
+        together = [batch.answers[-1].elapsed_s for batch in engine.offline(batches, size)]
         return Times(
             offline_s=round(together[-1], 5),
             single_stream_s=tuple(round(seconds, 5) for seconds in alone),

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kairos_lib.records import Caption
 from kairos_lib.vlm.loading import cached_values
+from kairos_lib.vlm.records import Caption
 
 TRIES = 5
 COPIED_BYTES = {"cpu": 1 << 28, "cuda": 1 << 31}

@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.profile import Base
+from kairos_lib.analyzers.sounds import SoundEvent
 from kairos_lib.media import audio
 from kairos_lib.media.video import VideoFile
-from kairos_lib.records import Detection, SoundEvent
-from kairos_lib.settings import Base
 
 WINDOW_S = 10.24
 """What AST sees at once; none of the scenes here is longer by much."""
@@ -203,7 +204,7 @@ class Sequential:
 
     def _objects(self, ends_s: list[float]) -> Iterator[Detection]:
         """Another pass over the video, one frame at a time through the model."""
-        from kairos_lib.stages.objects import load
+        from kairos_lib.analyzers.objects import load
 
         settings = self._profile.objects
         model = load(str(self._weights["objects"]))

@@ -14,15 +14,19 @@ from benchmarks.harness import Comparison, Contender, DisagreementError, Trial, 
 from benchmarks.sequential import Findings, Sequential
 from benchmarks.table import Page, markdown, rounds_table, times_table
 from benchmarks.workshop import Workshop
+from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.profile import Base
+from kairos_lib.analyzers.sounds import SoundEvent
+from kairos_lib.analyzers.speech.segment import Segment
 from kairos_lib.errors import KairosError
 from kairos_lib.media import audio
+from kairos_lib.media.scene import Scene
 from kairos_lib.nano.truth import ClipTruth
-from kairos_lib.parameters import load
+from kairos_lib.parameters.loading import load
+from kairos_lib.pipeline.base_session import BaseSession, base_weights
+from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.project import Project
-from kairos_lib.records import BaseResult, Detection, Scene, Segment, SoundEvent
-from kairos_lib.runs import Journal
-from kairos_lib.settings import Base
-from kairos_lib.stages.session import BaseSession, base_weights
+from kairos_lib.runs.journal import Journal
 from tests.helpers.speech_server import Said, SpeechServer
 
 KAIROS = "Kairos"

@@ -51,7 +51,7 @@ def reference_cuts(video: Path) -> tuple[float, ...]:
     from scenedetect import ContentDetector
     from scenedetect.common import FrameTimecode, Timecode
 
-    from kairos_lib.stages.scenes import scaled
+    from kairos_lib.analyzers.scenes import scaled
 
     facts = probe(video, sha256="")
     settings = PROFILE.scenes

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.workshop import Workshop
+from kairos_lib.analyzers.profile import Base
 from kairos_lib.errors import KairosError
-from kairos_lib.records import Scene
-from kairos_lib.runs import Journal
-from kairos_lib.settings import Base
+from kairos_lib.media.scene import Scene
+from kairos_lib.runs.journal import Journal
 
 PROFILE = Base(name="visual", title="Scenes and thumbnails", stages=("scenes",))
 

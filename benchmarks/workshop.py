@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from kairos_lib.analyzers.profile import Base
+from kairos_lib.parameters.video import Video
+from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.project import Project
-from kairos_lib.settings import Base, Video
-from kairos_lib.stages.session import BaseSession
 
 
 class Workshop:

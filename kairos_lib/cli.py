@@ -21,12 +21,12 @@ import click
 from kairos_lib import __version__
 from kairos_lib.compare.command import compare
 from kairos_lib.errors import KairosError, closest, no_room
-from kairos_lib.given import check as check_given
+from kairos_lib.make_variables import check as check_given
 from kairos_lib.names import showable
 from kairos_lib.options import Switch, Words, flag, whole
+from kairos_lib.parameters.suite import REPEATS_AT_MOST
 from kairos_lib.project import Project
 from kairos_lib.reproduce.command import reproduce
-from kairos_lib.settings import REPEATS_AT_MOST
 
 SLOTS_AT_MOST = 64
 
@@ -150,12 +150,12 @@ def bench(
     """Run a suite, or MODEL on VIDEO, and write the report."""
     from rich.console import Console
 
-    from kairos_lib import bench as benches
-    from kairos_lib.asked import Asked, suite_of
-    from kairos_lib.display import display, need_lines, plan_lines
-    from kairos_lib.needs import needs_of
-    from kairos_lib.notebooks import cause_of
-    from kairos_lib.plan import make_plan
+    from kairos_lib.bench import execution as benches
+    from kairos_lib.bench.display import display, need_lines, plan_lines
+    from kairos_lib.bench.plan import make_plan
+    from kairos_lib.bench.request import Asked, suite_of
+    from kairos_lib.bench.requirements import needs_of
+    from kairos_lib.launch.local import cause_of
 
     project = Project.find()
     console = Console()
@@ -222,8 +222,8 @@ def report(suite: str | None, fresh: bool) -> None:
     """Write a suite's report again from the runs there are."""
     from rich.console import Console
 
-    from kairos_lib import bench as benches
-    from kairos_lib.display import display
+    from kairos_lib.bench import execution as benches
+    from kairos_lib.bench.display import display
 
     project = Project.find()
     name = suite or "demo"
@@ -291,33 +291,37 @@ def _names(given: str | None) -> tuple[str, ...]:
 @click.option("--base", envvar="KAIROS_BASE", help="Base profile; the model's own by default.")
 def fetch(model: str | None, model_id: str | None, base: str | None) -> None:
     """Download the weights of a model and of its base processing."""
-    from kairos_lib import parameters, settings, weights
-    from kairos_lib.asked import AUTO, by_id
-    from kairos_lib.stages.stage import order
+    from kairos_lib.analyzers.analyzer import order
+    from kairos_lib.analyzers.profile import Base
+    from kairos_lib.bench.request import AUTO, by_id
+    from kairos_lib.parameters import loading
+    from kairos_lib.parameters.model import Model
+    from kairos_lib.parameters.weights import Weights
+    from kairos_lib.weights import location
 
     project = Project.find()
     if model_id and model not in (None, AUTO):
         raise KairosError(f"MODEL_ID goes with MODEL={AUTO}, not with MODEL={model}")
     if not model and not model_id and not base:
-        known = parameters.names(project, settings.Model)
+        known = loading.names(project, Model)
         raise KairosError(f"MODEL is not given: name one of {', '.join(known)}")
-    wanted: list[settings.Weights | None] = []
+    wanted: list[Weights | None] = []
     if model or model_id:
         changes = by_id(model_id) if model_id else None
-        chosen = parameters.load(project, settings.Model, model or AUTO, changes)
+        chosen = loading.load(project, Model, model or AUTO, changes)
         wanted.append(chosen.weights)
         base = base or chosen.base
-    profile = parameters.load(project, settings.Base, str(base))
+    profile = loading.load(project, Base, str(base))
     wanted += [s.weights(profile) for s in order(profile.stages) if s.uses_weights(profile)]
     for one in wanted:
         if one is None or one.source in ("nano", "path", "dummy", "server"):
             continue
-        found = weights.find(project, one)
+        found = location.find(project, one)
         if found.path is not None:
             click.echo(f"here already: {one.id}")
             continue
         click.echo(f"fetching {one.id}")
-        click.echo(f"fetched: {weights.fetch(one)}")
+        click.echo(f"fetched: {location.fetch(one)}")
     click.echo("all weights that a hub has are on this machine")
 
 
@@ -329,19 +333,23 @@ def given() -> None:
 @main.command(name="list")
 def list_() -> None:
     """List the models, videos, base profiles and suites that exist."""
-    from kairos_lib import parameters, settings
+    from kairos_lib.analyzers.profile import Base
+    from kairos_lib.parameters import loading
+    from kairos_lib.parameters.model import Model
+    from kairos_lib.parameters.suite import Suite
+    from kairos_lib.parameters.video import Video
 
     project = Project.find()
-    for kind in (settings.Model, settings.Video, settings.Base, settings.Suite):
-        known = parameters.names(project, kind)
-        click.echo(f"{parameters.FOLDERS[kind] + ':':9}{', '.join(known)}")
+    for kind in (Model, Video, Base, Suite):
+        known = loading.names(project, kind)
+        click.echo(f"{kind.folder + ':':9}{', '.join(known)}")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=Words(), envvar="KAIROS_ARGS")
 def lab(arguments: tuple[str, ...]) -> None:
     """Open the notebooks in JupyterLab; ARGUMENTS are handed on to it."""
-    from kairos_lib.kernels import OWN_PYTHON
+    from kairos_lib.launch.kernels import OWN_PYTHON
     from kairos_lib.measure import threads
 
     project = Project.find()
@@ -360,7 +368,7 @@ def clean(everything: bool) -> None:
 
     Transcripts that were paid for stay: remove runs/transcripts by hand to pay again.
     """
-    from kairos_lib.stages.session import TRANSCRIPTS
+    from kairos_lib.pipeline.base_session import TRANSCRIPTS
 
     project = Project.find()
     doomed: list[Path] = [path for path in project.reports.glob("*") if path.name != "README.md"]

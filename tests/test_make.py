@@ -14,7 +14,7 @@ from helpers.projects import CHECKOUT
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kairos_lib import given as names
+from kairos_lib import make_variables as names
 from kairos_lib.cli import main
 
 MAKEFILE = (CHECKOUT / "Makefile").read_text()

@@ -13,7 +13,7 @@ from kairos_lib.cli import main
 from kairos_lib.errors import KairosError
 from kairos_lib.names import inside, is_name, showable
 from kairos_lib.project import Project
-from kairos_lib.report.session import analysis_run
+from kairos_lib.report.report_session import analysis_run
 from kairos_lib.results import suite as suites
 
 SEEDED = settings(

@@ -37,7 +37,7 @@ def compare(
 
     from kairos_lib.compare import show
     from kairos_lib.compare.comparison import compare as compared
-    from kairos_lib.compare.sides import open_side
+    from kairos_lib.compare.named_runs import open_side
     from kairos_lib.statistics.decision import LEAST_ROUNDS, THRESHOLD
 
     least = share("THRESHOLD", threshold, THRESHOLD)

@@ -6,12 +6,12 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kairos_lib.compare.marks import differences, marks
+from kairos_lib import formats
+from kairos_lib.compare.named_runs import Side
 from kairos_lib.compare.pairing import Round, VideoPair, pair_up, seconds_alone
-from kairos_lib.compare.sides import Side
+from kairos_lib.compare.reservations import differences, marks
 from kairos_lib.errors import KairosError
-from kairos_lib.report import formats
-from kairos_lib.report.formats import Writer
+from kairos_lib.formats import Writer
 from kairos_lib.results.ratios import ALIKE, Both, over_videos, peaks
 from kairos_lib.statistics.decision import Ratio
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kairos_lib.compare.sides import Side
+from kairos_lib.compare.named_runs import Side
 from kairos_lib.errors import KairosError
-from kairos_lib.records import Caption, Scene, VlmResult
-from kairos_lib.results.fitness import unfit
+from kairos_lib.media.scene import Scene
+from kairos_lib.results.comparability import unfit
 from kairos_lib.results.suite import BaseRun, VlmRun
-from kairos_lib.runs import Journal
+from kairos_lib.runs.journal import Journal
+from kairos_lib.vlm.records import Caption, VlmResult
 
 Bounds = tuple[int, int]
 """Where a scene starts and ends, in milliseconds."""

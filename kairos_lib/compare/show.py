@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kairos_lib.compare.comparison import Comparison, Row
-from kairos_lib.report.formats import MISSING
+from kairos_lib.formats import MISSING
 from kairos_lib.statistics.bootstrap import Interval
 from kairos_lib.statistics.decision import LEVEL, Ratio
 

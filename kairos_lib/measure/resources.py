@@ -18,8 +18,8 @@ from typing import Any
 
 import psutil
 
+from kairos_lib.measure.usage import Resources
 from kairos_lib.measure.vram import MIB, visible
-from kairos_lib.records import Resources
 
 SAMPLE_HZ = 10.0
 

@@ -17,9 +17,9 @@ import numpy as np
 from kairos_lib.errors import KairosError
 from kairos_lib.media.clock import on_one_clock
 from kairos_lib.media.container import Packets, audio_streams, open_container
+from kairos_lib.media.facts import Joint, VideoFacts
 from kairos_lib.media.mono import as_mono
 from kairos_lib.media.video import probe
-from kairos_lib.records import Joint, VideoFacts
 
 if TYPE_CHECKING:
     import av

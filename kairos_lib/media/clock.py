@@ -19,7 +19,7 @@ from kairos_lib.media.container import (
     open_container,
     video_stream,
 )
-from kairos_lib.records import Joint
+from kairos_lib.media.facts import Joint
 
 if TYPE_CHECKING:
     import av

@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kairos_lib.media.facts import Joint
 from kairos_lib.media.video import Frame, VideoFile
-from kairos_lib.records import Joint
 
 # Waking another thread costs more than looking at a small frame: frames change hands in bundles.
 BUNDLE_FRAMES = 8

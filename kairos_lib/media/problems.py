@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kairos_lib.records import SOUND_LATE_S, VideoFacts
+from kairos_lib.media.facts import SOUND_LATE_S, VideoFacts
 
 SHORT_S = 1.0
 SHORT_SHARE = 0.02

@@ -27,8 +27,8 @@ from kairos_lib.media.container import (
     open_container,
     video_stream,
 )
+from kairos_lib.media.facts import Joint, VideoFacts
 from kairos_lib.media.timeline import Timeline
-from kairos_lib.records import Joint, VideoFacts
 
 if TYPE_CHECKING:
     import av

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from kairos_lib import __version__
-from kairos_lib.findings import BaseFindings
+from kairos_lib.analyzers.objects import Detection
+from kairos_lib.pipeline.records import BaseResult
+from kairos_lib.pipeline.scene_analysis import BaseFindings
 from kairos_lib.publish.streams import write_object
-from kairos_lib.records import BaseResult, Detection, Record
+from kairos_lib.runs.record import Record
 
 
 class Info(Record):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from kairos_lib.findings import SceneFindings
-from kairos_lib.records import FusedScene
+from kairos_lib.pipeline.scene_analysis import SceneFindings
+from kairos_lib.vlm.records import FusedScene
 
 CUT_OFF = " […]"
 """Ends a caption that reached the limit on new tokens."""

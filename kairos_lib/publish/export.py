@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from kairos_lib import formats
 from kairos_lib.errors import KairosError, closest
-from kairos_lib.findings import BaseFindings
-from kairos_lib.parameters import expand
+from kairos_lib.parameters.loading import expand
+from kairos_lib.pipeline.records import BaseResult
+from kairos_lib.pipeline.scene_analysis import BaseFindings
 from kairos_lib.publish import coco, cues, whole
 from kairos_lib.publish.names import FileNames
 from kairos_lib.publish.subtitles import srt, webvtt
-from kairos_lib.records import BaseResult, Caption, FusedScene
-from kairos_lib.report import formats
-from kairos_lib.report.summary import Pair, pairs
 from kairos_lib.results.badges import (
     NANO,
     OUTSIDE_BASE,
@@ -30,7 +29,10 @@ from kairos_lib.results.badges import (
     ordered,
 )
 from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
-from kairos_lib.runs import Journal, write_bytes
+from kairos_lib.results.summary import Pair, pairs
+from kairos_lib.runs.files import write_bytes
+from kairos_lib.runs.journal import Journal
+from kairos_lib.vlm.records import Caption, FusedScene
 
 SUBTITLES = ("srt", "vtt")
 FORMATS = (*SUBTITLES, "coco", "json")

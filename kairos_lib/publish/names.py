@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+from kairos_lib.parameters.settings import NAME
 from kairos_lib.project import slug
-from kairos_lib.settings import NAME
 
 NAME_CHARACTERS = 80
 """Of a video or a model in a file's name: systems allow 255 bytes for all of it."""

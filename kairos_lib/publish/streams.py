@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from kairos_lib.records import Record
-from kairos_lib.runs import replacing
+from kairos_lib.runs.files import replacing
+from kairos_lib.runs.record import Record
 
 
 def write_object(

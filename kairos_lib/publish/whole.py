@@ -6,22 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kairos_lib import __version__
-from kairos_lib.findings import BaseFindings, SeenObject
+from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.sounds import SoundEvent
+from kairos_lib.analyzers.speech.segment import Segment
+from kairos_lib.media.scene import Scene
+from kairos_lib.pipeline.records import BaseResult
+from kairos_lib.pipeline.scene_analysis import BaseFindings, SeenObject
 from kairos_lib.publish.streams import write_object
-from kairos_lib.records import (
-    BaseResult,
-    Caption,
-    Detection,
-    FusedScene,
-    Record,
-    Scene,
-    Segment,
-    SoundEvent,
-    VlmResult,
-)
 from kairos_lib.results.badges import Badge, of_base, of_captions, of_run, ordered
 from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
-from kairos_lib.runs import Journal
+from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.record import Record
+from kairos_lib.vlm.records import Caption, FusedScene, VlmResult
 
 
 class Video(Record):

@@ -14,8 +14,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kairos_lib.errors import KairosError
-from kairos_lib.records import Record
-from kairos_lib.runs import read_record, write_json
+from kairos_lib.runs.files import read_record, write_json
+from kairos_lib.runs.record import Record
 
 POLL_S = 0.05
 """How often to look whether another process has given back what this one waits for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kairos_lib.report.html import Html, render
+from kairos_lib.report.page.html import Html, render
 from kairos_lib.results.badges import Badge, ordered
 
 

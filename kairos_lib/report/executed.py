@@ -10,15 +10,16 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from kairos_lib.formats import MISSING
 from kairos_lib.project import Project, slug
-from kairos_lib.report.document import document
-from kairos_lib.report.formats import MISSING
-from kairos_lib.report.html import Html, render
-from kairos_lib.report.outputs import Cell, cells_of
-from kairos_lib.report.tables import MODEL, VIDEO, Column, table
+from kairos_lib.report.page.document import document
+from kairos_lib.report.page.html import Html, render
+from kairos_lib.report.page.outputs import Cell, cells_of
+from kairos_lib.report.sections.tables import MODEL, VIDEO, Column, table
 from kairos_lib.results import suite as suites
 from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
-from kairos_lib.runs import EXECUTED, write_bytes
+from kairos_lib.runs.files import write_bytes
+from kairos_lib.runs.run import EXECUTED
 
 FOLDER = "notebooks"
 """Beside the report."""

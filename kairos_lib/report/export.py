@@ -13,12 +13,12 @@ from pathlib import Path
 from markupsafe import Markup
 
 from kairos_lib.errors import KairosError
-from kairos_lib.imports import without_iri_grammar
+from kairos_lib.lean_imports import without_iri_grammar
 from kairos_lib.project import Project
-from kairos_lib.report.document import document
-from kairos_lib.report.html import TEMPLATES, Html
+from kairos_lib.report.page.document import document
+from kairos_lib.report.page.html import TEMPLATES, Html
 from kairos_lib.report.pictures import Pictures
-from kairos_lib.runs import write_bytes
+from kairos_lib.runs.files import write_bytes
 
 TEMPLATE = "page"
 NOTEBOOK_ONLY = "notebook-only"

@@ -36,8 +36,8 @@ def reproduce(run: str | None, video: str | None, trust_notebook: bool) -> None:
     """
     from rich.console import Console
 
-    from kairos_lib.display import display
-    from kairos_lib.notebooks import CauseError, cause_of, run_notebook
+    from kairos_lib.bench.display import display
+    from kairos_lib.launch.local import CauseError, cause_of, run_notebook
     from kairos_lib.reproduce.outcome import outcome
     from kairos_lib.reproduce.rebuild import rebuild
     from kairos_lib.reproduce.record import read_run
@@ -68,8 +68,8 @@ def reproduce(run: str | None, video: str | None, trust_notebook: bool) -> None:
 
 def lines(found: Outcome) -> Iterator[str]:
     """What came out, a line for each thing."""
-    from kairos_lib.records import scene_number
-    from kairos_lib.report import formats
+    from kairos_lib import formats
+    from kairos_lib.media.scene import scene_number
 
     for captions in found.captions:
         scenes = formats.count(captions.scenes, "scene")

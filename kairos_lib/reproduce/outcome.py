@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from kairos_lib.errors import KairosError
-from kairos_lib.ingredients import Change, changes
-from kairos_lib.records import Caption, Resources, ScenarioResult, VlmResult
-from kairos_lib.runs import Journal, read_record
+from kairos_lib.measure.usage import Resources
+from kairos_lib.runs.files import read_record
+from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.key_difference import Change, changes
 from kairos_lib.statistics.bootstrap import Interval, interval
+from kairos_lib.vlm.records import Caption, ScenarioResult, VlmResult
 
 COUNTS = ("scenes", "failed", "prompt_tokens", "visual_tokens", "new_tokens", "truncated")
 

@@ -19,32 +19,30 @@ from typing import Any
 
 import yaml
 
+from kairos_lib.analyzers.profile import Base
+from kairos_lib.bench.plan import ALLOCATOR
 from kairos_lib.errors import KairosError
-from kairos_lib.ingredients import changes, read_mapping
-from kairos_lib.kernels import OWN, python_of
+from kairos_lib.launch.kernels import OWN, python_of
+from kairos_lib.launch.local import Job
 from kairos_lib.measure import provenance
 from kairos_lib.names import inside, quoted
-from kairos_lib.notebooks import Job
-from kairos_lib.parameters import load, names
-from kairos_lib.parameters import video as find_video
-from kairos_lib.plan import ALLOCATOR
+from kairos_lib.parameters.loading import load, names
+from kairos_lib.parameters.loading import video as find_video
+from kairos_lib.parameters.model import NOT_OF_SERVERS, Model
+from kairos_lib.parameters.video import Video
+from kairos_lib.parameters.yaml_files import validate
+from kairos_lib.pipeline.base_session import base_run
 from kairos_lib.project import Project
-from kairos_lib.records import PlannedBatch
 from kairos_lib.reproduce.record import RecordedRun
-from kairos_lib.runs import (
-    EXECUTED,
-    FileHashes,
-    Journal,
-    cells_hash,
-    code,
-    notebook_hash,
-    write_json,
-)
-from kairos_lib.settings import NOT_OF_SERVERS, Base, Model, Video
-from kairos_lib.stages.session import base_run
+from kairos_lib.runs.file_hashes import FileHashes
+from kairos_lib.runs.files import write_json
+from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.key_difference import changes, read_mapping
+from kairos_lib.runs.notebook_code import cells_hash, code, notebook_hash
+from kairos_lib.runs.run import EXECUTED
+from kairos_lib.vlm.records import PlannedBatch
 from kairos_lib.vlm.run import NOTEBOOK, vlm_run
-from kairos_lib.weights import find
-from kairos_lib.yaml_files import validate
+from kairos_lib.weights.location import find
 
 REPRODUCED = "reproduced"
 """Folder under `runs/` of runs that were made again."""

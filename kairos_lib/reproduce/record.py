@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from kairos_lib.errors import KairosError
-from kairos_lib.ingredients import ingredients, read_mapping
 from kairos_lib.names import checked_name, inside, quoted
-from kairos_lib.records import VlmResult
-from kairos_lib.runs import key_of, read_record
+from kairos_lib.runs.files import read_record
+from kairos_lib.runs.key_difference import ingredients, read_mapping
+from kairos_lib.runs.run import key_of
+from kairos_lib.vlm.records import VlmResult
 
 
 @dataclass(frozen=True)

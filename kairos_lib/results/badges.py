@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from kairos_lib.records import Resources, VlmResult
+from kairos_lib.measure.usage import Resources
 from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.vlm.records import VlmResult
 
 SHARED_ABOVE_CORES = 0.5
 """Cores that other processes kept busy on average; less is what any idle system does."""

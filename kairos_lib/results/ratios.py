@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from kairos_lib.records import VlmResult
 from kairos_lib.statistics.decision import Ratio, ratio_of
+from kairos_lib.vlm.records import VlmResult
 
 Both = tuple[float, float]
 """A's figure and B's in one round, of one video."""

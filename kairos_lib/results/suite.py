@@ -16,17 +16,15 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field
 
 from kairos_lib.errors import KairosError, closest
-from kairos_lib.manifest import Manifest, PlannedBase, PlannedVlm
 from kairos_lib.names import checked_name, inside, is_name
+from kairos_lib.pipeline.records import BaseResult, StageReport
 from kairos_lib.project import Project
-from kairos_lib.records import (
-    BaseResult,
-    Record,
-    StageReport,
-    Status,
-    VlmResult,
-)
-from kairos_lib.runs import EXECUTED, read_record
+from kairos_lib.runs.files import read_record
+from kairos_lib.runs.manifest import Manifest, PlannedBase, PlannedVlm
+from kairos_lib.runs.record import Record
+from kairos_lib.runs.run import EXECUTED
+from kairos_lib.runs.status import Status
+from kairos_lib.vlm.records import VlmResult
 
 T = TypeVar("T")
 State = Literal["done", "failed", "unfinished", "not run"]

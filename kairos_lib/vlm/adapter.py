@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kairos_lib.errors import KairosError, closest
-from kairos_lib.records import Architecture
-from kairos_lib.settings import Model
+from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.gpu_memory import Peaks
+from kairos_lib.vlm.records import Architecture
 
 LARGEST_BATCH = 64
 """Beyond this, a batch waits for its longest caption more than it gains."""
@@ -26,9 +26,10 @@ LARGEST_BATCH = 64
 
 @dataclass(frozen=True)
 class Request:
-    """One scene to be captioned."""
+    """One query as an adapter takes it."""
 
-    scene: int
+    number: int
+    """The query's."""
     images: tuple[np.ndarray, ...]
     """RGB frames of shape (height, width, 3), uint8, in order of time."""
     frame_times_s: tuple[float, ...]
@@ -49,7 +50,7 @@ class Request:
 
     @property
     def frame_size_px(self) -> tuple[int, int]:
-        """Width and height of a frame; all of a scene have the same."""
+        """Width and height of a frame; all of a request have the same."""
         height, width = self.images[0].shape[:2]
         return width, height
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from kairos_lib.checkpoint_files import precision_named
-from kairos_lib.records import Architecture, NetworkPart
+from kairos_lib.vlm.records import Architecture, NetworkPart
+from kairos_lib.weights.checkpoint_files import precision_named
 
 
 def describe(model: Any, connectors: frozenset[str]) -> Architecture:

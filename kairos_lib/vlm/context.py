@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kairos_lib.findings import BaseFindings, SceneFindings
-from kairos_lib.records import Caption, FusedScene
-from kairos_lib.settings import Prompt
+from kairos_lib.parameters.model import Prompt
+from kairos_lib.pipeline.scene_analysis import BaseFindings, SceneFindings
 from kairos_lib.vlm.prompts import SceneContext, scene_prompt
+from kairos_lib.vlm.records import Caption, FusedScene
 
 OBJECTS_LIMIT = 8
 """Labels a prompt names at most: a street can have dozens, few of them matter to its scene."""

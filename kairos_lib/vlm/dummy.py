@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from kairos_lib.settings import Settings
-from kairos_lib.yaml_files import read, validate
+from kairos_lib.parameters.settings import Settings
+from kairos_lib.parameters.yaml_files import read, validate
 
 if TYPE_CHECKING:
     import torch

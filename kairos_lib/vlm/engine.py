@@ -1,22 +1,21 @@
-"""Captions scenes in the two scenarios, and times them.
+"""Has a model answer queries in the two scenarios, and times it.
 
-Knows nothing of run folders or notebooks: it is given scenes and gives captions. The clock of a
-scenario starts when it is called, with the weights on the device and warmed up, and is read when
-a caption is ready; frame extraction, preprocessing and generation are inside it.
+Knows nothing of scenes, run folders or notebooks: it is given queries and gives answers. The clock
+of a scenario starts when it is called, with the weights on the device and warmed up, and is read
+when an answer is ready; frame extraction, preprocessing and generation are inside it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kairos_lib.errors import KairosError
 from kairos_lib.measure.clock import Stopwatch
-from kairos_lib.records import Caption, Joint, Scene, Timing
-from kairos_lib.settings import Model
+from kairos_lib.media.facts import Joint
 from kairos_lib.vlm.adapter import (
     Adapter,
     Generated,
@@ -25,13 +24,13 @@ from kairos_lib.vlm.adapter import (
     Request,
     SceneError,
 )
-from kairos_lib.vlm.sampling import sample
+from kairos_lib.vlm.query import Answer, AnsweredBatch, Query
+from kairos_lib.vlm.records import Timing
+from kairos_lib.vlm.sampling import draw
 
 VERSION = 4
-"""Raised whenever captions or the meaning of their times change: it is part of a run's key."""
+"""Raised whenever answers or the meaning of their times change: it is part of a run's key."""
 WARM_UP_TOKENS = 4
-Prompts = Callable[[Scene], str]
-"""What is asked about a scene; ends with the instruction of the model's parameters."""
 
 
 @dataclass(frozen=True)
@@ -45,36 +44,30 @@ class _Ready:
     preprocess_s: float
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Captions that were written together."""
-
-    captions: list[Caption]
-    limit: int
-    """The largest batch that the device is known or hoped to hold."""
-
-
 class Engine:
-    """One loaded model over one video."""
+    """One loaded model over one video.
+
+    Args:
+        adapter: Loaded.
+        video: The file.
+        longest_px: Length of the longer side of the frames; smaller ones are not enlarged.
+        joints: What a probe says of the file; by itself it is looked through first.
+    """
 
     def __init__(
         self,
         adapter: Adapter,
-        settings: Model,
         video: Path,
-        prompts: Prompts,
-        part: str,
+        longest_px: int,
         joints: Sequence[Joint] | None = None,
     ) -> None:
         self._adapter = adapter
-        self._settings = settings
         self._video = video
-        self._prompts = prompts
-        self._part = part
+        self._longest_px = longest_px
         self._joints = joints
 
-    def warm_up(self, scenes: list[Scene]) -> None:
-        """Run a scene for a few tokens, so that no caption pays for a first time.
+    def warm_up(self, queries: Sequence[Query]) -> None:
+        """Run a query for a few tokens, so that no answer pays for a first time.
 
         It is the first one that goes through the model; what is wrong with others is told later.
 
@@ -82,7 +75,7 @@ class Engine:
             KairosError: None does.
         """
         refused = None
-        for request, _ in self._requests(scenes):
+        for request, _ in self._requests(queries):
             try:
                 generated = self._adapter.generate(self._adapter.prepare([request]), WARM_UP_TOKENS)
             except SceneError as error:
@@ -96,47 +89,47 @@ class Engine:
         raise KairosError(f"no scene could be captioned: {refused}")
 
     def room(self) -> int:
-        """How many scenes like the one it was warmed up with have room on the device at once."""
+        """How many queries like the one it was warmed up with have room on the device at once."""
         return self._adapter.room(self._adapter.prepare([self._typical]))
 
-    def single_stream(self, scenes: list[Scene]) -> Iterator[Caption]:
-        """One scene at a time with nothing overlapped: latencies, whose parts add up."""
+    def single_stream(self, queries: Sequence[Query]) -> Iterator[Answer]:
+        """One query at a time with nothing overlapped: latencies, whose parts add up."""
         started = time.perf_counter()
-        scene_started = started
-        for request, frames_s in self._requests(scenes):
+        query_started = started
+        for request, frames_s in self._requests(queries):
             watch = Stopwatch(self._adapter.synchronise)
             try:
                 with watch.part("preprocess"):
                     prepared = self._adapter.prepare([request])
                 generated = self._adapter.generate(prepared)
             except (SceneError, OutOfMemoryError) as error:
-                caption = self._failed(request, error)
+                answer = self._failed(request, error)
             else:
                 if generated.reason:
                     raise KairosError(generated.reason)
-                total_s = time.perf_counter() - scene_started
+                total_s = time.perf_counter() - query_started
                 timing = _timing(frames_s, watch["preprocess"], generated, total_s)
-                caption = self._caption(request, prepared, generated, 0, timing, batch_size=1)
+                answer = self._answer(request, prepared, generated, 0, timing, batch_size=1)
             now = time.perf_counter()
-            yield caption.model_copy(update={"elapsed_s": now - started})
-            # Whoever takes the caption writes it down; that time is no part of the next scene's.
+            yield replace(answer, elapsed_s=now - started)
+            # Whoever takes the answer writes it down; that time is no part of the next query's.
             waited_s = time.perf_counter() - now
             started += waited_s
-            scene_started = time.perf_counter()
+            query_started = time.perf_counter()
 
-    def offline(self, batches: list[list[Scene]], limit: int) -> Iterator[Batch]:
-        """Batches across scenes, the next one prepared while this one is generated.
+    def offline(self, batches: Sequence[Sequence[Query]], limit: int) -> Iterator[AnsweredBatch]:
+        """Batches across queries, the next one prepared while this one is generated.
 
         A batch that the device cannot hold is halved, down to one; the size that worked holds for
-        what follows. One with a scene that does not go through is halved as well, until that is
-        found. A scene that fails alone gets a caption that says why.
+        what follows. One with a query that does not go through is halved as well, until that is
+        found. A query that fails alone gets an answer that says why.
 
         Args:
-            batches: Scenes in order of time, already grouped.
+            batches: Queries in order of time, already grouped.
             limit: Batches longer than this are split.
         """
         started = time.perf_counter()
-        source = self._requests([scene for batch in batches for scene in batch])
+        source = self._requests([query for batch in batches for query in batch])
         with ThreadPoolExecutor(1) as pool:
             sizes = [len(batch) for batch in batches]
             upcoming = pool.submit(self._ready, source, sizes[0]) if sizes else None
@@ -147,15 +140,18 @@ class Engine:
                     upcoming = pool.submit(self._ready, source, sizes[number + 1])
                 for done, held in self._generate(ready, limit):
                     elapsed_s = time.perf_counter() - started
-                    yield Batch([c.model_copy(update={"elapsed_s": elapsed_s}) for c in done], held)
+                    yield AnsweredBatch([replace(a, elapsed_s=elapsed_s) for a in done], held)
                     limit = held
 
-    def _requests(self, scenes: list[Scene]) -> Iterator[tuple[Request, float]]:
-        """The scenes as requests, each with the seconds that its frames took."""
+    def _requests(self, queries: Sequence[Query]) -> Iterator[tuple[Request, float]]:
+        """The queries as requests, each with the seconds that its frames took."""
         before = time.perf_counter()
-        for scene, drawn in sample(self._video, scenes, self._settings.frames, self._joints):
-            prompt, asked = self._prompts(scene), self._settings.prompt.instruction
-            request = Request(scene.index, drawn.images, drawn.times_s, prompt, asked)
+        wanted = [query.times_s for query in queries]
+        drawn = draw(self._video, wanted, self._longest_px, self._joints)
+        for query, frames in zip(queries, drawn, strict=True):
+            request = Request(
+                query.number, frames.images, frames.times_s, query.prompt, query.question
+            )
             yield request, time.perf_counter() - before
             before = time.perf_counter()
 
@@ -169,11 +165,11 @@ class Engine:
         try:
             prepared = self._adapter.prepare(requests)
         except (SceneError, OutOfMemoryError) as error:
-            # This runs ahead; captions before it come first.
+            # This runs ahead; answers before it come first.
             prepared = error
         return _Ready(requests, prepared, frames_s, time.perf_counter() - before)
 
-    def _generate(self, ready: _Ready, limit: int) -> Iterator[tuple[list[Caption], int]]:
+    def _generate(self, ready: _Ready, limit: int) -> Iterator[tuple[list[Answer], int]]:
         """Generate a batch, in parts where it must be; with each, the limit then in force."""
         waiting = [ready]
         while waiting:
@@ -181,7 +177,7 @@ class Engine:
             size = len(ready.requests)
             if size <= limit:
                 try:
-                    captions, reason = self._generate_whole(ready)
+                    answers, reason = self._generate_whole(ready)
                 except (SceneError, OutOfMemoryError) as error:
                     if size == 1:
                         yield [self._failed(ready.requests[0], error)], limit
@@ -190,29 +186,29 @@ class Engine:
                         yield self._halved(ready, limit)
                         continue
                 else:
-                    if captions:
-                        yield captions, limit
+                    if answers:
+                        yield answers, limit
                     if reason:
                         raise KairosError(reason)
                     continue
                 limit = size // 2
             waiting = [*self._split(ready, limit), *waiting]
 
-    def _halved(self, ready: _Ready, limit: int) -> tuple[list[Caption], int]:
+    def _halved(self, ready: _Ready, limit: int) -> tuple[list[Answer], int]:
         """A batch in halves that stand alone; one batch on disk, so that resuming halves it too."""
-        captions: list[Caption] = []
+        answers: list[Answer] = []
         for half in self._split(ready, (len(ready.requests) + 1) // 2):
             for done, held in self._generate(half, limit):
-                captions += done
+                answers += done
                 limit = held
-        return captions, limit
+        return answers, limit
 
     def _split(self, ready: _Ready, size: int) -> list[_Ready]:
         parts = [slice(first, first + size) for first in range(0, len(ready.requests), size)]
         return [self._prepare(ready.requests[p], ready.frames_s[p]) for p in parts]
 
-    def _generate_whole(self, ready: _Ready) -> tuple[list[Caption], str]:
-        """The captions of a batch, and why some of them are not there."""
+    def _generate_whole(self, ready: _Ready) -> tuple[list[Answer], str]:
+        """The answers of a batch, and why some of them are not there."""
         if isinstance(ready.prepared, Exception):
             raise ready.prepared
         prepared = ready.prepared
@@ -220,8 +216,8 @@ class Engine:
         generated = self._adapter.generate(prepared)
         size = len(ready.requests)
         spent_s = time.perf_counter() - before
-        captions = [
-            self._caption(
+        answers = [
+            self._answer(
                 request,
                 prepared,
                 generated,
@@ -238,9 +234,9 @@ class Engine:
             for place, request in enumerate(ready.requests)
             if place not in generated.unanswered
         ]
-        return captions, generated.reason
+        return answers, generated.reason
 
-    def _caption(
+    def _answer(
         self,
         request: Request,
         prepared: Prepared,
@@ -248,9 +244,9 @@ class Engine:
         place: int,
         timing: Timing,
         batch_size: int,
-    ) -> Caption:
-        return Caption(
-            scene=request.scene,
+    ) -> Answer:
+        return Answer(
+            number=request.number,
             text=generated.texts[place],
             error=generated.errors[place] if generated.errors else "",
             frame_times_s=request.frame_times_s,
@@ -262,18 +258,16 @@ class Engine:
             truncated=generated.truncated[place],
             timing=timing,
             batch_size=batch_size,
-            part=self._part,
         )
 
-    def _failed(self, request: Request, reason: SceneError | OutOfMemoryError) -> Caption:
+    def _failed(self, request: Request, reason: SceneError | OutOfMemoryError) -> Answer:
         scene_only = isinstance(reason, SceneError)
-        return Caption(
-            scene=request.scene,
+        return Answer(
+            number=request.number,
             text="",
             error=str(reason) if scene_only else f"out of memory with one scene: {reason}",
             frame_times_s=request.frame_times_s,
             frame_size_px=request.frame_size_px,
-            part=self._part,
         )
 
 

@@ -15,16 +15,18 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from kairos_lib.checkpoint_files import own_quantisation, stored_bytes
 from kairos_lib.errors import KairosError
 from kairos_lib.measure.provenance import key_versions
+from kairos_lib.parameters.model import Generation, Model
+from kairos_lib.parameters.weights import Weights
 from kairos_lib.project import Project
-from kairos_lib.records import Record
-from kairos_lib.runs import key_of, read_record, write_record
-from kairos_lib.settings import Generation, Model, Weights
+from kairos_lib.runs.files import read_record, write_record
+from kairos_lib.runs.record import Record
+from kairos_lib.runs.run import key_of
 from kairos_lib.vlm.adapter import find_family
 from kairos_lib.vlm.loading import check_precision
-from kairos_lib.weights import Found, find
+from kairos_lib.weights.checkpoint_files import own_quantisation, stored_bytes
+from kairos_lib.weights.location import Found, find
 
 VERSION = 4
 """Raised whenever the same model would give other figures."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kairos_lib.checkpoint_files import precision_named
 from kairos_lib.vlm.architecture import quantisation
+from kairos_lib.weights.checkpoint_files import precision_named
 
 SHARE = 0.9
 """Of the free memory: the rest is for what the allocator cannot use in one piece."""

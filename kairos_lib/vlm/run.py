@@ -6,14 +6,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kairos_lib.kernels import python_of, variables_of
+from kairos_lib.launch.kernels import python_of, variables_of
 from kairos_lib.measure.provenance import device_name, key_versions
+from kairos_lib.parameters.model import Model
+from kairos_lib.parameters.video import Video
 from kairos_lib.project import Project
-from kairos_lib.runs import Run, notebook_hash
-from kairos_lib.settings import Model, Video
+from kairos_lib.runs.notebook_code import notebook_hash
+from kairos_lib.runs.run import Run
 from kairos_lib.vlm import engine
 from kairos_lib.vlm.adapter import find_family
-from kairos_lib.weights import find
+from kairos_lib.weights.location import find
 
 NOTEBOOK = "vlm.ipynb"
 FITTING_BATCH = "batch_size.json"

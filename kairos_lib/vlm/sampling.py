@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kairos_lib.media.facts import Joint
 from kairos_lib.media.video import VideoFile
-from kairos_lib.records import Joint, Scene
-from kairos_lib.settings import Frames
+from kairos_lib.parameters.model import Frames
 
 
 class Drawn(NamedTuple):
@@ -23,16 +23,16 @@ class Drawn(NamedTuple):
     """Presentation times of the frames that were really taken."""
 
 
-def frame_times_s(scene: Scene, frames: Frames) -> list[float]:
-    """The moments of a scene to look at, in order.
+def frame_times_s(start_s: float, end_s: float, frames: Frames) -> list[float]:
+    """The moments of a stretch to look at, in order.
 
-    `start_middle` is the first frame and the one at half time; `even` splits the scene into
+    `start_middle` is the first frame and the one at half time; `even` splits the stretch into
     equal parts and takes the middle of each.
     """
     if frames.sampling == "start_middle":
-        return [scene.start_s, scene.middle_s]
-    length_s = scene.end_s - scene.start_s
-    return [scene.start_s + (i + 0.5) / frames.count * length_s for i in range(frames.count)]
+        return [start_s, (start_s + end_s) / 2]
+    length_s = end_s - start_s
+    return [start_s + (i + 0.5) / frames.count * length_s for i in range(frames.count)]
 
 
 def window_times_s(
@@ -87,11 +87,3 @@ def _check(wanted: Sequence[Sequence[float]]) -> None:
         raise ValueError("each group needs moments, in ascending order")
     if any(first[0] > second[0] or first[-1] > second[-1] for first, second in pairwise(wanted)):
         raise ValueError("groups must begin and end in order of time")
-
-
-def sample(
-    video: Path, scenes: list[Scene], frames: Frames, joints: Sequence[Joint] | None = None
-) -> Iterator[tuple[Scene, Drawn]]:
-    """Draw the frames of scenes that are in order of time, from one decoder."""
-    wanted = [frame_times_s(scene, frames) for scene in scenes]
-    return zip(scenes, draw(video, wanted, frames.longest_px, joints), strict=True)

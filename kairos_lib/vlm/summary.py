@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kairos_lib.records import Caption, ScenarioResult, Timing
-from kairos_lib.runs import Journal
+from kairos_lib.runs.journal import Journal
+from kairos_lib.vlm.records import Caption, ScenarioResult, Timing
 from kairos_lib.vlm.scores import NO_NUMBERS
 
 

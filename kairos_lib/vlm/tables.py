@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kairos_lib.records import BaseResult, Caption, VlmResult, scene_number
-from kairos_lib.runs import Journal
-from kairos_lib.settings import Model
+from kairos_lib.media.scene import scene_number
+from kairos_lib.parameters.model import Model
+from kairos_lib.pipeline.records import BaseResult
+from kairos_lib.runs.journal import Journal
+from kairos_lib.vlm.records import Caption, VlmResult
 from kairos_lib.vlm.run import device_of
 
 if TYPE_CHECKING:

@@ -14,13 +14,10 @@ from typing import Any, ClassVar
 
 import psutil
 
-from kairos_lib.checkpoint_files import check_files, own_quantisation
-from kairos_lib.checkpoints import check_whole
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.measure.memory import is_out_of_memory
-from kairos_lib.records import Architecture
-from kairos_lib.settings import Model
-from kairos_lib.vlm import dummy, ends, fitting, gpu_memory, wording
+from kairos_lib.parameters.model import Model
+from kairos_lib.vlm import chat_template, dummy, ends, fitting, gpu_memory
 from kairos_lib.vlm.adapter import (
     LARGEST_BATCH,
     Adapter,
@@ -45,8 +42,11 @@ from kairos_lib.vlm.loading import (
     spare_unpackable,
     take_quantised,
 )
+from kairos_lib.vlm.records import Architecture
 from kairos_lib.vlm.refusals import REFUSALS, telling
 from kairos_lib.vlm.scores import NO_NUMBERS, Scores
+from kairos_lib.weights.checkpoint_files import check_files, own_quantisation
+from kairos_lib.weights.checkpoints import check_whole
 
 
 class TransformersAdapter(Adapter):
@@ -112,7 +112,7 @@ class TransformersAdapter(Adapter):
     def processed(self, requests: list[Request], **pictures: Any) -> Any:
         """A batch in the words of the chat template, with pictures as the processor takes them."""
         texts = self.worded(requests)
-        if wording.begun(self.processor.tokenizer, texts):
+        if chat_template.begun(self.processor.tokenizer, texts):
             # Not all processors of older versions know this word.
             pictures["add_special_tokens"] = False
         return self.processor(text=texts, padding=True, return_tensors="pt", **pictures)
@@ -199,8 +199,8 @@ class TransformersAdapter(Adapter):
             precision = check_precision(self.settings.quantisation, own)
             making = precision if own == "none" else "none"
             self.processor = self.load_processor(path)
-            wording.fill_in(self.settings.name, self.processor)
-            wording.check(self.settings.name, self.worded)
+            chat_template.fill_in(self.settings.name, self.processor)
+            chat_template.check(self.settings.name, self.worded)
             self._controls = Controls(self.processor)
             model = self.load_model(
                 path,

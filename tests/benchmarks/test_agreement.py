@@ -14,9 +14,10 @@ from benchmarks import base, batches, memory, stage, visual
 from benchmarks.harness import DisagreementError
 from benchmarks.sequential import Findings
 from benchmarks.workshop import Workshop
+from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.sounds import SoundEvent
 from kairos_lib.nano.truth import ClipTruth
 from kairos_lib.project import Project
-from kairos_lib.records import Detection, SoundEvent
 
 
 def findings(truth: ClipTruth) -> Findings:

@@ -8,7 +8,7 @@ from benchmarks.base import RESULTS
 from benchmarks.recorded import Repeats, figures
 from benchmarks.repeats import LEAST_REPEATS
 from benchmarks.resampling import any_ten, neighbours, ours, rates
-from kairos_lib.runs import read_record
+from kairos_lib.runs.files import read_record
 
 SCENARIOS = ("offline", "single-stream")
 

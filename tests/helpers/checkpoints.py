@@ -126,7 +126,7 @@ def tiny_ast(folder: Path) -> Path:
 
 def tiny_yolo(path: Path) -> Path:
     """An untrained YOLOv8 that has the real one's checkpoint format."""
-    from kairos_lib.stages import objects
+    from kairos_lib.analyzers import objects
 
     objects.set_up_ultralytics()
     import torch

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from helpers.suites import MACHINE, SuiteMaker
-from kairos_lib.records import Caption, Status, Timing
-from kairos_lib.runs import Journal, write_record
+from kairos_lib.runs.files import write_record
+from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.status import Status
+from kairos_lib.vlm.records import Caption, Timing
 
 NOISE = (1.0, 1.02, 0.99, 1.01, 0.98)
 """What five rounds of the same thing take, by the first."""

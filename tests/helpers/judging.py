@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from helpers.suites import SuiteMaker
-from kairos_lib.quality.references import keep
-from kairos_lib.report.html import Html
+from kairos_lib.parameters.video import Video
+from kairos_lib.quality.reference_captions import keep
+from kairos_lib.report.page.html import Html
 from kairos_lib.results import suite as suites
 from kairos_lib.results.suite import SuiteData
-from kairos_lib.settings import Video
 
 TOLD = ["A dog runs over the grass.", "A cat sleeps on a chair.", "Two men talk at a table."]
 WRONG = ["A plane lands.", "Rain falls at night.", "A cook cuts onions."]

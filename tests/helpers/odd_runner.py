@@ -14,11 +14,12 @@ from pathlib import Path
 
 from kairos_lib.errors import KairosError
 from kairos_lib.media import audio
+from kairos_lib.media.scene import Scene
 from kairos_lib.media.video import VideoFile
+from kairos_lib.pipeline.base_session import BaseSession
+from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.project import Project
-from kairos_lib.records import BaseResult, Scene
-from kairos_lib.runs import Journal
-from kairos_lib.stages.session import BaseSession
+from kairos_lib.runs.journal import Journal
 
 
 def outcome(path: Path, profile: str) -> dict[str, object]:

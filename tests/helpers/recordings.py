@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kairos_lib.records import Span
+from kairos_lib.analyzers.vad import Span
 
 RATE_HZ = 16_000
 HEADER_BYTES = 44

@@ -14,8 +14,8 @@ from nbformat.v4 import new_output
 from kairos_lib.project import Project
 from kairos_lib.report.executed import export_notebooks
 from kairos_lib.report.export import export
-from kairos_lib.report.session import analysis_run
-from kairos_lib.runs import EXECUTED
+from kairos_lib.report.report_session import analysis_run
+from kairos_lib.runs.run import EXECUTED
 
 
 def write_report(project: Project, suite: str = "demo") -> Path:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kairos_lib.records import VlmResult
-from kairos_lib.vlm.session import VlmSession
+from kairos_lib.vlm.records import VlmResult
+from kairos_lib.vlm.vlm_session import VlmSession
 
 
 def run_all(session: VlmSession) -> VlmResult:

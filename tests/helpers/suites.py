@@ -10,24 +10,18 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from kairos_lib.manifest import Manifest, PlannedBase, PlannedVlm
+from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.sounds import SoundEvent
+from kairos_lib.measure.usage import Resources
+from kairos_lib.media.facts import VideoFacts
+from kairos_lib.media.scene import Scene
+from kairos_lib.pipeline.records import BaseResult, StageReport
 from kairos_lib.project import Project
-from kairos_lib.records import (
-    BaseResult,
-    Caption,
-    Detection,
-    FusedScene,
-    Resources,
-    ScenarioResult,
-    Scene,
-    SoundEvent,
-    StageReport,
-    Status,
-    Timing,
-    VideoFacts,
-    VlmResult,
-)
-from kairos_lib.runs import Journal, write_json, write_record
+from kairos_lib.runs.files import write_json, write_record
+from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.manifest import Manifest, PlannedBase, PlannedVlm
+from kairos_lib.runs.status import Status
+from kairos_lib.vlm.records import Caption, FusedScene, ScenarioResult, Timing, VlmResult
 
 HERE = Path(__file__).resolve().parents[2]
 STAGES = {"scenes": 1.2, "audio": 0.2, "vad": 0.4, "speech": 3.1, "sounds": 0.9, "objects": 2.2}

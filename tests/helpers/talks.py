@@ -10,9 +10,10 @@ import pytest
 
 from helpers.recordings import bursts, write_recording
 from helpers.speech_server import Said, SpeechServer
-from kairos_lib.records import Segment, Span
-from kairos_lib.settings import SpeechSettings
-from kairos_lib.speech.engine import Setup, find
+from kairos_lib.analyzers.speech.engine import Setup, find
+from kairos_lib.analyzers.speech.segment import Segment
+from kairos_lib.analyzers.speech.settings import SpeechSettings
+from kairos_lib.analyzers.vad import Span
 
 QUARTER_S = 15 * 60.0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kairos_lib.errors import KairosError
-from kairos_lib.kernels import python_of
+from kairos_lib.launch.kernels import python_of
 from kairos_lib.measure import provenance
 from kairos_lib.project import Project
 

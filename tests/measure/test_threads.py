@@ -13,16 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kairos_lib.bench.plan import make_plan
 from kairos_lib.errors import KairosError
-from kairos_lib.kernels import OWN
+from kairos_lib.launch.kernels import OWN
 from kairos_lib.measure import provenance, threads
-from kairos_lib.parameters import load
-from kairos_lib.plan import make_plan
+from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.suite import Suite
 from kairos_lib.project import Project
-from kairos_lib.settings import Suite
 from kairos_lib.vlm.run import vlm_run
 
-OPEN = "from kairos_lib.stages.session import BaseSession; BaseSession.open('twelve', 'plain'); "
+OPEN = (
+    "from kairos_lib.pipeline.base_session import BaseSession; "
+    "BaseSession.open('twelve', 'plain'); "
+)
 HELD = "from kairos_lib.measure import threads; print(threads.held())"
 
 

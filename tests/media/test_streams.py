@@ -22,9 +22,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kairos_lib.media import audio
+from kairos_lib.media.facts import VideoFacts
 from kairos_lib.media.problems import problems
 from kairos_lib.media.video import VideoFile, probe
-from kairos_lib.records import VideoFacts
 
 FAULTS = CHECKOUT.parent / "shared" / "faults"
 HZ = audio.SAMPLE_RATE_HZ

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from kairos_lib.nano.clip import make_clip
+from kairos_lib.analyzers.profile import Base
+from kairos_lib.analyzers.sounds import SoundEvent
 from kairos_lib.nano.script import PLAYED_SOUNDS, SOUNDS, Play, Rest, Script, Shot
-from kairos_lib.nano.sound import play
-from kairos_lib.nano.soundscapes import Heard, SoundBank
-from kairos_lib.nano.train_ast import (
+from kairos_lib.nano.world import Field, Scene, Shape
+from kairos_lib.parameters.loading import load
+from kairos_lib.project import Project
+from workshop.nano.clip import make_clip
+from workshop.nano.sound import play
+from workshop.nano.soundscapes import Heard, SoundBank
+from workshop.nano.train_ast import (
     WEIGHTS,
     Windows,
     build_extractor,
@@ -19,13 +24,8 @@ from kairos_lib.nano.train_ast import (
     optimizer_for,
     save,
 )
-from kairos_lib.nano.training import Training
-from kairos_lib.nano.unseen import Processed, process
-from kairos_lib.nano.world import Field, Scene, Shape
-from kairos_lib.parameters import load
-from kairos_lib.project import Project
-from kairos_lib.records import SoundEvent
-from kairos_lib.settings import Base
+from workshop.nano.training import Training
+from workshop.nano.unseen import Processed, process
 
 needs_voice = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="espeak-ng is not installed"

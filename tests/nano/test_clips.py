@@ -6,11 +6,11 @@ import av
 import pytest
 from scenedetect import ContentDetector, detect
 
-from kairos_lib.nano.clip import UnclearCutError, make_clip
-from kairos_lib.nano.demos import ScriptError, demo_names, demo_script, read_script
 from kairos_lib.nano.script import Play, Script, Shot, random_script
 from kairos_lib.nano.truth import CLIPS, ClipTruth
 from kairos_lib.nano.world import Field, Scene, Shape
+from workshop.nano.clip import UnclearCutError, make_clip
+from workshop.nano.demos import ScriptError, demo_names, demo_script, read_script
 
 SHAPE = Shape("ring", "white", "small", "up")
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from kairos_lib.nano.score import PARTS, PROFILE
+from kairos_lib.analyzers.profile import Base
 from kairos_lib.nano.truth import CLIPS, ClipTruth
-from kairos_lib.nano.unseen import Processed, process
-from kairos_lib.parameters import load
+from kairos_lib.parameters.loading import load
 from kairos_lib.project import Project
-from kairos_lib.settings import Base
+from workshop.nano.score import PARTS, PROFILE
+from workshop.nano.unseen import Processed, process
 
 CHECKOUT = Project(Path(__file__).resolve().parents[2])
 

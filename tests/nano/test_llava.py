@@ -7,19 +7,19 @@ import torch
 from PIL import Image
 from transformers import LlavaNextForConditionalGeneration, LlavaNextProcessor
 
-from kairos_lib.nano.batches import IGNORED, collate
-from kairos_lib.nano.captioner import Captioner, scene_frames
 from kairos_lib.nano.captions import AttributeScores, score
-from kairos_lib.nano.clip import make_clip
-from kairos_lib.nano.examples import example
-from kairos_lib.nano.lessons import Teacher
-from kairos_lib.nano.llava import build_model, build_processor
-from kairos_lib.nano.questions import DEFAULT_INSTRUCTION
 from kairos_lib.nano.script import random_script
-from kairos_lib.nano.train_llava import lessons, optimizers_for, save
-from kairos_lib.nano.training import Training
 from kairos_lib.nano.truth import CLIPS, ClipTruth
 from kairos_lib.vlm.prompts import SceneContext, scene_prompt
+from workshop.nano.batches import IGNORED, collate
+from workshop.nano.captioner import Captioner, scene_frames
+from workshop.nano.clip import make_clip
+from workshop.nano.examples import example
+from workshop.nano.lessons import Teacher
+from workshop.nano.llava import build_model, build_processor
+from workshop.nano.questions import DEFAULT_INSTRUCTION
+from workshop.nano.train_llava import lessons, optimizers_for, save
+from workshop.nano.training import Training
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 import pytest
 
-from kairos_lib.nano.precision import (
+from workshop.nano.precision import (
     Guess,
     Shown,
     average_precision,
@@ -56,7 +56,7 @@ def test_every_label_counts_the_same_however_often_it_is_shown():
 def test_average_precision_agrees_with_ultralytics():
     import numpy as np
 
-    from kairos_lib.stages.objects import set_up_ultralytics
+    from kairos_lib.analyzers.objects import set_up_ultralytics
 
     set_up_ultralytics()
     from ultralytics.utils.metrics import ap_per_class

@@ -4,12 +4,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kairos_lib.nano import make, score, score_ast, score_scenes
-from kairos_lib.nano.scoring import Line
+from kairos_lib.analyzers.sounds import SoundEvent
+from kairos_lib.media.scene import Scene
 from kairos_lib.nano.truth import CLIPS, ClipTruth
-from kairos_lib.nano.unseen import Processed
-from kairos_lib.records import Record, Scene, SoundEvent
-from kairos_lib.runs import Journal
+from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.record import Record
+from workshop.nano import make, score, score_ast, score_scenes
+from workshop.nano.scoring import Line
+from workshop.nano.unseen import Processed
 
 
 def written(folder: Path, stage: str, records: list[Record]) -> None:

@@ -7,14 +7,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from kairos_lib.nano.clip import make_clip
-from kairos_lib.nano.hearing import IGNORED, Collator, Listener
 from kairos_lib.nano.narration import SENTENCES, sentence, vocabulary
-from kairos_lib.nano.score_whisper import Tally, transcribe
 from kairos_lib.nano.script import PLAYED_SOUNDS, Play, Say, Script, Shot
 from kairos_lib.nano.truth import CLIPS, ClipTruth
-from kairos_lib.nano.utterances import RATE_HZ, Utterances, held_out
-from kairos_lib.nano.whisper import (
+from kairos_lib.nano.world import STYLES, Field, Scene, Shape
+from workshop.nano.clip import make_clip
+from workshop.nano.hearing import IGNORED, Collator, Listener
+from workshop.nano.score_whisper import Tally, transcribe
+from workshop.nano.utterances import RATE_HZ, Utterances, held_out
+from workshop.nano.whisper import (
     MAX_POSITIONS,
     WEIGHTS,
     WINDOW_S,
@@ -23,9 +24,8 @@ from kairos_lib.nano.whisper import (
     build_tokenizer,
     save,
 )
-from kairos_lib.nano.windows import Heard, Window, draw
-from kairos_lib.nano.word_errors import WordErrors, word_errors
-from kairos_lib.nano.world import STYLES, Field, Scene, Shape
+from workshop.nano.windows import Heard, Window, draw
+from workshop.nano.word_errors import WordErrors, word_errors
 
 SCENE = Scene((Shape("ring", "white", "small", "up"),), Field("green"))
 NOISE = np.random.default_rng(0).normal(0, 3000, 3 * RATE_HZ).astype(np.int16)

@@ -6,9 +6,7 @@ import pytest
 
 from kairos_lib.nano.captions import HEARD
 from kairos_lib.nano.narration import first_mention, sentence, vocabulary
-from kairos_lib.nano.render import box_of, paint_field, paint_frame
 from kairos_lib.nano.script import random_script
-from kairos_lib.nano.sound import SAMPLE_RATE_HZ, play
 from kairos_lib.nano.staging import FLOOR_PX, NoRoomError, stage
 from kairos_lib.nano.world import (
     FPS,
@@ -20,6 +18,8 @@ from kairos_lib.nano.world import (
     Shape,
     random_scene,
 )
+from workshop.nano.render import box_of, paint_field, paint_frame
+from workshop.nano.sound import SAMPLE_RATE_HZ, play
 
 
 def staged(seed: int):

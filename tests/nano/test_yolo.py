@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 import torch
 
+from kairos_lib.analyzers.objects import Detection, load
+from kairos_lib.analyzers.profile import Base
+from kairos_lib.analyzers.sounds import SoundEvent
 from kairos_lib.errors import KairosError
-from kairos_lib.nano.clip import make_clip
-from kairos_lib.nano.precision import Guess, Shown, hits
-from kairos_lib.nano.score_yolo import shown_at
 from kairos_lib.nano.script import Script, Shot
-from kairos_lib.nano.sights import IMAGE_HEIGHT_PX, IMAGE_WIDTH_PX, sight
-from kairos_lib.nano.train_yolo import WEIGHTS, build_model, lessons, optimizer_for, save
-from kairos_lib.nano.training import Training
-from kairos_lib.nano.unseen import Processed, process
 from kairos_lib.nano.world import KINDS, Field, Scene, Shape
-from kairos_lib.parameters import load as load_settings
+from kairos_lib.parameters.loading import load as load_settings
 from kairos_lib.project import Project
-from kairos_lib.records import Detection, SoundEvent
-from kairos_lib.settings import Base
-from kairos_lib.stages.objects import load
+from workshop.nano.clip import make_clip
+from workshop.nano.precision import Guess, Shown, hits
+from workshop.nano.score_yolo import shown_at
+from workshop.nano.sights import IMAGE_HEIGHT_PX, IMAGE_WIDTH_PX, sight
+from workshop.nano.train_yolo import WEIGHTS, build_model, lessons, optimizer_for, save
+from workshop.nano.training import Training
+from workshop.nano.unseen import Processed, process
 
 CHECKOUT = Path(__file__).parents[2]
 

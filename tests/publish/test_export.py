@@ -12,11 +12,15 @@ import av
 import pytest
 from helpers.suites import SuiteMaker
 
+from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.sounds import SoundEvent
+from kairos_lib.analyzers.speech.segment import Segment
 from kairos_lib.errors import KairosError
+from kairos_lib.pipeline.records import StageReport
 from kairos_lib.publish.export import LeftOut, Wanted, Written, export
-from kairos_lib.records import Caption, Detection, Segment, SoundEvent, StageReport
 from kairos_lib.results import suite
-from kairos_lib.runs import Journal
+from kairos_lib.runs.journal import Journal
+from kairos_lib.vlm.records import Caption
 
 HOSTILE = "<script>alert(1)</script> & so on\n\n7\n00:00:01,000 --> 00:00:02,000\nnot a cue"
 BOX = (0.25, 0.5, 0.75, 1.0)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from kairos_lib.nano.truth import ClipTruth
-from kairos_lib.quality.judged import Judged, Said, agreements, judge
+from kairos_lib.quality.judgement import Judged, Said, agreements, judge
 from kairos_lib.quality.objects import Vocabulary
 from kairos_lib.quality.pareto import beaten_by
-from kairos_lib.quality.references import Reference
+from kairos_lib.quality.reference_captions import Reference
 from kairos_lib.quality.sample import Sample, pooled, ratio
 
 SEEN = frozenset({"person", "dog"})

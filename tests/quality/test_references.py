@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 from helpers.projects import CHECKOUT, write_parameters
 
-from kairos_lib.bench import write_manifest
+from kairos_lib.bench.execution import write_manifest
+from kairos_lib.bench.plan import make_plan
 from kairos_lib.errors import KairosError
-from kairos_lib.manifest import Manifest
+from kairos_lib.media.scene import Scene
 from kairos_lib.nano.truth import CLIPS, ClipTruth
-from kairos_lib.plan import make_plan
+from kairos_lib.parameters.suite import Suite
+from kairos_lib.parameters.video import Video
+from kairos_lib.parameters.yaml_files import validate
 from kairos_lib.project import Project
-from kairos_lib.quality.references import Reference, keep, kept, load, matched
-from kairos_lib.records import Scene
-from kairos_lib.runs import read_record
-from kairos_lib.settings import Suite, Video
-from kairos_lib.yaml_files import validate
+from kairos_lib.quality.reference_captions import Reference, keep, kept, load, matched
+from kairos_lib.runs.files import read_record
+from kairos_lib.runs.manifest import Manifest
 
 
 def spans(*ends: tuple[float, float]) -> list[Reference]:

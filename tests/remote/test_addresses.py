@@ -10,14 +10,15 @@ from helpers.projects import fill, served_model, write_parameters
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kairos_lib.asked import Asked, suite_of
-from kairos_lib.display import plan_lines
+from kairos_lib.analyzers.speech.service import AzureService, OpenAIService
+from kairos_lib.analyzers.speech.settings import SpeechSettings
+from kairos_lib.bench.display import plan_lines
+from kairos_lib.bench.plan import make_plan
+from kairos_lib.bench.request import Asked, suite_of
 from kairos_lib.errors import KairosError
-from kairos_lib.plan import make_plan
+from kairos_lib.parameters.model import Model
 from kairos_lib.project import Project
 from kairos_lib.remote.service import RefusedError, checked_address
-from kairos_lib.settings import Model, SpeechSettings
-from kairos_lib.speech.service import AzureService, OpenAIService
 from kairos_lib.vlm.families.openai import ChatService
 
 KEY = "sk-test-0d5e11"

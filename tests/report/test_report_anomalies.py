@@ -7,11 +7,12 @@ import pytest
 from helpers.cells import cells
 from helpers.suites import SuiteMaker, scenario, single
 
-from kairos_lib.records import Caption, Resources
-from kairos_lib.report import anomalies
-from kairos_lib.report.html import Html
-from kairos_lib.report.wording import wording
+from kairos_lib.measure.usage import Resources
+from kairos_lib.report.page.html import Html
+from kairos_lib.report.sections import anomalies
 from kairos_lib.results import suite
+from kairos_lib.results.caption_wording import wording
+from kairos_lib.vlm.records import Caption
 
 SCENES = 12
 

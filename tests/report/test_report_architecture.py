@@ -6,9 +6,9 @@ import re
 
 from helpers.suites import SuiteMaker, scenario
 
-from kairos_lib.records import Architecture, NetworkPart
-from kairos_lib.report import architecture
+from kairos_lib.report.sections import architecture
 from kairos_lib.results import suite
+from kairos_lib.vlm.records import Architecture, NetworkPart
 
 BLIP = Architecture(
     model="InstructBlipForConditionalGeneration",

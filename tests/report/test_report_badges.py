@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from helpers.suites import MACHINE, SuiteMaker, scenario
 
-from kairos_lib.records import Resources, StageReport, Status
+from kairos_lib.measure.usage import Resources
+from kairos_lib.pipeline.records import StageReport
 from kairos_lib.report.badges import legend
 from kairos_lib.results import badges, suite
+from kairos_lib.runs.status import Status
 
 
 def of_runs(maker: SuiteMaker) -> list[set[badges.Badge]]:

@@ -18,9 +18,11 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from kairos_lib.records import Caption, Scene
+from kairos_lib.media.scene import Scene
 from kairos_lib.report.export import export
-from kairos_lib.runs import EXECUTED, Journal
+from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.run import EXECUTED
+from kairos_lib.vlm.records import Caption
 
 CHROMIUM = shutil.which("chromium")
 ALERT = "<script>alert(1)</script>"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from helpers.suites import SuiteMaker, scenario
 
-from kairos_lib.report import energy
-from kairos_lib.report.html import Html
+from kairos_lib.report.page.html import Html
+from kairos_lib.report.sections import energy
 from kairos_lib.results import suite
 
 

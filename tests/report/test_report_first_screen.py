@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from helpers.suites import SuiteMaker, scenario
 
 from kairos_lib.cli import main
+from kairos_lib.measure.usage import Resources
 from kairos_lib.project import Project
-from kairos_lib.records import Caption, Resources
-from kairos_lib.report.session import ReportSession
+from kairos_lib.report.report_session import ReportSession
+from kairos_lib.vlm.records import Caption
 
 NOISE = (1.0, 1.06, 0.97)
 SEES, BLIND = "A ball and a person.", "A quiet field."

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kairos_lib.report import regression
-from kairos_lib.report.fit import SceneTime, fit
+from kairos_lib.results.token_times import SceneTime, fit
+from kairos_lib.statistics import regression
 
 BASE_S, PER_NEW_S, PER_PROMPT_S = 0.5, 0.02, 0.0002
 

@@ -20,12 +20,12 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
 from kairos_lib.project import Project
-from kairos_lib.records import Caption, FusedScene
 from kairos_lib.report.export import export
-from kairos_lib.report.gallery import Gallery
-from kairos_lib.report.paging import paged, share_out
+from kairos_lib.report.page.paging import paged, share_out
+from kairos_lib.report.sections.gallery import Gallery
 from kairos_lib.results import suite
-from kairos_lib.runs import Journal
+from kairos_lib.runs.journal import Journal
+from kairos_lib.vlm.records import Caption, FusedScene
 
 
 def stretches(scenes: dict[str, int], at_most: int) -> list[list[tuple[str, int, int]]]:

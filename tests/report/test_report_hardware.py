@@ -14,17 +14,19 @@ from helpers.architectures import small
 from helpers.projects import CHECKOUT, tiny_model
 from helpers.suites import SuiteMaker
 
-from kairos_lib.findings import BaseFindings
-from kairos_lib.parameters import load
-from kairos_lib.records import Resources, Segment
-from kairos_lib.report.hardware import hardware
+from kairos_lib.analyzers.speech.segment import Segment
+from kairos_lib.measure.usage import Resources
+from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.model import Model
+from kairos_lib.pipeline.scene_analysis import BaseFindings
+from kairos_lib.report.sections.hardware import hardware
 from kairos_lib.results import suite
-from kairos_lib.runs import Journal, write_record
-from kairos_lib.settings import Model
+from kairos_lib.runs.files import write_record
+from kairos_lib.runs.journal import Journal
 from kairos_lib.vlm import forecast
 from kairos_lib.vlm.context import longest_prompt
 from kairos_lib.vlm.forecast import Forecast
-from kairos_lib.weights import find
+from kairos_lib.weights.location import find
 
 # 7,000 M parameters, 6,000 of which are packed. With the 8 tokens of a caption, 1,250 in all.
 SEVEN = Forecast(

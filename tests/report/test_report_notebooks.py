@@ -11,11 +11,12 @@ import pytest
 from helpers.suites import SuiteMaker
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from kairos_lib.records import Caption
 from kairos_lib.report.executed import export_notebooks, notebooks, notebooks_list
-from kairos_lib.report.outputs import bare, printed, without_root
+from kairos_lib.report.page.outputs import bare, printed, without_root
 from kairos_lib.results import suite
-from kairos_lib.runs import EXECUTED, Journal
+from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.run import EXECUTED
+from kairos_lib.vlm.records import Caption
 from kairos_lib.vlm.tables import captions_table
 
 HOSTILE = "<script>alert('x')</script>"

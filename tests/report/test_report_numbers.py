@@ -6,12 +6,15 @@ import pytest
 from helpers.cells import cells
 from helpers.suites import SuiteMaker, scenario
 
-from kairos_lib.manifest import PlannedBase
-from kairos_lib.records import Resources, StageReport, Status
-from kairos_lib.report import charts, formats, rates, stages, summary, tables
-from kairos_lib.report.html import Html
-from kairos_lib.report.session import ReportSession
-from kairos_lib.results import suite
+from kairos_lib import formats
+from kairos_lib.measure.usage import Resources
+from kairos_lib.pipeline.records import StageReport
+from kairos_lib.report.page.html import Html
+from kairos_lib.report.report_session import ReportSession
+from kairos_lib.report.sections import charts, stages, tables
+from kairos_lib.results import rates, suite, summary
+from kairos_lib.runs.manifest import PlannedBase
+from kairos_lib.runs.status import Status
 
 
 def text(piece: Html | None) -> str:

@@ -7,8 +7,8 @@ import json
 from helpers.cells import cells
 from helpers.suites import MACHINE, SuiteMaker, provenance
 
-from kairos_lib.records import Resources
-from kairos_lib.report import origins
+from kairos_lib.measure.usage import Resources
+from kairos_lib.report.sections import provenance as section
 from kairos_lib.results import suite
 
 PARAMETERS = {
@@ -19,7 +19,7 @@ PARAMETERS = {
 
 
 def page(maker: SuiteMaker) -> str:
-    piece = origins.origins(suite.read(maker.write(), "demo"))
+    piece = section.origins(suite.read(maker.write(), "demo"))
     assert piece is not None
     return str(piece.markup)
 

@@ -19,12 +19,12 @@ from helpers.suites import SuiteMaker
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from kairos_lib.errors import KairosError
-from kairos_lib.manifest import PlannedBase
 from kairos_lib.project import Project
-from kairos_lib.records import Caption
 from kairos_lib.report.export import export
-from kairos_lib.report.session import AnalysisResult, ReportSession, analysis_run
-from kairos_lib.runs import Run
+from kairos_lib.report.report_session import AnalysisResult, ReportSession, analysis_run
+from kairos_lib.runs.manifest import PlannedBase
+from kairos_lib.runs.run import Run
+from kairos_lib.vlm.records import Caption
 
 HOSTILE = "<script>alert('x')</script><img src=//evil.example/x onerror=alert(1)>"
 
@@ -123,7 +123,7 @@ def test_the_notebook_is_thin_and_holds_no_outputs() -> None:
 
 def test_a_plan_can_ask_for_the_run_without_heavy_imports() -> None:
     code = (
-        "import sys, kairos_lib.report.session\n"
+        "import sys, kairos_lib.report.report_session\n"
         "print({'pandas', 'matplotlib', 'jinja2', 'nbconvert', 'torch'} & set(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -10,11 +10,11 @@ from helpers.judging import NANO, TOLD, WRONG, read, refer, rows, text
 from helpers.suites import MACHINE, SuiteMaker
 
 from kairos_lib.nano.truth import CLIPS, ClipTruth
-from kairos_lib.records import Caption
-from kairos_lib.report.labels import place
-from kairos_lib.report.pareto import speed_against_quality
-from kairos_lib.report.standing import standing
+from kairos_lib.report.page.labels import place
+from kairos_lib.report.sections.pareto import speed_against_quality
+from kairos_lib.results.speed_and_quality import standing
 from kairos_lib.results.suite import SuiteData
+from kairos_lib.vlm.records import Caption
 
 
 def contest(maker: SuiteMaker) -> SuiteData:

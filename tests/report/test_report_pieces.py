@@ -7,13 +7,15 @@ from pathlib import Path
 
 from helpers.suites import SuiteMaker
 
-from kairos_lib.records import Caption, FusedScene, Scene, StageReport
-from kairos_lib.report import charts, overview, tables
-from kairos_lib.report.gallery import Gallery
-from kairos_lib.report.html import Html
+from kairos_lib.media.scene import Scene
+from kairos_lib.pipeline.records import StageReport
+from kairos_lib.report.page.html import Html
+from kairos_lib.report.sections import charts, overview, tables
+from kairos_lib.report.sections.gallery import Gallery
 from kairos_lib.results import suite
 from kairos_lib.results.suite import SuiteData
-from kairos_lib.runs import Journal
+from kairos_lib.runs.journal import Journal
+from kairos_lib.vlm.records import Caption, FusedScene
 
 
 def text(piece: Html | None) -> str:

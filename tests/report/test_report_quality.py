@@ -7,11 +7,12 @@ from helpers.judging import NANO, TOLD, WRONG, read, refer, rows, text
 from helpers.suites import SuiteMaker
 
 from kairos_lib.nano.truth import CLIPS, ClipTruth
-from kairos_lib.quality.judged import Judged
-from kairos_lib.records import Caption, StageReport
-from kairos_lib.report.caption_quality import Quality, quality_of
-from kairos_lib.report.quality import own_quality, reference_quality
+from kairos_lib.pipeline.records import StageReport
+from kairos_lib.quality.judgement import Judged
+from kairos_lib.report.sections.quality import own_quality, reference_quality
 from kairos_lib.results import suite as suites
+from kairos_lib.results.caption_quality import Quality, quality_of
+from kairos_lib.vlm.records import Caption
 
 
 def of(quality: Quality, model: str) -> Judged:

@@ -10,11 +10,11 @@ from helpers.cells import cells
 from helpers.suites import SuiteMaker
 
 from kairos_lib.errors import KairosError
-from kairos_lib.parameters import load
+from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.published_figures import PublishedFigures
 from kairos_lib.project import Project
-from kairos_lib.references import Reference
-from kairos_lib.report import stages, tables
-from kairos_lib.report.html import Html
+from kairos_lib.report.page.html import Html
+from kairos_lib.report.sections import stages, tables
 from kairos_lib.results import suite
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ def published(maker: SuiteMaker) -> SuiteMaker:
 
 def test_what_was_published_holds_together() -> None:
     """A slip of the pen would show: a factor is time by length, and stages make up the whole."""
-    known = load(Project(CHECKOUT), Reference, "l4")
+    known = load(Project(CHECKOUT), PublishedFigures, "l4")
     assert len(known.runs) == 12
     for run in known.runs:
         assert run.rtf == pytest.approx(run.vlm_time_min * 60 / run.length_s, abs=0.1)

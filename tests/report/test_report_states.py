@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from bs4 import BeautifulSoup
 from helpers.suites import SuiteMaker
 
-from kairos_lib.report import summary, tables
-from kairos_lib.report.html import Html
-from kairos_lib.results import suite
+from kairos_lib.report.page.html import Html
+from kairos_lib.report.sections import tables
+from kairos_lib.results import suite, summary
 from kairos_lib.results.suite import SuiteData
 
 VIDEOS = ("match", "recipe", "dialogue", "speech")

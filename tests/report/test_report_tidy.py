@@ -12,12 +12,14 @@ import pytest
 from helpers.judging import NANO, TOLD, WRONG, read, refer
 from helpers.suites import SuiteMaker
 
-from kairos_lib.manifest import PlannedBase
+from kairos_lib.measure.usage import Resources
 from kairos_lib.nano.truth import CLIPS, ClipTruth
-from kairos_lib.quality.judged import Judged
-from kairos_lib.records import Resources, StageReport, Status
-from kairos_lib.report import tidy
-from kairos_lib.report.session import ReportSession
+from kairos_lib.pipeline.records import StageReport
+from kairos_lib.quality.judgement import Judged
+from kairos_lib.report.report_session import ReportSession
+from kairos_lib.results import tidy_tables
+from kairos_lib.runs.manifest import PlannedBase
+from kairos_lib.runs.status import Status
 
 
 def number(value: Any) -> Any:
@@ -38,7 +40,7 @@ def test_each_stage_of_each_video_has_a_row(maker: SuiteMaker) -> None:
         StageReport(name="speech", state="failed", reason="no space left"),
     ])  # fmt: skip
     maker.bases.append(PlannedBase(video="gone", title="Gone", folder="", problem="it is gone"))
-    table = tidy.stages(read(maker)).set_index(["video", "stage"])
+    table = tidy_tables.stages(read(maker)).set_index(["video", "stage"])
     assert [(video, number(stage)) for video, stage in table.index] == [
         ("match", "frames"), ("match", "scenes"), ("match", "sounds"), ("match", "objects"),
         ("recipe", "frames"), ("recipe", "speech"), ("gone", None),
@@ -65,7 +67,7 @@ def test_each_model_and_video_has_a_row_of_quality(maker: SuiteMaker) -> None:
     maker.done(model="b", title="Half", captions=[*TOLD[:1], *WRONG[1:]])
     maker.done(model="c", title="Noise", captions=TOLD, weights_source="dummy")
     maker.failed(model="d", title="Broken")
-    table = tidy.quality(read(maker)).set_index("model")
+    table = tidy_tables.quality(read(maker)).set_index("model")
     right, half = table.loc["a"], table.loc["b"]
     assert (right["rouge_l"], right["rouge_l_scenes"]) == (1.0, 3)
     assert right["bleu"] == pytest.approx(100)
@@ -87,16 +89,19 @@ def test_attributes_of_the_nano_world_stand_in_columns_of_their_own(maker: Suite
     maker.base(scenes=1, scene_s=truth.scenes[0].end_s)
     refer(maker, truth=CLIPS / "demo-match.json")
     maker.done(captions=[truth.scenes[0].caption.replace("blue", "white")], **NANO)
-    (row,) = tidy.quality(read(maker)).to_dict("records")
+    (row,) = tidy_tables.quality(read(maker)).to_dict("records")
     assert row["attributes_right"] == pytest.approx(10 / 11)
     assert (row["colour_right"], row["kind_right"]) == (0.5, 1.0)
 
 
 def test_no_number_that_is_measured_is_left_out() -> None:
     measured = {field.name for field in fields(Judged)}
-    told = {*tidy.SAMPLES.values(), *(name for of in tidy.QUALITY_TYPES.values() for name in of)}
+    told = {
+        *tidy_tables.SAMPLES.values(),
+        *(name for of in tidy_tables.QUALITY_TYPES.values() for name in of),
+    }
     assert measured - told == {"by_attribute", "corpus"}  # In columns of their own.
-    columns = {name for of in tidy.STAGE_TYPES.values() for name in of}
+    columns = {name for of in tidy_tables.STAGE_TYPES.values() for name in of}
     assert set(StageReport.model_fields) - columns == {"name", "reused", "resources"}
     assert set(Resources.model_fields) - columns == {"samples"}
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from helpers.suites import MACHINE, SuiteMaker
 
-from kairos_lib.records import Resources
-from kairos_lib.report.verdict import Finding, findings, verdict
+from kairos_lib.measure.usage import Resources
+from kairos_lib.report.sections.verdict import Finding, findings, verdict
 from kairos_lib.results.suite import read
 
 NAMES_ALL = "A ball and a person."

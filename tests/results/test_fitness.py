@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kairos_lib.cli import main
+from kairos_lib.measure.usage import Resources
 from kairos_lib.project import Project
-from kairos_lib.records import Resources
-from kairos_lib.report.verdict import Finding, findings
+from kairos_lib.report.sections.verdict import Finding, findings
 from kairos_lib.results.suite import read
 
 ROUNDS = 5

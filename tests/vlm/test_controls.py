@@ -15,7 +15,7 @@ from helpers.projects import tiny_model
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from kairos_lib.settings import Model
+from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import Request, find_family
 from kairos_lib.vlm.controls import Controls
 from kairos_lib.vlm.prompts import SceneContext, scene_prompt

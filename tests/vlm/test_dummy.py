@@ -7,12 +7,12 @@ from helpers.architectures import small
 from helpers.projects import CHECKOUT
 
 from kairos_lib.errors import KairosError
-from kairos_lib.parameters import load, names
+from kairos_lib.parameters.loading import load, names
+from kairos_lib.parameters.model import Model
 from kairos_lib.project import Project
-from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import find_family
 from kairos_lib.vlm.forecast import forecast
-from kairos_lib.weights import find
+from kairos_lib.weights.location import find
 
 from .test_families import requests
 

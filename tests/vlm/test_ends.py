@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from kairos_lib.errors import KairosError
-from kairos_lib.settings import Model
+from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import find_family
 
 PHASES = (Phase.explicit, Phase.generate)

@@ -6,13 +6,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
-from helpers.projects import tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kairos_lib.errors import KairosError
-from kairos_lib.records import Caption, Scene
-from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import (
     Adapter,
     Generated,
@@ -22,8 +19,9 @@ from kairos_lib.vlm.adapter import (
     SceneError,
 )
 from kairos_lib.vlm.engine import Engine
+from kairos_lib.vlm.query import Answer, Query
 
-SCENES = [Scene(index=n, start_s=float(n), end_s=n + 1.0) for n in range(12)]
+SCENES = [Query(n, float(n), n + 1.0, (float(n), n + 0.5), f"about {n}") for n in range(12)]
 
 
 class RecordingAdapter(Adapter):
@@ -53,9 +51,9 @@ class RecordingAdapter(Adapter):
     def prepare(self, requests: list[Request]) -> Prepared:
         self.prepared_in.add(threading.current_thread().name)
         size = len(requests)
-        if {request.scene for request in requests} & {*self.unprepared}:
+        if {request.number for request in requests} & {*self.unprepared}:
             raise self.error
-        return Prepared([r.scene for r in requests], (10,) * size, (4,) * size)
+        return Prepared([r.number for r in requests], (10,) * size, (4,) * size)
 
     def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
         scenes: list[int] = prepared.inputs
@@ -71,19 +69,18 @@ class RecordingAdapter(Adapter):
 
 
 def engine(adapter: Adapter, clip: Path) -> Engine:
-    settings = Model.model_validate({**tiny_model(Path("w")), "name": "m"})
-    return Engine(adapter, settings, clip, lambda scene: f"about {scene.index}", part="p")
+    return Engine(adapter, clip, longest_px=336)
 
 
-def offline(adapter: RecordingAdapter, clip: Path, size: int, limit: int) -> list[list[Caption]]:
+def offline(adapter: RecordingAdapter, clip: Path, size: int, limit: int) -> list[list[Answer]]:
     batches = [SCENES[i : i + size] for i in range(0, len(SCENES), size)]
-    return [batch.captions for batch in engine(adapter, clip).offline(batches, limit)]
+    return [batch.answers for batch in engine(adapter, clip).offline(batches, limit)]
 
 
 def test_every_scene_is_captioned_once_and_in_order(clip: Path) -> None:
     adapter = RecordingAdapter()
     done = offline(adapter, clip, size=5, limit=5)
-    assert [c.scene for batch in done for c in batch] == list(range(12))
+    assert [c.number for batch in done for c in batch] == list(range(12))
     assert [len(batch) for batch in done] == [5, 5, 2]
     assert [c.text for batch in done for c in batch] == [f"scene {n}" for n in range(12)]
 
@@ -92,7 +89,7 @@ def test_every_scene_is_captioned_once_and_in_order(clip: Path) -> None:
 def test_a_batch_that_does_not_fit_is_halved_and_nothing_is_lost(clip: Path, room: int) -> None:
     adapter = RecordingAdapter(room)
     done = offline(adapter, clip, size=8, limit=8)
-    assert [c.scene for batch in done for c in batch] == list(range(12))
+    assert [c.number for batch in done for c in batch] == list(range(12))
     assert max(c.batch_size for batch in done for c in batch) <= room
 
 
@@ -105,9 +102,9 @@ def test_a_size_that_failed_is_not_tried_again(clip: Path) -> None:
 def test_a_scene_that_does_not_fit_alone_fails_alone(clip: Path) -> None:
     adapter = RecordingAdapter(impossible=(5,))
     captions = [c for batch in offline(adapter, clip, size=4, limit=4) for c in batch]
-    assert [c.scene for c in captions] == list(range(12))
+    assert [c.number for c in captions] == list(range(12))
     failed = [c for c in captions if c.error]
-    assert [(c.scene, c.text) for c in failed] == [(5, "")]
+    assert [(c.number, c.text) for c in failed] == [(5, "")]
     assert "no room" in failed[0].error
 
 
@@ -119,7 +116,7 @@ def test_the_next_batch_is_prepared_beside_the_one_that_is_generated(clip: Path)
 
 def test_the_parts_of_a_single_stream_scene_add_up_to_it(clip: Path) -> None:
     captions = list(engine(RecordingAdapter(), clip).single_stream(SCENES[::4]))
-    assert [c.scene for c in captions] == [0, 4, 8]
+    assert [c.number for c in captions] == [0, 4, 8]
     for caption in captions:
         t = caption.timing
         parts_s = t.frames_s + t.preprocess_s + t.prefill_s + t.decode_s + t.other_s
@@ -160,13 +157,13 @@ def test_a_scene_that_is_refused_fails_alone(
     batches = offline(adapter, clip, size, limit=size)
     together = [caption for batch in batches for caption in batch]
     for captions in (alone, together):
-        assert [c.scene for c in captions] == list(range(12))
-        assert {c.scene for c in captions if c.error} == bad
+        assert [c.number for c in captions] == list(range(12))
+        assert {c.number for c in captions if c.error} == bad
         assert {c.error for c in captions if c.error} <= {"256:1"}
-        assert all(c.text == f"scene {c.scene}" for c in captions if not c.error)
+        assert all(c.text == f"scene {c.number}" for c in captions if not c.error)
     if room >= size:
         # As they were given, so that a run that goes on forms them again.
-        assert [batch[0].scene for batch in batches] == [*range(0, 12, size)]
+        assert [batch[0].number for batch in batches] == [*range(0, 12, size)]
 
 
 def test_the_others_of_a_refused_scenes_batch_are_captioned_together(clip: Path) -> None:
@@ -188,3 +185,20 @@ def test_a_mistake_in_a_program_is_no_scenes_error(clip: Path, where: str) -> No
         list(engine(adapter, clip).single_stream(SCENES))
     with pytest.raises(TypeError, match="of ours"):
         offline(adapter, clip, size=4, limit=4)
+
+
+def test_windows_that_overlap_are_answered_as_scenes_are(clip: Path) -> None:
+    """The engine knows no scenes: a query is a stretch, the moments to look at, and a prompt."""
+    windows = [
+        Query(40 + n, n * 1.0, n * 1.0 + 4.0, tuple(n + 0.5 * i for i in range(8)), "Who scores?")
+        for n in range(5)
+    ]
+    adapter = RecordingAdapter(room=2)
+    batches = list(engine(adapter, clip).offline([windows[:3], windows[3:]], limit=3))
+    answers = [answer for batch in batches for answer in batch.answers]
+    assert [answer.number for answer in answers] == [40, 41, 42, 43, 44]
+    assert [answer.text for answer in answers] == [f"scene {40 + n}" for n in range(5)]
+    assert [len(answer.frame_times_s) for answer in answers] == [8] * 5
+    assert [answer.frame_times_s[0] for answer in answers] == pytest.approx(range(5), abs=0.05)
+    alone = list(engine(RecordingAdapter(), clip).single_stream(windows))
+    assert [answer.frame_times_s for answer in alone] == [a.frame_times_s for a in answers]

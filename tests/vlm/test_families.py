@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kairos_lib.errors import KairosError
-from kairos_lib.settings import Model
+from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import Adapter, Request, SceneError, families, find_family
 from kairos_lib.vlm.transformers_adapter import TransformersAdapter
 

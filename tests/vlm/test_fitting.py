@@ -12,9 +12,9 @@ from helpers.projects import tiny_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kairos_lib.display import need_lines
-from kairos_lib.needs import Need
-from kairos_lib.settings import Model
+from kairos_lib.bench.display import need_lines
+from kairos_lib.bench.requirements import Need
+from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import Request, SceneError, find_family
 from kairos_lib.vlm.fitting import context_tokens, shortened
 from kairos_lib.vlm.forecast import forecast

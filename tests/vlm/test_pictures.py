@@ -12,7 +12,7 @@ from helpers.picture_checkpoints import PICTURES
 from helpers.projects import tiny_model
 
 from kairos_lib.errors import KairosError
-from kairos_lib.settings import Model
+from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import find_family
 from kairos_lib.vlm.forecast import forecast
 

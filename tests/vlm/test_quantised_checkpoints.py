@@ -12,13 +12,13 @@ from helpers.vlm_checkpoints import phi35
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kairos_lib.checkpoint_files import own_quantisation, stored_bytes
-from kairos_lib.display import need_lines
+from kairos_lib.bench.display import need_lines
+from kairos_lib.bench.requirements import Need
 from kairos_lib.errors import KairosError
-from kairos_lib.needs import Need
-from kairos_lib.settings import Model
+from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import find_family
 from kairos_lib.vlm.forecast import forecast
+from kairos_lib.weights.checkpoint_files import own_quantisation, stored_bytes
 
 MIB = 2**20
 

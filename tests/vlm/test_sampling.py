@@ -1,14 +1,20 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kairos_lib.media.scene import Scene
 from kairos_lib.media.video import VideoFile
-from kairos_lib.records import Scene
-from kairos_lib.settings import Frames
-from kairos_lib.vlm.sampling import draw, sample, window_times_s
+from kairos_lib.parameters.model import Frames
+from kairos_lib.vlm.sampling import Drawn, draw, frame_times_s, window_times_s
 
 SCENES = [Scene(index=n, start_s=float(n), end_s=n + 1.0) for n in range(12)]
+
+
+def sample(clip: Path, frames: Frames) -> Iterator[tuple[Scene, Drawn]]:
+    wanted = [frame_times_s(scene.start_s, scene.end_s, frames) for scene in SCENES]
+    return zip(SCENES, draw(clip, wanted, frames.longest_px), strict=True)
 
 
 def shown_at(clip: Path, time_s: float) -> np.ndarray:
@@ -17,7 +23,7 @@ def shown_at(clip: Path, time_s: float) -> np.ndarray:
 
 
 def test_start_and_middle_are_the_first_frame_and_the_one_at_half_time(clip: Path) -> None:
-    for scene, drawn in sample(clip, SCENES, Frames(longest_px=96)):
+    for scene, drawn in sample(clip, Frames(longest_px=96)):
         assert drawn.times_s == pytest.approx((scene.start_s, scene.start_s + 0.5))
         assert (drawn.images[1] == shown_at(clip, scene.middle_s)).all()
 
@@ -25,7 +31,7 @@ def test_start_and_middle_are_the_first_frame_and_the_one_at_half_time(clip: Pat
 @pytest.mark.parametrize("count", [2, 5, 16])
 def test_even_sampling_takes_the_middle_of_equal_parts(clip: Path, count: int) -> None:
     frames = Frames(sampling="even", count=count, longest_px=96)
-    for scene, drawn in sample(clip, SCENES, frames):
+    for scene, drawn in sample(clip, frames):
         assert len(drawn.images) == count
         for number, time_s in enumerate(drawn.times_s):
             wanted_s = scene.start_s + (number + 0.5) / count

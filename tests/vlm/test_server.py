@@ -21,13 +21,13 @@ from PIL import Image
 from pydantic import ValidationError
 
 from kairos_lib.errors import KairosError
-from kairos_lib.parameters import load
+from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.model import Model
+from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.project import Project
 from kairos_lib.remote import patience
-from kairos_lib.settings import Model
-from kairos_lib.stages.session import BaseSession
 from kairos_lib.vlm.adapter import Adapter, Request, find_family
-from kairos_lib.vlm.session import VlmSession
+from kairos_lib.vlm.vlm_session import VlmSession
 
 KEY = "sk-test-51c09e"
 NANO = CHECKOUT / "kairos_lib/nano/weights/llava"

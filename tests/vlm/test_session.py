@@ -14,21 +14,21 @@ from helpers.sessions import run_all
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kairos_lib.asked import Asked, by_id, suite_of
+from kairos_lib.bench.plan import make_plan
+from kairos_lib.bench.request import Asked, by_id, suite_of
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import energy
-from kairos_lib.plan import make_plan
+from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.project import Project
-from kairos_lib.records import Caption, FusedScene
-from kairos_lib.runs import Journal
-from kairos_lib.stages.session import BaseSession
+from kairos_lib.runs.journal import Journal
 from kairos_lib.vlm.adapter import Generated, OutOfMemoryError, Prepared, Request
 from kairos_lib.vlm.families.llava_next import Family
 from kairos_lib.vlm.forecast import forecast
 from kairos_lib.vlm.gpu_memory import Peaks
+from kairos_lib.vlm.records import Caption, FusedScene
 from kairos_lib.vlm.scores import NO_NUMBERS
-from kairos_lib.vlm.session import VlmSession
 from kairos_lib.vlm.tables import captions_table
+from kairos_lib.vlm.vlm_session import VlmSession
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from helpers.projects import tiny_model
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kairos_lib.checkpoint_files import INDEX, shards
 from kairos_lib.errors import KairosError
-from kairos_lib.settings import Model
+from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import find_family
+from kairos_lib.weights.checkpoint_files import INDEX, shards
 
 CHECKOUT = Path(__file__).parents[2]
 SOURCES = sorted([*CHECKOUT.glob("kairos_lib/**/*.py"), *CHECKOUT.glob("benchmarks/**/*.py")])

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from kairos_lib.errors import KairosError
+from kairos_lib.parameters.model import Model
 from kairos_lib.project import slug
 from kairos_lib.remote import patience
 from kairos_lib.remote.limits import Limits
@@ -32,10 +33,9 @@ from kairos_lib.remote.service import (
     http_client,
     told,
 )
-from kairos_lib.settings import Model
 from kairos_lib.vlm.adapter import Adapter, Generated, Prepared, Request
 from kairos_lib.vlm.controls import Controls
-from kairos_lib.weights import downloads
+from kairos_lib.weights.location import downloads
 
 if TYPE_CHECKING:
     import openai

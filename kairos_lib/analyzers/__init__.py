@@ -1,0 +1,1 @@
+"""What can be found out about a video before any model describes it: an analyzer each."""

@@ -1,0 +1,199 @@
+"""What an analyzer of base processing is.
+
+A new one is one file in this folder, named as the stage, with a class `Analyzer`. It can be
+imported without torch: heavy libraries are imported where they are used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from abc import ABC, abstractmethod
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from kairos_lib.errors import KairosError, closest
+from kairos_lib.media.facts import VideoFacts
+from kairos_lib.media.scene import Scene
+from kairos_lib.media.video import Frame
+from kairos_lib.parameters.weights import Weights
+from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.record import Record
+from kairos_lib.weights.location import Found
+
+if TYPE_CHECKING:
+    from kairos_lib.analyzers.profile import Base
+
+Device = Literal["cpu", "gpu", "io"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage works on."""
+
+    video: Path
+    facts: VideoFacts
+    profile: Base
+    folder: Path
+    """Where the stage may write files of its own."""
+    weights: Found
+    transcripts: Path
+    """Where answers that were paid for are kept, whatever becomes of the run."""
+    progress: Callable[[int, int], None] = field(default=lambda done, total: None)
+
+    def scenes(self) -> list[Scene]:
+        """The scenes; an hour of video has some six hundred."""
+        return list(Journal(self.folder / "scenes.jsonl", Scene))
+
+
+class Stage(ABC):
+    """One analyzer, made anew for each run.
+
+    Stages run at once as far as their needs allow, each in a thread of its own.
+    """
+
+    # Required
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    """Raised whenever the same input would give other results: it is part of the stage's key."""
+    record: ClassVar[type[Record]]
+    """What it yields, one line each in `<name>.jsonl`."""
+
+    @abstractmethod
+    def run(self) -> Iterator[Record]:
+        """Give the results, in order of time."""
+
+    # Optional
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Stages that must be done before `prepare` and `run`."""
+    placed: ClassVar[bool] = False
+    """Whether its records (with `scene`, and `time_s` or `start_s` and `end_s`) are given their
+    scene afterwards. Such a stage need not wait for the scenes."""
+    not_in_key: ClassVar[frozenset[str]] = frozenset()
+    """Settings of its own that its results do not depend on."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """Files and folders that it writes beside its records."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Packages whose version its results depend on: part of its key."""
+    device: Device = "cpu"
+    """What it keeps busy. Stages on the GPU share its memory."""
+    memory_mib: int = 0
+    """Device memory to reserve for it."""
+    batch_size: int | None = None
+    """Largest batch that has fitted, of a stage that works in batches."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.frames: Iterable[Frame] = ()
+        """The frames asked for by `frames_per_second`, while `run` is going on."""
+
+    @classmethod
+    def weights(cls, profile: Base) -> Weights | None:
+        """The weights that a profile names for it; asked only of a stage that uses any."""
+        return None
+
+    @classmethod
+    def uses_weights(cls, profile: Base) -> bool:
+        """Whether it cannot run without weights, going by a profile."""
+        return False
+
+    @classmethod
+    def remedy(cls, profile: Base) -> str:
+        """How to get the weights that a profile names for it, where they are not here."""
+        wanted = cls.weights(profile)
+        if wanted is not None and wanted.source in ("hub", "url"):
+            return f"run `make fetch BASE={profile.name}`"
+        return f"see parameters/base/{profile.name}.yaml"
+
+    @classmethod
+    def keys(cls, profile: Base, facts: VideoFacts) -> tuple[str, ...]:
+        """Environment variables that it cannot do without for a video."""
+        return ()
+
+    @classmethod
+    def sends(cls, profile: Base, facts: VideoFacts) -> str:
+        """Where it sends something of a video, and with which key; empty where nothing is sent."""
+        return ""
+
+    def skip(self) -> str:
+        """Why this video gives the stage nothing to do; empty where it does."""
+        return ""
+
+    def silent(self) -> str:
+        """Why a stage that listens has nothing to do with this video, if so."""
+        return "" if self.context.facts.audio_streams else "the video has no audio stream"
+
+    def frames_per_second(self) -> float | None:
+        """How many frames it wants; none for a stage that looks at none.
+
+        Infinity stands for all of them. A stage with frames has no `needs`: it runs while the
+        video is decoded for the first and only time.
+        """
+        return None
+
+    def prepare(self) -> None:
+        """Load libraries and weights. Stages are prepared one after another, never at once."""
+
+
+def names() -> list[str]:
+    """The stages that exist: the modules here that hold an `Analyzer`."""
+    here = Path(__file__).parent
+    found = (module.name for module in pkgutil.iter_modules([str(here)]))
+    return sorted(
+        name
+        for name in found
+        if re.search(r"^class Analyzer\(", (here / f"{name}.py").read_text(encoding="utf-8"), re.M)
+    )
+
+
+def find(name: str) -> type[Stage]:
+    """The stage of a name.
+
+    Raises:
+        KairosError: There is none.
+    """
+    if name not in (known := names()):
+        raise KairosError(f"unknown stage '{name}': {closest(name, known)}")
+    module = importlib.import_module(f"kairos_lib.analyzers.{name}")
+    analyzer: type[Stage] = module.Analyzer
+    return analyzer
+
+
+def order(wanted: tuple[str, ...]) -> list[type[Stage]]:
+    """The stages asked for and all they need, each after what it needs."""
+    ordered: dict[str, type[Stage]] = {}
+
+    def add(name: str) -> None:
+        if name in ordered:
+            return
+        stage = find(name)
+        for need in stage.needs:
+            add(need)
+        ordered[name] = stage
+
+    add("scenes")  # Everything is told by scenes.
+    for name in wanted:
+        add(name)
+    return list(ordered.values())
+
+
+def scene_of(scenes: Sequence[Scene], start_s: float, end_s: float | None = None) -> int:
+    """The scene that holds a moment, or that a range overlaps most.
+
+    What lies before the first scene or after the last belongs to the nearest.
+    """
+    end_s = start_s if end_s is None else end_s
+    # Scenes cover the video without gaps, so their ends are in order as their starts are.
+    first = max(0, bisect_right(scenes, start_s, key=lambda scene: scene.start_s) - 1)
+    last = max(first + 1, bisect_left(scenes, end_s, key=lambda scene: scene.start_s))
+
+    def overlap_s(scene: Scene) -> float:
+        return min(end_s, scene.end_s) - max(start_s, scene.start_s)
+
+    return max(scenes[first:last], key=overlap_s).index

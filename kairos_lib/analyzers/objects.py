@@ -1,0 +1,229 @@
+"""Objects: what is in the picture, by an ultralytics YOLO model at a few frames a second."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from kairos_lib.analyzers.analyzer import Context, Device, Stage
+from kairos_lib.analyzers.batching import Batches
+from kairos_lib.errors import KairosError
+from kairos_lib.parameters.settings import Settings
+from kairos_lib.parameters.weights import Weights
+from kairos_lib.runs.record import Record
+from kairos_lib.weights.checkpoints import check_numbers
+from kairos_lib.weights.location import downloads
+
+if TYPE_CHECKING:
+    from kairos_lib.analyzers.profile import Base
+
+
+class ObjectsSettings(Settings):
+    """Object detection by a YOLO model."""
+
+    weights: Weights | None = None
+    frames_per_second: float = Field(1.0, gt=0)
+    image_px: int = Field(640, ge=32)
+    min_score: float = Field(0.35, ge=0, le=1)
+    batch_size: int = Field(32, ge=1)
+    tracker: Literal["none", "bytetrack", "botsort"] = "none"
+    """Gives each thing a number that it keeps from frame to frame."""
+
+
+class Detection(Record):
+    """An object seen in one frame."""
+
+    scene: int
+    time_s: float
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
+    """Left, top, right, bottom as shares of the frame's width and height."""
+    track_id: int | None = None
+
+
+BOXED = ("detect", "segment", "pose")
+"""What a YOLO may be made for that gives upright boxes with labels."""
+
+
+class Sight(NamedTuple):
+    """One frame as the model is shown it."""
+
+    time_s: float
+    image: np.ndarray
+    """BGR, shape (height, width, 3), uint8."""
+
+
+class Analyzer(Stage):
+    """Detects in batches while the frames go by."""
+
+    name: ClassVar[str] = "objects"
+    version: ClassVar[int] = 2
+    record: ClassVar[type[Detection]] = Detection
+    placed: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("torch", "ultralytics", "av")
+    device: Device = "gpu"
+    memory_mib: int = 1000
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._settings = context.profile.objects
+
+    @classmethod
+    def weights(cls, profile: Base) -> Weights | None:
+        """A `.pt` file, loaded without running what is in it."""
+        return profile.objects.weights
+
+    @classmethod
+    def uses_weights(cls, profile: Base) -> bool:
+        """Always."""
+        return True
+
+    def frames_per_second(self) -> float:
+        """As the profile says."""
+        return self._settings.frames_per_second
+
+    def prepare(self) -> None:
+        """Load the model, and the tracker where one is asked for."""
+        self._model = load(str(self.context.weights.path))
+        self._batches = Batches[Sight, Any](self._detect, self._settings.batch_size)
+        self._tracker = _tracker(self._settings.tracker)
+
+    def run(self) -> Iterator[Detection]:
+        """Give what is seen in each frame; scenes come later."""
+        for sight, result in self._batches.results(self._sights()):
+            yield from self._detections(sight, result)
+            self.context.progress(round(sight.time_s), round(self.context.facts.duration_s))
+        self.batch_size = self._batches.size
+
+    def _sights(self) -> Iterator[Sight]:
+        for frame in self.frames:
+            # ultralytics scales to its own input size; a frame longer than that is scaled here
+            # first, in this thread, while the next frames are decoded.
+            image = frame.image(longest_px=self._settings.image_px, colour="bgr24")
+            yield Sight(frame.time_s, image)
+
+    def _detect(self, batch: Sequence[Sight]) -> list[Any]:
+        found: list[Any] = self._model.predict(
+            [sight.image for sight in batch],
+            imgsz=self._settings.image_px,
+            conf=self._settings.min_score,
+            verbose=False,
+        )
+        return found
+
+    def _detections(self, sight: Sight, result: Any) -> Iterator[Detection]:
+        boxes = result.boxes
+        tracks: dict[int, int] = {}
+        if self._tracker is not None:
+            # A row of the tracker's ends in the number of the detection that it is about. One that
+            # it is not sure of yet has no row: the detection stays, without a track.
+            rows = self._tracker.update(boxes.cpu().numpy(), sight.image)
+            tracks = {int(row[-1]): int(row[4]) for row in rows}
+        for number, (box, score, label) in enumerate(
+            zip(boxes.xyxyn.tolist(), boxes.conf.tolist(), boxes.cls.tolist(), strict=True)
+        ):
+            yield Detection(
+                scene=-1,
+                time_s=sight.time_s,
+                label=result.names[int(label)],
+                score=score,
+                box=tuple(box),
+                track_id=tracks.get(number),
+            )
+
+
+def _tracker(name: str) -> Any:
+    """One of ultralytics' trackers with its own settings; none where none is asked for."""
+    if name == "none":
+        return None
+    from ultralytics.trackers.track import TRACKER_MAP
+    from ultralytics.utils import YAML, IterableSimpleNamespace
+    from ultralytics.utils.checks import check_yaml
+
+    files: Any = YAML
+    find: Any = check_yaml
+    settings = IterableSimpleNamespace(**files.load(find(f"{name}.yaml")))
+    return TRACKER_MAP[name](args=settings)
+
+
+def set_up_ultralytics() -> None:
+    """Keep ultralytics offline and away from the user's files, before it is first imported.
+
+    Without this it looks up hosts, reports use, installs packages by itself, and runs what a
+    checkpoint tells it to.
+    """
+    os.environ["YOLO_OFFLINE"] = "1"
+    os.environ["YOLO_AUTOINSTALL"] = "0"
+    os.environ["ULTRALYTICS_SAFE_LOAD"] = "1"
+    settings = downloads() / "ultralytics"
+    settings.mkdir(parents=True, exist_ok=True)
+    os.environ["YOLO_CONFIG_DIR"] = str(settings)
+
+
+def load(path: str) -> Any:
+    """Load a YOLO checkpoint, refusing any that would run code of its own.
+
+    Raises:
+        KairosError: It is no checkpoint of ultralytics, or not one that finds things by numbers.
+    """
+    path = str(Path(path).absolute())
+    _check_file(Path(path))
+    set_up_ultralytics()
+    import torch
+    from ultralytics.models.yolo.model import YOLO
+    from ultralytics.nn import tasks as ultralytics_tasks
+    from ultralytics.utils import torch_utils
+
+    tasks: Any = ultralytics_tasks
+    # It reads the variable once, and loads without a guard where torch is too old for it.
+    if not (tasks.SAFE_LOAD and tasks._SafeLoad.SUPPORTED):
+        raise KairosError(
+            f"cannot load {path}: safe loading is off in this process; restart it, with torch 2.6 "
+            "or newer"
+        )
+    # On a CPU it would give all of this process as many as the machine has, less one.
+    vars(torch_utils)["NUM_THREADS"] = torch.get_num_threads()
+    try:
+        loaded: Any = YOLO(path)
+        if Path(loaded.ckpt_path) != Path(path):
+            raise ValueError(f"ultralytics reads {loaded.ckpt_path} instead: rename the file")
+        if loaded.task not in BOXED:
+            raise ValueError(f"it is made to {loaded.task}: objects want one that finds boxes")
+        check_numbers(loaded.model.state_dict().items())
+    except Exception as error:  # Damaged files end in errors of pickle, zipfile, torch and more.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise KairosError(f"cannot load {path}: {reason}") from error
+    loaded.model.register_forward_hook(_check_scores)
+    return loaded
+
+
+def _check_file(path: Path) -> None:
+    """See that a file is what safe loading is for: ultralytics runs other kinds by what they say.
+
+    Raises:
+        KairosError: It is of another kind, whatever its name.
+    """
+    if path.suffix != ".pt":
+        raise KairosError(f"cannot load {path}: YOLO weights are .pt checkpoints and nothing else")
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if any(name.split("/")[-1] == "constants.pkl" or "/code/" in name for name in names):
+            raise KairosError(
+                f"cannot load {path}: it is a TorchScript, which is a program; YOLO weights are "
+                ".pt checkpoints"
+            )
+
+
+def _check_scores(_model: Any, _inputs: Any, output: Any) -> None:
+    """See that what was computed of a batch is numbers: of NaN, no object would be found."""
+    found = output[0] if isinstance(output, (tuple, list)) else output
+    if hasattr(found, "isfinite") and not bool(found.isfinite().all()):
+        raise KairosError("the scores of objects are NaN or infinite: the weights are damaged")

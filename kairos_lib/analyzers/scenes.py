@@ -1,0 +1,165 @@
+"""Scenes: cuts found by PySceneDetect's detectors, and two thumbnails of each scene."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from kairos_lib.analyzers.analyzer import Context, Stage
+from kairos_lib.errors import KairosError
+from kairos_lib.media.scene import Scene
+from kairos_lib.media.thumbnails import ThumbnailPicker
+from kairos_lib.media.video import Frame
+from kairos_lib.parameters.settings import Settings
+
+
+class ScenesSettings(Settings):
+    """Scene detection by PySceneDetect."""
+
+    detector: Literal["content", "adaptive", "threshold", "hash"] = "content"
+    parameters: dict[str, float] = Field(default_factory=dict)
+    """Passed to the detector by name, such as `threshold`."""
+    min_scene_s: float = Field(0.6, gt=0)
+    analysis_px: int = Field(336, ge=32)
+    """Longer side that frames are scaled down to before they are compared. The size of thumbnails
+    costs least: each frame is then scaled once for both."""
+    thumbnail_px: int = Field(336, ge=32)
+    """Longer side of a thumbnail."""
+
+
+JPEG_QUALITY = 85
+# The adaptive detector looks two frames ahead, the merging filter waits for a scene's least
+# length; half a second more covers both at any frame rate worth the name.
+LATE_CUT_S = 0.5
+PROGRESS_FRAMES = 250
+
+
+class Analyzer(Stage):
+    """Finds cuts frame by frame while the video is decoded."""
+
+    name: ClassVar[str] = "scenes"
+    version: ClassVar[int] = 4
+    record: ClassVar[type[Scene]] = Scene
+    files: ClassVar[tuple[str, ...]] = ("thumbnails", "frames.json")
+    packages: ClassVar[tuple[str, ...]] = ("scenedetect", "av")
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._settings = context.profile.scenes
+        self._picker = ThumbnailPicker(self._settings.min_scene_s + LATE_CUT_S)
+        self._start_s = 0.0
+        self._index = 0
+
+    def frames_per_second(self) -> float:
+        """All of them: a cut is between two frames."""
+        return math.inf
+
+    def prepare(self) -> None:
+        """Refuse a detector's parameters before the video is decoded."""
+        settings = self._settings
+        self._detector = _detector(settings.detector, settings.parameters, settings.min_scene_s)
+
+    def run(self) -> Iterator[Scene]:
+        """Give each scene as it ends; a video without a cut is one scene."""
+        from scenedetect.common import FrameTimecode, Timecode
+
+        rate = self.context.facts.frames_per_second
+        frame_s = 1 / rate
+        last: tuple[float, Any] | None = None
+        for frame in self.frames:
+            code = FrameTimecode(Timecode(pts=frame.pts, time_base=frame.time_base), fps=rate)
+            self._picker.add(frame.time_s, scaled(frame, self._settings.thumbnail_px))
+            image = scaled(frame, self._settings.analysis_px)
+            for cut in self._detector.process_frame(code, image):
+                yield from self._close(cut.seconds)
+            if last is not None:
+                frame_s = frame.time_s - last[0]
+            last = frame.time_s, code
+            if frame.index % PROGRESS_FRAMES == 0:
+                self.context.progress(round(frame.time_s), round(self.context.facts.duration_s))
+        if last is None:
+            raise KairosError(
+                f"{str(self.context.video)!r} has no frame that can be decoded: copy it again"
+            )
+        for cut in self._detector.post_process(last[1]):
+            yield from self._close(cut.seconds)
+        # The last picture stands as long as there is sound.
+        yield from self._close(self.context.facts.end_s(last[0] + frame_s))
+
+    def _close(self, end_s: float) -> Iterator[Scene]:
+        """End the scene that is going on."""
+        if end_s <= self._start_s:
+            return
+        names = []
+        for role, candidate in zip(("start", "middle"), self._picker.close(end_s), strict=True):
+            names.append(f"{self._index:04d}-{role}.jpg")
+            _save(candidate.image, self.context.folder / "thumbnails" / names[-1])
+        yield Scene(index=self._index, start_s=self._start_s, end_s=end_s, thumbnails=tuple(names))
+        self._start_s = end_s
+        self._index += 1
+
+
+def scaled(frame: Frame, longest_px: int) -> np.ndarray:
+    """A frame for the detector or a thumbnail: BGR, shape (height, width, 3), uint8.
+
+    The same size for both is scaled once.
+    """
+    return frame.image(longest_px, colour="bgr24", interpolation="AREA")
+
+
+def _detector(name: str, parameters: dict[str, float], min_scene_s: float) -> Any:
+    from scenedetect import detectors
+
+    kind = {
+        "content": _quick(detectors.ContentDetector),
+        "adaptive": _quick(detectors.AdaptiveDetector),
+        "threshold": detectors.ThresholdDetector,
+        "hash": detectors.HashDetector,
+    }[name]
+    try:
+        return kind(min_scene_len=float(min_scene_s), **parameters)
+    except TypeError as error:
+        raise KairosError(f"base profile, scenes.parameters: {error}") from error
+
+
+def _quick(kind: Any) -> Any:
+    """A detector that scores frames as PySceneDetect's content detector does, with less work.
+
+    That one sums up distances by way of 32-bit arrays, one for each difference; OpenCV has a sum
+    that needs none. Both are sums of whole numbers, so the scores are the same to the last bit.
+    """
+    import cv2
+
+    class Quick(kind):  # type: ignore[misc]
+        _before: Any = None
+
+        def _calculate_frame_score(self, timecode: Any, frame_img: np.ndarray) -> float:
+            weights = self._weights
+            if weights.delta_edges or self.stats_manager is not None:
+                score: float = super()._calculate_frame_score(timecode, frame_img)
+                return score
+            now = cv2.split(cv2.cvtColor(frame_img, cv2.COLOR_BGR2HSV))
+            before, self._before = self._before, now
+            if before is None:
+                return 0.0
+            distances = [
+                cv2.norm(one, other, cv2.NORM_L1) / one.size
+                for one, other in zip(now, before, strict=True)
+            ]
+            # The weights of hue, saturation and brightness; the fourth is that of edges.
+            total = sum(d * w for d, w in zip(distances, weights[:3], strict=True))
+            return float(total / sum(map(abs, weights)))
+
+    return Quick
+
+
+def _save(image: np.ndarray, path: Path) -> None:
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image[:, :, ::-1]).save(path, quality=JPEG_QUALITY)

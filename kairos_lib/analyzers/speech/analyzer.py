@@ -1,0 +1,82 @@
+"""Speech: what is said and when, by the engine that the base profile names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from kairos_lib.analyzers.analyzer import Context, Stage
+from kairos_lib.analyzers.speech.engine import Engine, Setup, find
+from kairos_lib.analyzers.speech.segment import Segment
+from kairos_lib.analyzers.vad import Span
+from kairos_lib.media.facts import VideoFacts
+from kairos_lib.parameters.weights import Weights
+from kairos_lib.runs.journal import Journal
+
+if TYPE_CHECKING:
+    from kairos_lib.analyzers.profile import Base
+
+
+class Analyzer(Stage):
+    """Hands the spans that have a voice in them to an engine."""
+
+    name: ClassVar[str] = "speech"
+    version: ClassVar[int] = 3
+    record: ClassVar[type[Segment]] = Segment
+    needs: ClassVar[tuple[str, ...]] = ("audio", "vad")
+    placed: ClassVar[bool] = True
+    not_in_key: ClassVar[frozenset[str]] = frozenset(
+        {"concurrency", "requests_per_minute", "attempts", "timeout_s"}
+    )
+    packages: ClassVar[tuple[str, ...]] = ("faster-whisper", "ctranslate2")
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        settings = context.profile.speech
+        self._engine: Engine | None = None
+        if settings.engine != "none":
+            setup = Setup(settings, context.weights.path, context.transcripts)
+            self._engine = find(settings.engine)(setup)
+            self.device = self._engine.device
+            self.memory_mib = self._engine.memory_mib
+
+    @classmethod
+    def weights(cls, profile: Base) -> Weights | None:
+        """A CTranslate2 folder."""
+        return profile.speech.weights
+
+    @classmethod
+    def uses_weights(cls, profile: Base) -> bool:
+        """The local engine does."""
+        return profile.speech.engine == "faster-whisper"
+
+    @classmethod
+    def keys(cls, profile: Base, facts: VideoFacts) -> tuple[str, ...]:
+        """Those of the service, where there is anything to hear."""
+        engine = profile.speech.engine
+        return find(engine).keys if engine != "none" and facts.audio_streams else ()
+
+    @classmethod
+    def sends(cls, profile: Base, facts: VideoFacts) -> str:
+        """To the service, where there is anything to hear."""
+        engine = profile.speech.engine
+        return find(engine).sends() if engine != "none" and facts.audio_streams else ""
+
+    def skip(self) -> str:
+        """Not asked for, or nothing to hear."""
+        if self._engine is None:
+            return "the base profile says speech.engine: none"
+        return self.silent()
+
+    def prepare(self) -> None:
+        """Have the engine load what it needs."""
+        if self._engine:
+            self._engine.prepare()
+
+    def run(self) -> Iterator[Segment]:
+        """Give what the engine hears."""
+        spans = list(Journal(self.context.folder / "vad.jsonl", Span))
+        if self._engine and spans:
+            wav = self.context.folder / "audio.wav"
+            yield from self._engine.transcribe(wav, spans, self.context.progress)
+            self.batch_size = self._engine.batch_size

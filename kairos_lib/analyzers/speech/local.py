@@ -1,0 +1,255 @@
+"""Speech by faster-whisper on this machine: several windows of speech at once.
+
+Whisper is known to loop and to invent text over music and silence. It is shown as little of them as
+can be: windows of voice with its own short pauses, each without the text before it as a prompt.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from kairos_lib.analyzers.batching import Batches
+from kairos_lib.analyzers.speech import windows
+from kairos_lib.analyzers.speech.engine import UNASSIGNED, Engine
+from kairos_lib.analyzers.speech.segment import Segment
+from kairos_lib.analyzers.speech.windows import Window
+from kairos_lib.analyzers.vad import Span
+from kairos_lib.errors import KairosError
+from kairos_lib.media import audio
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+# When a text is not to be trusted: the thresholds of Whisper's own decoding, as faster-whisper
+# has them for one window at a time (`WhisperModel.transcribe`). The batched pipeline has none.
+REPETITIVE = 2.4
+"""Compression ratio of the text above which it goes round in circles."""
+IMPROBABLE = -1.0
+"""Mean log probability of its tokens below which it is a guess."""
+NO_SPEECH = 0.6
+"""Probability of no speech above which a guess is not even tried again."""
+HEARING = "preprocessor_config.json"
+LONGEST_PAUSE = "longest_pause_s"
+"""What weights may say there beside their window (`chunk_length`): in seconds, the longest pause
+between stretches of voice that they were taught to hear at once."""
+DETECTION_S = 30.0
+"""Speech from which the language is told: what Whisper hears at once."""
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What the model made of a window. Times are from the window's start."""
+
+    lines: tuple[tuple[float, float, str], ...]
+    rest_s: float | None
+    """Where a sentence begins that the window cuts off; none where all of it was told."""
+    mean_log_probability: float
+    no_speech: float
+    compression_ratio: float
+
+    @property
+    def silent(self) -> bool:
+        """A guess at what is most likely nothing."""
+        return self.no_speech > NO_SPEECH and self.mean_log_probability <= IMPROBABLE
+
+    @property
+    def doubtful(self) -> bool:
+        """To be decoded with more patience."""
+        return (
+            self.compression_ratio > REPETITIVE or self.mean_log_probability < IMPROBABLE
+        ) and not self.silent
+
+
+class FasterWhisper(Engine):
+    """Whisper in CTranslate2."""
+
+    device: ClassVar[Literal["gpu", "io"]] = "gpu"
+    memory_mib: ClassVar[int] = 1500
+
+    def prepare(self) -> None:
+        """Load Whisper, onto the GPU where there is one."""
+        import ctranslate2
+        from faster_whisper import WhisperModel
+
+        weights = self.setup.weights
+        # Without it, faster-whisper would fetch another model's.
+        if weights is None or not (weights / "tokenizer.json").is_file():
+            raise KairosError(f"the weights of speech at {weights} have no tokenizer.json")
+        gpu = ctranslate2.get_cuda_device_count() > 0
+        self._model = WhisperModel(
+            str(weights),
+            device="cuda" if gpu else "cpu",
+            compute_type="float16" if gpu else "int8",
+        )
+        self._listener = _listener(self._model)
+
+    def transcribe(
+        self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]
+    ) -> Iterator[Segment]:
+        """Transcribe windows in batches; one is given once it and all before it are done."""
+        language = self._language(wav, spans)
+        longest_s = float(self._model.feature_extractor.chunk_length)
+        batches = Batches[np.ndarray, _Heard](
+            lambda batch: self._hear(batch, language), self.settings.batch_size
+        )
+        joined = windows.chains(spans, longest_s, self._pause_s())
+        waiting = deque(
+            (number, first)
+            for number, chain in enumerate(joined)
+            if (first := windows.window(chain, chain[0].start_s, longest_s))
+        )
+        segments: list[list[Segment]] = [[] for _ in joined]
+        told = 0
+        while waiting:
+            batch = [waiting.popleft() for _ in range(min(batches.size, len(waiting)))]
+            pieces = [audio.read(wav, window.start_s, window.end_s) for _, window in batch]
+            heard = [found for _, found in batches.results(pieces)]
+            self.batch_size = batches.size
+            # From the last to the first, so that what is left of them waits in order of time.
+            for (number, window), piece, found in reversed(
+                list(zip(batch, pieces, heard, strict=True))
+            ):
+                next_s = window.end_s
+                lines = found.lines
+                if found.doubtful:
+                    lines = self._hear_patiently(piece, language)
+                elif found.silent:
+                    lines = ()
+                elif found.rest_s:
+                    next_s = window.start_s + found.rest_s
+                segments[number] += _segments(window, lines)
+                if rest := windows.window(joined[number], next_s, longest_s):
+                    waiting.appendleft((number, rest))
+            until = waiting[0][0] if waiting else len(joined)
+            for number in range(told, until):
+                yield from segments[number]
+                segments[number] = []
+            told = max(told, until)
+            progress(sum(map(len, joined[:told])), len(spans))
+
+    def _pause_s(self) -> float:
+        """The longest pause in a window: as the profile says, or else the weights, or the rule."""
+        if self.settings.pause_s is not None:
+            return self.settings.pause_s
+        path = self.setup.weights / HEARING if self.setup.weights else None
+        own = json.loads(path.read_bytes()) if path and path.exists() else {}
+        return float(own.get(LONGEST_PAUSE, windows.PAUSE_S))
+
+    def _language(self, wav: Path, spans: list[Span]) -> str | None:
+        """The language asked for, or else that of the first speech; the same for all batches."""
+        if self.settings.language or not self._model.model.is_multilingual:
+            return self.settings.language
+        speech: list[np.ndarray] = []
+        left_s = DETECTION_S
+        for span in spans:
+            if left_s <= 0:
+                break
+            speech.append(audio.read(wav, span.start_s, min(span.end_s, span.start_s + left_s)))
+            left_s -= span.end_s - span.start_s
+        language: str = self._model.detect_language(np.concatenate(speech))[0]
+        return language
+
+    def _hear(self, samples: Sequence[np.ndarray], language: str | None) -> tuple[_Heard, ...]:
+        """Decode windows at once."""
+        edges = np.cumsum([0, *(len(piece) for piece in samples)]) / audio.SAMPLE_RATE_HZ
+        told, _ = self._listener.transcribe(
+            np.concatenate(samples),
+            language=language,
+            beam_size=self.settings.beam_size,
+            without_timestamps=False,
+            clip_timestamps=[
+                {"start": start_s, "end": end_s} for start_s, end_s in itertools.pairwise(edges)
+            ],
+            batch_size=len(samples),
+        )
+        list(told)  # Decoding happens as they are drawn; the listener keeps them by window.
+        heard: tuple[_Heard, ...] = self._listener.heard
+        return heard
+
+    def _hear_patiently(
+        self, samples: np.ndarray, language: str | None
+    ) -> tuple[tuple[float, float, str], ...]:
+        """Decode one window as Whisper does when in doubt: again at higher temperatures."""
+        told, _ = self._model.transcribe(
+            samples,
+            language=language,
+            beam_size=self.settings.beam_size,
+            condition_on_previous_text=False,
+        )
+        return tuple((segment.start, segment.end, segment.text) for segment in told)
+
+
+def _segments(window: Window, lines: Iterable[tuple[float, float, str]]) -> list[Segment]:
+    """What was said in a window, in the film's time."""
+    found: list[Segment] = []
+    for begins_s, ends_s, text in lines:
+        start_s, end_s = window.trimmed(window.start_s + begins_s, window.start_s + ends_s)
+        if text.strip() and end_s > start_s:
+            found.append(Segment(scene=UNASSIGNED, start_s=start_s, end_s=end_s, text=text.strip()))
+    return found
+
+
+def _listener(model: WhisperModel) -> Any:
+    """The batched pipeline, which here keeps what it decoded of each window.
+
+    By itself it gives no word of a sentence that is cut off by its window's end, nor says where
+    it begins; the tokens do. (A function, since its base class is imported only where it is used.)
+    """
+    from faster_whisper import BatchedInferencePipeline
+    from faster_whisper.transcribe import get_compression_ratio
+
+    class Listener(BatchedInferencePipeline):  # type: ignore[misc]
+        heard: tuple[_Heard, ...] = ()
+
+        def generate_segment_batched(self, features: Any, tokenizer: Any, options: Any) -> Any:
+            encoded, self._decoded = super().generate_segment_batched(features, tokenizer, options)
+            return encoded, self._decoded
+
+        def forward(self, features: Any, tokenizer: Any, windows: Any, options: Any) -> Any:
+            found = super().forward(features, tokenizer, windows, options)
+            for decoded in self._decoded:
+                # No comparison with NaN is true: it would pass for a text to be trusted.
+                if not math.isfinite(decoded["avg_logprob"] + decoded["no_speech_prob"]):
+                    raise KairosError(
+                        "the scores of speech are NaN or infinite: the weights are damaged"
+                    )
+            self.heard = tuple(
+                _Heard(
+                    lines=tuple(
+                        (p["start"] - window["offset"], p["end"] - window["offset"], p["text"])
+                        for p in pieces
+                    ),
+                    rest_s=_rest_s(decoded["tokens"], tokenizer, self.model.time_precision),
+                    mean_log_probability=decoded["avg_logprob"],
+                    no_speech=decoded["no_speech_prob"],
+                    compression_ratio=get_compression_ratio(
+                        tokenizer.decode(decoded["tokens"]).strip()
+                    ),
+                )
+                for window, pieces, decoded in zip(windows, found, self._decoded, strict=True)
+            )
+            return found
+
+    return Listener(model)
+
+
+def _rest_s(tokens: list[int], tokenizer: Any, precision_s: float) -> float | None:
+    """Where the sentence begins that is not finished in a window.
+
+    Two times in a row part sentences: the end of one, the beginning of the next. A single time
+    at the very end closes the last of them.
+    """
+    times = [token >= tokenizer.timestamp_begin for token in tokens]
+    if times[-2:] == [False, True]:
+        return None
+    ends = [tokens[n - 1] for n in range(1, len(tokens)) if times[n - 1] and times[n]]
+    return (ends[-1] - tokenizer.timestamp_begin) * precision_s if ends else None

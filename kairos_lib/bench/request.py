@@ -1,0 +1,123 @@
+"""What a user asks a bench for, as a suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kairos_lib.bench.suite_names import Request, name_of
+from kairos_lib.errors import KairosError
+from kairos_lib.options import parts
+from kairos_lib.parameters.loading import expand, load, names
+from kairos_lib.parameters.model import Model
+from kairos_lib.parameters.settings import Changes
+from kairos_lib.parameters.suite import Suite
+from kairos_lib.parameters.video import Video
+from kairos_lib.project import Project, exists, slug
+
+AUTO = "auto"
+"""The model that can be any checkpoint."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user asks a bench for; empty where nothing was said."""
+
+    suite: str = ""
+    model: str = ""
+    """Several with commas."""
+    video: str = ""
+    """Likewise."""
+    base: str = ""
+    repeats: int = 0
+    weights: str = ""
+    """`dummy` for random weights of the full size."""
+    model_id: str = ""
+    """Any checkpoint of the hub or of this machine, for the model `auto`."""
+
+
+def suite_of(project: Project, asked: Asked) -> Suite:
+    """The suite that a user asks for: one with a name, or models and videos put together.
+
+    Raises:
+        KairosError: What was asked for does not exist, or is not enough to go by.
+    """
+    if asked.weights not in ("", "own", "dummy"):
+        raise KairosError(f"WEIGHTS={asked.weights}: there are only own and dummy weights")
+    suite = _named(project, asked) if asked.suite else _together(project, asked)
+    dummy = asked.weights == "dummy"
+    base = asked.base if asked.base and asked.base != _own_base(project, suite) else ""
+    # Beside the reports of the same models and videos otherwise, not in their place.
+    request = Request(
+        suite=asked.suite,
+        models=parts(asked.model),
+        videos=_video_parts(asked.video),
+        model_id=asked.model_id,
+        base=base,
+        dummy=dummy,
+    )
+    told = [suite.title, *([f"base {base}"] if base else []), *(["dummy weights"] if dummy else [])]
+    changes: dict[str, Any] = {"name": name_of(project, request), "title": ", ".join(told)}
+    if asked.base:
+        changes["base"] = asked.base
+    if asked.repeats:
+        changes["repeats"] = asked.repeats
+    if asked.weights:
+        changes["weights"] = asked.weights
+    return suite.model_copy(update=changes)
+
+
+def _own_base(project: Project, suite: Suite) -> str:
+    """The base profile that a suite has where none is asked for; empty where its models differ."""
+    if suite.base:
+        return suite.base
+    models = expand(suite.models, names(project, Model), "model")
+    bases = {load(project, Model, name).base for name in models}
+    return bases.pop() if len(bases) == 1 else ""
+
+
+def _named(project: Project, asked: Asked) -> Suite:
+    """A suite of `parameters/suites`, with other models and videos where they are given."""
+    suite = load(project, Suite, asked.suite)
+    if asked.model_id:
+        raise KairosError("MODEL_ID goes with MODEL=auto and VIDEO, not with a SUITE")
+    other = {"models": parts(asked.model), "videos": _video_parts(asked.video)}
+    return suite.model_copy(update={k: v for k, v in other.items() if v})
+
+
+def _together(project: Project, asked: Asked) -> Suite:
+    if asked.model_id and asked.model not in ("", AUTO):
+        raise KairosError(f"MODEL_ID goes with MODEL={AUTO}, not with MODEL={asked.model}")
+    models = (AUTO,) if asked.model_id else parts(asked.model)
+    videos = _video_parts(asked.video)
+    if not (models and videos):
+        missing = "MODEL" if not models else "VIDEO"
+        known = names(project, Model if not models else Video)
+        raise KairosError(f"{missing} is not given: name one of {', '.join(known)}, or a SUITE")
+    stems = [v if v in names(project, Video) else slug(Path(v).stem) for v in videos]
+    shown = [slug(asked.model_id)] if asked.model_id else models
+    return Suite(
+        name="",
+        title=f"{', '.join(shown)} on {', '.join(stems)}",
+        models=models,
+        videos=videos,
+        variants={shown[0]: by_id(asked.model_id)} if asked.model_id else {},
+    )
+
+
+def by_id(model_id: str) -> Changes:
+    """What makes the model `auto` another one."""
+    folder = Path(model_id).expanduser()
+    if exists(folder):
+        weights = {"source": "path", "id": str(folder.absolute())}
+    elif model_id.startswith(("/", ".", "~")):
+        raise KairosError(f"MODEL_ID={model_id}: there is no such folder")
+    else:
+        weights = {"source": "hub", "id": model_id}
+    return {"name": slug(model_id), "title": model_id, "weights": weights}
+
+
+def _video_parts(text: str) -> tuple[str, ...]:
+    # A comma can be part of a file's name; then it is one video.
+    return (text,) if text and exists(text) else parts(text)

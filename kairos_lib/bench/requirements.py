@@ -1,0 +1,73 @@
+"""What the models of a plan need, and whether it is there. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psutil
+
+from kairos_lib.bench.plan import Plan, Step
+from kairos_lib.errors import KairosError
+from kairos_lib.measure.provenance import gpus
+from kairos_lib.parameters.model import Model
+from kairos_lib.pipeline.base_session import video_facts
+from kairos_lib.pipeline.records import BaseResult
+from kairos_lib.pipeline.scene_analysis import BaseFindings
+from kairos_lib.project import Project
+from kairos_lib.vlm import forecast
+from kairos_lib.vlm.context import longest_prompt
+from kairos_lib.vlm.forecast import Forecast
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one model needs for one video of a plan."""
+
+    model: Model
+    forecast: Forecast | None
+    problem: str
+    """Why there is no forecast."""
+    told: bool
+    """Whether the prompt is the longest of base processing's, not the instruction alone."""
+    have_mib: float
+    """Memory of the device, all of it on a GPU, and what is free on a CPU."""
+    device: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether weights and cache have room; computing takes more on top."""
+        return self.forecast is not None and self.forecast.needed_mib(self.model) < self.have_mib
+
+
+def needs_of(project: Project, planned: Plan) -> list[Need]:
+    """Ask for each model of a plan, over the first of its videos."""
+    first: dict[str, Step] = {}
+    for step in planned.vlms:
+        if step.model is not None:
+            first.setdefault(step.model.name, step)
+    return [_need(project, planned, step) for step in first.values()]
+
+
+def _need(project: Project, planned: Plan, step: Step) -> Need:
+    model = step.model
+    assert model is not None
+    on_gpu = model.device == "auto" and bool(gpus())
+    have_mib = gpus()[0]["memory_mib"] if on_gpu else psutil.virtual_memory().available / 2**20
+    device = str(gpus()[0]["name"]) if on_gpu else "this machine's free RAM"
+    base = next(base for base in planned.bases if base.video == step.video).job.run
+    told = base.done and base.result(BaseResult) is not None
+    found, problem = None, ""
+    try:
+        prompt = model.prompt.instruction
+        if told:
+            prompt = longest_prompt(BaseFindings(base.folder), model.prompt)
+        # Its architecture is known without its weights, if somebody wrote it down.
+        own = "weights" not in step.job.parameters["changes"]
+        built, weights = forecast.buildable(
+            project, model, step.job.parameters["model"] if own else ""
+        )
+        size = video_facts(project, step.video).display_size
+        found = forecast.of(project, built, weights, size, prompt)
+    except KairosError as error:
+        problem = str(error)
+    return Need(model, found, problem, told, have_mib, device)

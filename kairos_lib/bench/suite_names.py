@@ -1,0 +1,91 @@
+"""What a suite is called that a user puts together, and with it the folder of its report.
+
+Two requests that are not the same have two names, so that no report takes another's place. A name
+that can be read in one way alone stays as plain as it is; any other gets digits of the request's
+hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kairos_lib.analyzers.profile import Base
+from kairos_lib.parameters.loading import names
+from kairos_lib.parameters.model import Model
+from kairos_lib.parameters.suite import Suite
+from kairos_lib.parameters.video import Video
+from kairos_lib.project import SLUG_CHARS, Project, slug
+
+DUMMY = "dummy"
+BASE = "base-"
+HASH_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for, as far as it makes another report."""
+
+    suite: str = ""
+    models: tuple[str, ...] = ()
+    """As they were given, patterns among them."""
+    videos: tuple[str, ...] = ()
+    """Names and patterns as they were given, files by their paths."""
+    model_id: str = ""
+    base: str = ""
+    """Where it is not the models' or the suite's own."""
+    dummy: bool = False
+
+
+def name_of(project: Project, request: Request) -> str:
+    """The name of a request's suite."""
+    if not (request.models or request.videos or request.base or request.dummy):
+        return request.suite
+    known = names(project, Video)
+    models = (request.model_id,) if request.model_id else request.models
+    videos = [video if video in known else Path(video).stem for video in request.videos]
+    base = f"{BASE}{request.base}" if request.base else ""
+    parts = [request.suite, *models, *videos, base, DUMMY if request.dummy else ""]
+    text = "-".join(slug(part) for part in parts if part)
+    # What stands for itself: neither a pattern, nor a file of which only the stem is told.
+    by_name = {*request.models} <= {*names(project, Model)} and {*request.videos} <= {*known}
+    plain = by_name and not request.model_id and len(text) <= SLUG_CHARS
+    if plain and _readings(text, _grammar(project)) == 1:
+        return text
+    told = json.dumps({**asdict(request), "videos": [_place(project, v) for v in request.videos]})
+    digits = hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:HASH_DIGITS]
+    return f"{text[:SLUG_CHARS].rstrip('-')}-{digits}"
+
+
+def _place(project: Project, video: str) -> str:
+    """A video as it is told from others: by its name, or by where it lies."""
+    if video in names(project, Video):
+        return video
+    return project.relative(Path(video).expanduser().absolute())
+
+
+def _grammar(project: Project) -> list[tuple[list[str], bool]]:
+    """What can stand in a name, in this order, and whether more than once."""
+    kinds = ((Suite, False), (Model, True), (Video, True))
+    slots = [([slug(name) for name in names(project, kind)], often) for kind, often in kinds]
+    bases = [slug(f"{BASE}{name}") for name in names(project, Base)]
+    return [*slots, (bases, False), ([DUMMY], False)]
+
+
+def _readings(text: str, slots: Sequence[tuple[list[str], bool]]) -> int:
+    """In how many ways a name can be read as one part after another."""
+    if not text:
+        return 1
+    if not slots:
+        return 0
+    (parts, often), *rest = slots
+    count = _readings(text, rest)
+    for part in parts:
+        if text == part:
+            count += 1
+        elif text.startswith(f"{part}-"):
+            count += _readings(text[len(part) + 1 :], slots if often else rest)
+    return count

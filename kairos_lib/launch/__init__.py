@@ -1,0 +1,1 @@
+"""One notebook in a kernel of its own."""

@@ -1,0 +1,1 @@
+"""What the YAML files under `parameters/` may say, and reading them strictly."""

@@ -1,0 +1,118 @@
+"""What a file of `parameters/models` may say."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from kairos_lib.parameters.settings import ParameterFile, Settings
+from kairos_lib.parameters.weights import Weights
+
+
+class Frames(Settings):
+    """Which frames of a scene a model sees."""
+
+    sampling: Literal["start_middle", "even"] = "start_middle"
+    count: int = Field(2, ge=1, le=16)
+    """Frames a scene; `start_middle` has always two."""
+    longest_px: int = Field(336, ge=16)
+    """Length of the longer side; smaller frames are not enlarged."""
+
+
+class Prompt(Settings):
+    """What a model is asked."""
+
+    instruction: str
+    context: tuple[Literal["speech", "sounds", "objects"], ...] = ("speech", "sounds", "objects")
+    """What base processing found that the model is told."""
+
+
+class Generation(Settings):
+    """How a model writes."""
+
+    max_new_tokens: int = Field(256, ge=1)
+    num_beams: int = Field(1, ge=1)
+    min_new_tokens: int = Field(0, ge=0)
+
+
+NOT_OF_SERVERS = frozenset(
+    {"dtype", "quantisation", "device", "attention", "processor", "allocator"}
+)
+"""Parameters that would change nothing for a model of a server."""
+
+
+class Server(Settings):
+    """Where the models of the family `openai` are, and what may be asked of it."""
+
+    base_url: str | None = None
+    """`null` takes OPENAI_BASE_URL of the environment, or OpenAI's own address."""
+    key_name: str | None = "OPENAI_API_KEY"
+    """The environment variable that holds the key, whose name ends in `_API_KEY`; `null` for a
+    server that wants none."""
+    concurrency: int = Field(8, ge=1)
+    """Requests at once."""
+    requests_per_minute: int | None = Field(None, ge=1)
+    """In any minute; `null` leaves it to the server to refuse."""
+    attempts: int = Field(6, ge=1)
+    """Requests for one caption before it is given up."""
+    timeout_s: float = Field(600.0, gt=0)
+    asked_for_usage: bool = True
+    """Whether the count of tokens has to be asked for; `transformers serve` refuses to be asked,
+    and sends it."""
+
+    @model_validator(mode="after")
+    def _only_keys_are_sent(self) -> Server:
+        # A model's file may come from anybody, and the environment holds other secrets.
+        if self.key_name is not None and not re.fullmatch(r"[A-Z0-9_]+_API_KEY", self.key_name):
+            raise ValueError(f"key_name must end in _API_KEY, not be {self.key_name!r}")
+        return self
+
+
+class Model(ParameterFile):
+    """One vision-language model and all that its numbers depend on."""
+
+    folder: ClassVar[str] = "models"
+    title: str
+    family: str
+    """Name of the adapter: a file in `kairos_lib/vlm/families/`."""
+    weights: Weights
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """Precision of the arithmetic, and of the weights where they are not quantised."""
+    quantisation: Literal["none", "int8", "nf4"] = "none"
+    """What weights are made into while they are loaded; `none` takes them as they are, quantised
+    already or not."""
+    device: Literal["auto", "cpu"] = "auto"
+    """`auto` is the GPU where there is one."""
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    frames: Frames = Frames()
+    prompt: Prompt
+    generation: Generation = Generation()
+    processor: dict[str, int | float] = Field(default_factory=dict)
+    """Settings of the family's own processor, by its names: `num_crops` of phi35, for one."""
+    server: Server = Server()
+    """Of the family `openai`."""
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 8
+    """Scenes that are captioned at once, halved where the device has no room for them; `auto` goes
+    by the memory there is."""
+    single_stream_scenes: int = Field(16, ge=1)
+    """Size of the sample of scenes, spread evenly, for the single-stream scenario."""
+    base: str = "default"
+    """Base profile used when no suite names one."""
+    allocator: str = ""
+    """torch's PYTORCH_ALLOC_CONF on a GPU, such as `expandable_segments:True`."""
+    kernel: str = "python3"
+    """Jupyter kernelspec whose environment runs this model."""
+    timeout_s: float = Field(6 * 3600.0, gt=0)
+
+    @model_validator(mode="after")
+    def _a_server_decides_for_itself(self) -> Model:
+        if (self.weights.source == "server") != (self.family == "openai"):
+            raise ValueError("family: openai and weights of source: server go together")
+        if self.weights.source == "server":
+            for name in NOT_OF_SERVERS & self.model_fields_set:
+                raise ValueError(f"a server decides on its {name} itself: leave it out")
+            if self.generation.num_beams > 1 or self.generation.min_new_tokens:
+                raise ValueError("a server knows no num_beams and no min_new_tokens")
+        return self

@@ -1,0 +1,30 @@
+"""What a file of `parameters/videos` may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import model_validator
+
+from kairos_lib.parameters.settings import ParameterFile
+
+
+class Video(ParameterFile):
+    """One video to describe."""
+
+    folder: ClassVar[str] = "videos"
+    path: Path
+    title: str
+    description: str = ""
+    truth: Path | None = None
+    """JSON beside a synthetic clip that says what is really in it."""
+    references: Path | None = None
+    """JSON file of captions that people wrote: a list of `{start_s, end_s, captions: [...]}`. The
+    report holds the models' captions against them; no run depends on it."""
+
+    @model_validator(mode="after")
+    def _told_once(self) -> Video:
+        if self.truth is not None and self.references is not None:
+            raise ValueError("a synthetic clip's truth has its reference captions: leave one out")
+        return self

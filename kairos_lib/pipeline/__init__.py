@@ -1,0 +1,1 @@
+"""Runs analyzers over one video."""

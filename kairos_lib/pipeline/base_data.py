@@ -1,0 +1,98 @@
+"""`base_data.json`: all of one video's base processing in a single file, for other tools.
+
+The file of a five-hour video has hundreds of megabytes: it is written scene by scene, and read
+back scene by scene with `ijson`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.sounds import SoundEvent
+from kairos_lib.analyzers.speech.segment import Segment
+from kairos_lib.errors import KairosError
+from kairos_lib.media.scene import Scene
+from kairos_lib.pipeline.records import BaseResult
+from kairos_lib.pipeline.scene_analysis import BaseFindings, SceneFindings, SeenObject
+from kairos_lib.runs.files import replacing
+from kairos_lib.runs.record import Record
+
+BASE_DATA = "base_data.json"
+
+
+class SceneData(Record):
+    """One scene; the fields are named after the methods, as such files commonly are."""
+
+    scene: Scene
+    asr: Speech
+    ast: tuple[SoundEvent, ...]
+    yolo: Objects
+
+
+class Speech(Record):
+    """What is said."""
+
+    text: str
+    segments: tuple[Segment, ...]
+
+
+class Objects(Record):
+    """What is seen."""
+
+    objects: tuple[SeenObject, ...]
+    detections: tuple[Detection, ...]
+
+
+SceneData.model_rebuild()
+
+
+def write_base_data(folder: Path, result: BaseResult) -> Path:
+    """Write the file beside the results it is made of: `{"video": …, "scenes": […]}`.
+
+    Args:
+        folder: The base run's folder.
+        result: Goes in front of the scenes.
+    """
+    path = folder / BASE_DATA
+    with replacing(path) as file:
+        head = json.dumps(result.model_dump(mode="json"), ensure_ascii=False)
+        file.write(b'{"video": ' + head.encode() + b',\n"scenes": [')
+        between = b"\n"
+        for found in BaseFindings(folder):
+            file.write(between + _scene_data(found).model_dump_json().encode())
+            between = b",\n"
+        file.write(b"\n]}\n")
+    return path
+
+
+def _scene_data(found: SceneFindings) -> SceneData:
+    return SceneData(
+        scene=found.scene,
+        asr=Speech(text=found.transcript, segments=found.segments),
+        ast=found.sounds,
+        yolo=Objects(objects=found.objects, detections=found.detections),
+    )
+
+
+def read_base_data(path: Path) -> Iterator[SceneData]:
+    """Read the scenes of such a file, one at a time.
+
+    Raises:
+        KairosError: It is not such a file, or is cut off.
+    """
+    import ijson
+
+    parser: Any = ijson
+    try:
+        with path.open("rb") as file:
+            for item in parser.items(file, "scenes.item", use_float=True):
+                yield SceneData.model_validate(item)
+    except (ijson.JSONError, ValidationError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise KairosError(f"{path} cannot be read as base data: {reason}") from error

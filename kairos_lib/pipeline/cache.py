@@ -1,0 +1,94 @@
+"""Keys of stages, and results taken over from other base runs of the same video.
+
+A change of one stage's parameters makes a new base run, in which all the other stages are there
+already: their files are shared with the run that made them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from kairos_lib.analyzers.analyzer import Stage, order
+from kairos_lib.analyzers.profile import Base
+from kairos_lib.errors import KairosError
+from kairos_lib.launch.kernels import own_python
+from kairos_lib.measure.provenance import versions
+from kairos_lib.pipeline.records import StageReport
+from kairos_lib.runs.files import read_record, write_json, write_record
+from kairos_lib.runs.run import key_of
+from kairos_lib.weights.location import Found
+
+AFRESH = "afresh"
+"""A file in a run's folder: it takes nothing over from others."""
+
+
+def stage_keys(profile: Base, video_sha256: str, weights: dict[str, Found]) -> dict[str, str]:
+    """The key of each stage of a profile: a hash of all that its results depend on.
+
+    A stage's parameters are the profile's section of the same name.
+    """
+    keys: dict[str, str] = {}
+    for stage in order(profile.stages):
+        section = getattr(profile, stage.name, None)
+        ignored = set(stage.not_in_key)
+        needs = (*stage.needs, "scenes") if stage.placed else stage.needs
+        keys[stage.name] = key_of(
+            {
+                "video_sha256": video_sha256,
+                "stage": stage.name,
+                "version": stage.version,
+                "parameters": section.model_dump(mode="json", exclude=ignored) if section else None,
+                "weights": weights[stage.name].identity if stage.name in weights else None,
+                "needs": {need: keys[need] for need in needs},
+                "packages": {
+                    package: versions(own_python()).get(package, "absent")
+                    for package in stage.packages
+                },
+            }
+        )
+    return keys
+
+
+def start_afresh(folder: Path) -> None:
+    """Keep a run that is about to start from taking anything over."""
+    write_json(folder / AFRESH, {})
+
+
+def take_over(folder: Path, stage: type[Stage], key: str) -> bool:
+    """Take a stage's results from another base run of the video, if one has just these.
+
+    Returns:
+        Whether there were any.
+    """
+    if (folder / AFRESH).exists():
+        return False
+    for path in sorted(folder.parent.glob(f"*/{stage.name}.json")):
+        if path.parent == folder or "superseded" in path.parent.name:
+            continue
+        try:
+            report = read_record(path, StageReport)
+        except KairosError:
+            continue  # What is wrong with another run is said when that one is asked for.
+        if report is None or report.key != key or report.state != "done":
+            continue
+        for name in (f"{stage.name}.jsonl", *stage.files):
+            _share(path.parent / name, folder / name)
+        write_record(folder / f"{stage.name}.json", report.model_copy(update={"reused": True}))
+        return True
+    return False
+
+
+def _share(source: Path, target: Path) -> None:
+    """Let a file or a folder's files appear a second time, without taking room twice."""
+    if source.is_dir():
+        for file in sorted(source.iterdir()):
+            _share(file, target / file.name)
+    elif source.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:  # Some file systems, such as FAT, have no links.
+            shutil.copyfile(source, target)

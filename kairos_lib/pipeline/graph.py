@@ -1,0 +1,344 @@
+"""Runs the stages of a profile: each as soon as what it needs is there, many at once.
+
+The video is decoded once, for all stages that look at it, while those that only listen are at work
+already. A stage that is done is not run again; one that fails does not lose the others' work.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from kairos_lib.analyzers.analyzer import Context, Stage, order, scene_of
+from kairos_lib.analyzers.profile import Base
+from kairos_lib.errors import KairosError, no_room
+from kairos_lib.measure.provenance import gpus
+from kairos_lib.measure.resources import Sampler, summarise
+from kairos_lib.measure.usage import Resources
+from kairos_lib.media.facts import VideoFacts
+from kairos_lib.media.passes import FrameFeed, FramePass
+from kairos_lib.pipeline.budget import MemoryBudget
+from kairos_lib.pipeline.cache import stage_keys, take_over
+from kairos_lib.pipeline.progress import Board
+from kairos_lib.pipeline.records import PassReport, StageReport
+from kairos_lib.runs.files import read_record, write_record
+from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.record import Record
+from kairos_lib.weights.location import Found
+
+FRAMES = "frames"
+"""The shared pass, as it is reported beside the stages."""
+RESOURCES = "resources.jsonl"
+log = logging.getLogger(__name__)
+R = TypeVar("R", bound=Record)
+Source = Literal["", "hub", "url", "path", "nano", "dummy", "server"]
+State = Literal["running", "done", "skipped", "failed"]
+
+
+class _InterruptedError(Exception):
+    """Somebody interrupted the graph: a stage's thread ends at its next record."""
+
+
+@dataclass
+class _Work:
+    """One stage that is to be run, and where it stands."""
+
+    stage: Stage
+    feed: FrameFeed | None
+    settled: threading.Event = field(default_factory=threading.Event)
+    """Set when it has ended, in whatever way."""
+    outcome: State = "running"
+    """How it ended, once that is written down; till then nothing can be built on it."""
+    began_s: float = 0.0
+    ended_s: float = 0.0
+    time_s: float = 0.0
+    load_s: float = 0.0
+    records: int = 0
+
+
+class Graph:
+    """The stages of one video's base processing, in one run folder."""
+
+    def __init__(
+        self,
+        video: Path,
+        facts: VideoFacts,
+        profile: Base,
+        folder: Path,
+        weights: dict[str, Found],
+        progress: Callable[[str, int, int], None],
+        transcripts: Path | None = None,
+    ) -> None:
+        self._video = video
+        self._facts = facts
+        self._profile = profile
+        self._folder = folder
+        self._weights = weights
+        self.stages = order(profile.stages)
+        self._keys = stage_keys(profile, facts.sha256, weights)
+        self._board = Board([stage.name for stage in self.stages], progress)
+        self._contexts = {
+            stage.name: Context(
+                video=video,
+                facts=facts,
+                profile=profile,
+                folder=folder,
+                weights=weights.get(stage.name, Found("none")),
+                transcripts=transcripts or folder / "transcripts",
+                progress=self._board.teller(stage.name),
+            )
+            for stage in self.stages
+        }
+        self._budget = MemoryBudget(profile.device_memory_mib)
+        self._preparing = threading.Lock()
+        self._cut_short = threading.Event()
+        self._works: dict[str, _Work] = {}
+        self._lost: list[BaseException] = []
+        self.resources: Resources | None = None
+        """What the kernel took in this sitting; none where there was nothing to run."""
+
+    def report(self, name: str) -> StageReport | None:
+        """How a stage went, where it has been run."""
+        return read_record(self._folder / f"{name}.json", StageReport)
+
+    def run(self) -> list[StageReport]:
+        """Do what is not done yet.
+
+        Returns:
+            How each stage went, in the order of their needs; some can have failed.
+        """
+        self._began = time.perf_counter()
+        began = time.monotonic()
+        frames = FramePass(self._video, self._facts.joints)
+        for kind in self.stages:
+            key = self._keys[kind.name]
+            if self._settled(kind) or take_over(self._folder, kind, key):
+                self._board.end(kind.name)
+            else:
+                self._works[kind.name] = self._work(kind, frames)
+        sampler = Sampler(self._folder / RESOURCES)
+        if self._works:
+            sampler.start()
+        threads = [
+            threading.Thread(target=self._carry_out, args=(work,), daemon=True)
+            for work in self._works.values()
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            if any(work.feed for work in self._works.values()):
+                self._decode(frames)
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            self._cut_short.set()
+            frames.close()
+            raise
+        finally:
+            taken = sampler.stop()
+        self.resources = taken if self._works else None
+        if self._lost:
+            raise self._lost[0]
+        self._add_resources(began)
+        return [report for stage in self.stages if (report := self.report(stage.name))]
+
+    def _settled(self, stage: type[Stage]) -> bool:
+        report = self.report(stage.name)
+        return report is not None and report.state in ("done", "skipped")
+
+    def _work(self, kind: type[Stage], frames: FramePass) -> _Work:
+        stage = kind(self._contexts[kind.name])
+        rate = None if self._skip_reason(stage) else stage.frames_per_second()
+        feed = None if rate is None else frames.feed(rate)
+        if feed is not None:
+            stage.frames = feed
+        return _Work(stage, feed)
+
+    def _skip_reason(self, stage: Stage) -> str:
+        if own := stage.skip():
+            return own
+        weights = self._contexts[stage.name].weights
+        return weights.missing if stage.uses_weights(self._profile) else ""
+
+    def _decode(self, frames: FramePass) -> None:
+        """Run the one pass; what goes wrong is told by the stages that look."""
+        started = time.perf_counter()
+        frames.run()
+        report = PassReport(
+            name=FRAMES,
+            state="done",
+            broken=frames.video.broken,
+            time_s=time.perf_counter() - started,
+            began_s=started - self._began,
+            ended_s=time.perf_counter() - self._began,
+        )
+        try:
+            write_record(self._folder / f"{FRAMES}.json", report)
+        except Exception as error:  # Raised once the stages have ended.
+            self._lost.append(error)
+
+    def _carry_out(self, work: _Work) -> None:
+        """One stage from its needs to its report, in its own thread."""
+        stage = work.stage
+        try:
+            state, reason = self._attempt(work)
+            work.ended_s = time.perf_counter() - self._began
+            self._tell(work, state, reason)
+            work.outcome = state
+        except BaseException as error:  # The report itself cannot be written: the disk is full.
+            self._lost.append(error)
+        finally:
+            # Before anything else that can fail: others wait for it.
+            work.settled.set()
+            if work.feed is not None:
+                work.feed.close()
+        try:
+            self._board.end(stage.name)
+        except Exception as error:
+            self._lost.append(error)
+
+    def _attempt(self, work: _Work) -> tuple[State, str]:
+        stage = work.stage
+        try:
+            if reason := self._skip_reason(stage):
+                return "skipped", reason
+            if reason := self._failed(stage.needs):
+                return "failed", reason
+            self._work_on(work)
+        except _InterruptedError:
+            return "running", ""
+        except Exception as error:
+            return "failed", _one_line(stage, error)
+        return "done", ""
+
+    def _failed(self, needs: tuple[str, ...]) -> str:
+        """Wait for other stages; why one of them cannot be built on, if so."""
+        for need in needs:
+            if need not in self._works:
+                continue  # It was there already.
+            self._works[need].settled.wait()
+            if self._cut_short.is_set():
+                raise _InterruptedError
+            if self._works[need].outcome not in ("done", "skipped"):
+                return f"it needs {need}, which failed"
+        return ""
+
+    def _work_on(self, work: _Work) -> None:
+        stage = work.stage
+        results = self._folder / f"{stage.name}.jsonl"
+        # Records that wait for their scenes stand in a file, not in memory.
+        raw = results.with_suffix(".unplaced") if stage.placed else results
+        claim = self._budget.held(self._claim_mib(stage)) if stage.device == "gpu" else None
+        with claim or nullcontext():
+            work.began_s = time.perf_counter() - self._began
+            self._tell(work, "running")
+            with self._preparing:
+                started = time.perf_counter()
+                stage.prepare()
+                work.load_s = time.perf_counter() - started
+            self._board.begin(stage.name)
+            started = time.perf_counter()
+            work.records = Journal(raw, stage.record).write_all(self._until_cut_short(stage.run()))
+            waited_s = work.feed.waited_s if work.feed else 0.0
+            work.time_s = time.perf_counter() - started - waited_s
+        if stage.placed:
+            if reason := self._failed(("scenes",)):
+                raise KairosError(reason)
+            started = time.perf_counter()
+            Journal(results, stage.record).write_all(self._placed(Journal(raw, stage.record)))
+            raw.unlink()
+            work.time_s += time.perf_counter() - started
+
+    def _claim_mib(self, stage: Stage) -> int:
+        # Without a GPU its models all want the same few cores: they take turns.
+        return stage.memory_mib if gpus() else self._budget.total_mib
+
+    def _until_cut_short(self, records: Iterator[R]) -> Iterator[R]:
+        for record in records:
+            if self._cut_short.is_set():
+                raise _InterruptedError
+            yield record
+
+    def _placed(self, records: Journal[Record]) -> Iterator[Record]:
+        """Give each record the scene that it lies in."""
+        scenes = self._contexts["scenes"].scenes()
+        for record in records:
+            moment = getattr(record, "time_s", None)
+            start_s = getattr(record, "start_s", moment)
+            end_s = getattr(record, "end_s", moment)
+            assert start_s is not None
+            if start_s >= scenes[-1].end_s:
+                continue  # Sound can go on after the last picture; no scene has it.
+            yield record.model_copy(update={"scene": scene_of(scenes, start_s, end_s)})
+
+    def _tell(self, work: _Work, state: State, reason: str = "") -> None:
+        name = work.stage.name
+        source = self._source(work.stage)
+        report = StageReport(
+            name=name,
+            state=state,
+            reason=reason,
+            key=self._keys[name],
+            time_s=work.time_s,
+            load_s=work.load_s,
+            began_s=work.began_s,
+            ended_s=work.ended_s,
+            records=work.records,
+            weights=self._contexts[name].weights.identity if source else "",
+            weights_source=source,
+            batch_size=work.stage.batch_size,
+            remedy=self._remedy(work.stage) if state == "skipped" else "",
+        )
+        write_record(self._folder / f"{name}.json", report)
+
+    def _remedy(self, stage: Stage) -> str:
+        """What brings the weights that a stage was skipped for want of."""
+        wanting = not stage.skip() and stage.uses_weights(self._profile)
+        return stage.remedy(self._profile) if wanting else ""
+
+    def _source(self, stage: Stage) -> Source:
+        if not stage.uses_weights(self._profile):
+            return ""
+        weights = stage.weights(self._profile)
+        return weights.source if weights else ""
+
+    def _add_resources(self, began: float) -> None:
+        """Say of each stage what the kernel took meanwhile, from the one log of this sitting."""
+        for name, work in self._works.items():
+            report = self.report(name)
+            if report is not None and work.ended_s > work.began_s > 0:
+                span = (began + work.began_s, began + work.ended_s)
+                used = summarise(self._folder / RESOURCES, *span)
+                write_record(
+                    self._folder / f"{name}.json", report.model_copy(update={"resources": used})
+                )
+
+
+def require(reports: Iterable[StageReport]) -> None:
+    """See that no stage failed.
+
+    Raises:
+        KairosError: One did.
+    """
+    for report in reports:
+        if report.state == "failed":
+            raise KairosError(
+                f"{report.name} failed: {report.reason} (the other stages' results are kept; the "
+                "same command tries this one again)"
+            )
+
+
+def _one_line(stage: Stage, error: Exception) -> str:
+    """What went wrong, for the report; the whole of it goes to the notebook's output."""
+    if isinstance(error, KairosError):
+        return str(error)
+    if full := no_room(error):
+        return full
+    log.error("stage %s failed", stage.name, exc_info=error)
+    return next(iter(f"{type(error).__name__}: {error}".splitlines()))

@@ -1,0 +1,253 @@
+"""The analysis of a suite: what `analysis.ipynb` calls, and what a plan asks about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Set
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from kairos_lib.project import Project
+from kairos_lib.report.page.html import Html, joined, render, style
+from kairos_lib.results import suite as suites
+from kairos_lib.runs.files import write_bytes, write_record
+from kairos_lib.runs.record import Record
+from kairos_lib.runs.run import KEY_HEX_DIGITS, Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kairos_lib.report.sections.gallery import Gallery
+    from kairos_lib.results.suite import SuiteData
+
+NOTEBOOK = "analysis.ipynb"
+NOTEBOOK_FOLDER = "KAIROS_NOTEBOOK_FOLDER"
+"""Environment variable: where the executed notebook lies, to which pictures are relative."""
+SOURCES = frozenset({".py", ".j2", ".css", ".js", ".json"})
+PACKAGE = Path(__file__).parents[1]
+MADE_BY = ("report", "results", "quality", "statistics")
+"""Folders of the package whose code decides what a report says."""
+
+
+class AnalysisResult(Record):
+    """What an analysis was made of; `result.json` of an analysis run."""
+
+    key: str
+    suite: str
+    runs: int
+    """Runs of models that were planned."""
+    failed: int
+    """Those of them that have no result."""
+
+
+def analysis_run(project: Project, suite: str) -> Run:
+    """The run of a suite's analysis: a new one whenever anything that it shows has changed.
+
+    Raises:
+        KairosError: No such suite has been run.
+    """
+    plan = suites.manifest(project, suite)
+    folders = {base.folder for base in plan.bases} | {vlm.folder for vlm in plan.runs}
+    ingredients = {
+        "manifest": plan.model_dump(mode="json"),
+        "runs": {folder: _state_hash(project.root / folder) for folder in folders if folder},
+        "notebook": _notebook_hash(project.notebooks / NOTEBOOK),
+        "references": _files_hash(project.parameters / "reference", {".yaml"}),
+        "code": {name: _files_hash(PACKAGE / name, SOURCES) for name in MADE_BY},
+    }
+    run = Run(Path(), ingredients)
+    return Run(project.runs / "analysis" / suite / run.key, ingredients)
+
+
+def _state_hash(folder: Path) -> str:
+    """What a run came to: its status and its result, each of which may be absent."""
+    total = hashlib.sha256()
+    for name in ("status.json", "result.json"):
+        path = folder / name
+        content = path.read_bytes() if path.is_file() else None
+        total.update(b"absent" if content is None else hashlib.sha256(content).digest())
+    return total.hexdigest()[:KEY_HEX_DIGITS]
+
+
+def _notebook_hash(path: Path) -> str:
+    """Of the prose as well as the code, for both are in the report; not of what it printed."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    sources = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()[:KEY_HEX_DIGITS]
+
+
+def _files_hash(folder: Path, suffixes: Set[str]) -> str:
+    """Of the files of a folder, names and contents: the code that makes the report, say."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in suffixes):
+        total.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    return total.hexdigest()[:KEY_HEX_DIGITS]
+
+
+class ReportSession:
+    """One sitting at a suite's report; each section is a method."""
+
+    def __init__(self, project: Project, suite: str) -> None:
+        self.project = project
+        self.suite = suite
+        self.run = analysis_run(project, suite)
+        # Where the executed copy will lie; by hand in JupyterLab, where the notebook is.
+        self._notebook_folder = Path(os.environ.get(NOTEBOOK_FOLDER) or Path.cwd())
+
+    @classmethod
+    def open(cls, suite: str) -> ReportSession:
+        """Open by the name that the notebook's parameters give.
+
+        Raises:
+            KairosError: No such suite has been run.
+        """
+        return cls(Project.find(), suite)
+
+    @cached_property
+    def _data(self) -> SuiteData:
+        return suites.read(self.project, self.suite)
+
+    @cached_property
+    def _gallery(self) -> Gallery:
+        from kairos_lib.report.sections.gallery import Gallery
+
+        return Gallery(self._data, self._notebook_folder)
+
+    def overview(self) -> Html:
+        """Title, verdict, and each model in a few figures and a caption."""
+        from kairos_lib.report.sections import overview, verdict
+
+        return joined(
+            style(),
+            overview.masthead(self._data),
+            overview.left_out(self._data),
+            overview.lacking(self._data),
+            verdict.verdict(self._data),
+            overview.glance(self._data, self._gallery.first),
+        )
+
+    def end_to_end(self) -> Html:
+        """How fast each model is over each video, what failed, and what the labels mean."""
+        from kairos_lib.report.badges import legend
+        from kairos_lib.report.sections import charts, tables, variants
+        from kairos_lib.results import badges
+
+        everything = [
+            *(badge for run in self._data.runs for badge in badges.of_run(run, self._data)),
+            *(badge for base in self._data.bases for badge in badges.of_base(base, self._data)),
+        ]
+        return _section(
+            tables.end_to_end(self._data),
+            charts.rtf(self._data),
+            variants.variants(self._data),
+            tables.failures(self._data),
+            legend(everything),
+        )
+
+    def time_parts(self) -> Html:
+        """Where the time goes: one scene at a time, and in batches."""
+        from kairos_lib.report.sections import charts, tables
+
+        return _section(
+            charts.single_stream(self._data),
+            tables.single_stream(self._data),
+            charts.offline(self._data),
+            tables.offline(self._data),
+        )
+
+    def anomalies(self) -> Html:
+        """What tokens explain of the differences between videos and scenes, and what is left."""
+        from kairos_lib.report.sections import anomalies
+
+        return _section(anomalies.anomalies(self._data))
+
+    def quality(self) -> Html:
+        """How good the captions are, and which models no other beats in speed and quality."""
+        from kairos_lib.report.sections import pareto, quality
+
+        return _section(
+            pareto.speed_against_quality(self._data),
+            quality.reference_quality(self._data),
+            quality.own_quality(self._data),
+        )
+
+    def memory(self) -> Html:
+        """What each model needed of memory and of electricity."""
+        from kairos_lib.report.sections import energy, tables
+
+        return _section(tables.memory(self._data), energy.energy(self._data))
+
+    def models(self) -> Html:
+        """What the models are made of, and what hardware they need."""
+        from kairos_lib.report.sections import architecture, hardware
+
+        return _section(architecture.architecture(self._data), hardware.hardware(self._data))
+
+    def stages(self) -> Html:
+        """Where the time of base processing goes."""
+        from kairos_lib.report.sections import charts, stages
+
+        return _section(charts.stages(self._data), stages.stages(self._data))
+
+    def origins(self) -> Html:
+        """Weights, parameters, machines and versions, and the notebooks as they were run."""
+        from kairos_lib.report import executed
+        from kairos_lib.report.sections import provenance
+
+        return _section(provenance.origins(self._data), executed.notebooks_list(self._data))
+
+    def scenes(self) -> Html:
+        """Every scene with what each model wrote; those beyond the first page go to files."""
+        from kairos_lib.report.export import FURTHER
+
+        with self.run.writing():
+            for stale in self.run.folder.glob(FURTHER):
+                stale.unlink()
+            for page in self._gallery.pages[1:]:
+                # The exporter makes a page of each of them, as of the notebook.
+                piece = self._gallery.further(page)._repr_html_()
+                write_bytes(self.run.file(page.file), piece.encode())
+        return self._gallery.html()
+
+    def summary(self) -> pd.DataFrame:
+        """What was measured of models: one row for each model, video, repeat and scenario."""
+        from kairos_lib.results import summary
+
+        return summary.frame(self._data)
+
+    def finish(self) -> Html:
+        """Write the numbers beside the report, as tidy tables, and the result."""
+        from kairos_lib.results import tidy_tables
+
+        folder = self.project.reports / self.suite
+        tables = {
+            "summary": self.summary(),
+            "stages": tidy_tables.stages(self._data),
+            "quality": tidy_tables.quality(self._data),
+        }
+        for name, table in tables.items():
+            write_bytes(folder / f"{name}.csv", table.to_csv(index=False).encode())
+            write_bytes(folder / f"{name}.parquet", table.to_parquet(index=False))
+        with self.run.writing():
+            write_record(
+                self.run.file("result.json"),
+                AnalysisResult(
+                    key=self.run.key,
+                    suite=self.suite,
+                    runs=len(self._data.runs),
+                    failed=sum(run.result is None for run in self._data.runs),
+                ),
+            )
+        rows = {name: len(table) for name, table in tables.items()}
+        return render("finish", rows=rows, folder=self.project.relative(folder))
+
+
+def _section(*pieces: Html | None) -> Html:
+    """Pieces of a section, or a line that says there is nothing to show."""
+    found = [piece for piece in pieces if piece is not None]
+    return joined(*found) if found else Html(Markup('<p class="none">Nothing was measured.</p>'))

@@ -1,0 +1,300 @@
+"""Scene by scene: what was seen and heard, and what each model wrote about it.
+
+Memory does not grow with what is in the scenes: a page's are read when that page is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from kairos_lib import formats
+from kairos_lib.analyzers.objects import Detection
+from kairos_lib.errors import KairosError
+from kairos_lib.media.scene import Scene
+from kairos_lib.report.page.html import Html, render
+from kairos_lib.report.page.paging import Page, Stretch, paged
+from kairos_lib.results.badges import BROKEN, Badge, of_captions, ordered
+from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.results.summary import Pair, pairs
+from kairos_lib.runs.journal import Journal
+from kairos_lib.vlm.records import Caption, FusedScene
+
+SCENES_AT_MOST = 300
+"""On one page, of all videos together."""
+WHICH = ("first frame", "middle frame")
+SIZES: tuple[Literal["small", "large"], ...] = ("small", "large")
+"""How large each of them is shown: of two frames, most is to be seen in the middle one."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A thumbnail: where it lies and what it shows."""
+
+    source: str
+    """Relative to the notebook, as a URL."""
+    description: str
+    shape: tuple[int, int] | None
+    """The video's width and height, so that the page does not jump while pictures load."""
+    size: Literal["small", "large"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A sound or an object: its label, to be filtered by, and how it is written."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """One model's caption of one scene."""
+
+    model: str
+    model_title: str
+    badges: tuple[Badge, ...]
+    caption: Caption | None
+    problem: str = ""
+    """Why there is no caption."""
+
+    @property
+    def status(self) -> str:
+        """What became of the caption, in the words of the filter."""
+        if self.caption is None:
+            return "without caption"
+        if self.caption.error:
+            return "failed"
+        if not self.caption.text.strip():
+            return "without caption"
+        return "cut off" if self.caption.truncated else "captioned"
+
+
+@dataclass(frozen=True)
+class SceneCard:
+    """One scene with everything known of it."""
+
+    scene: Scene
+    pictures: tuple[Picture, ...]
+    transcript: str = ""
+    sounds: tuple[Found, ...] = ()
+    objects: tuple[Found, ...] = ()
+    known: bool = False
+    """Whether any run says what is heard and seen in it."""
+    not_run: frozenset[str] = frozenset()
+    """Stages that did not run: that they found nothing does not mean that nothing is there."""
+    said: tuple[Said, ...] = ()
+
+
+@dataclass(frozen=True)
+class VideoGallery:
+    """The scenes of one video that are shown on a page."""
+
+    video: str
+    title: str
+    cards: tuple[SceneCard, ...]
+    elsewhere: tuple[tuple[Page, Stretch], ...] = ()
+    """Its other scenes, and the pages that they are on."""
+
+    @property
+    def left_out(self) -> int:
+        """How many of its scenes are on other pages."""
+        return sum(stretch.end - stretch.first for _, stretch in self.elsewhere)
+
+
+class Gallery:
+    """The scenes of every video, each with what every model wrote.
+
+    Args:
+        suite: What is shown.
+        notebook_folder: Where the notebook lies that refers to the pictures.
+        at_most: Scenes to show on one page.
+    """
+
+    def __init__(
+        self, suite: SuiteData, notebook_folder: Path, at_most: int = SCENES_AT_MOST
+    ) -> None:
+        self._suite = suite
+        self._folder = notebook_folder
+        known = [_Told(pair) for pair in pairs(suite)]
+        videos = [
+            *(base.planned.video for base in suite.bases), *(told.pair.video for told in known)
+        ]  # fmt: skip
+        self._told = {
+            video: [told for told in known if told.pair.video == video]
+            for video in dict.fromkeys(videos)
+        }
+        self._scenes = {
+            video: list(_scenes(suite.base(video), told)) for video, told in self._told.items()
+        }
+        counts = {video: len(scenes) for video, scenes in self._scenes.items()}
+        self.pages = paged(counts, at_most)
+
+    def videos(self, page: Page) -> list[VideoGallery]:
+        """What is on a page, video by video."""
+        return [
+            VideoGallery(
+                video=stretch.video,
+                title=self._suite.video_title(stretch.video),
+                cards=self._cards(stretch),
+                elsewhere=tuple(
+                    (other, part)
+                    for other in self.pages
+                    for part in other.stretches
+                    if other is not page and part.video == stretch.video and part.end > part.first
+                ),
+            )
+            for stretch in page.stretches
+        ]
+
+    @cached_property
+    def first(self) -> list[VideoGallery]:
+        """What is on the first page, which stands in the report itself."""
+        return self.videos(self.pages[0])
+
+    def html(self, page: Page | None = None) -> Html:
+        """A page's scenes as cards, with what they can be searched and filtered by."""
+        page = page or self.pages[0]
+        titles = {video: self._suite.video_title(video) for video in self._told}
+        return render(
+            "gallery",
+            galleries=self.first if page.number == 1 else self.videos(page),
+            page=page,
+            pages=self.pages,
+            titles=titles,
+        )
+
+    def further(self, page: Page) -> Html:
+        """What stands on a page beside the report: its heading, and its scenes."""
+        return render(
+            "further",
+            title=self._suite.manifest.title,
+            page=page,
+            pages=self.pages,
+            gallery=self.html(page),
+        )
+
+    def _cards(self, stretch: Stretch) -> tuple[SceneCard, ...]:
+        scenes = self._scenes[stretch.video][stretch.first : stretch.end]
+        base = self._suite.base(stretch.video)
+        cards = [
+            SceneCard(
+                scene,
+                _pictures(base, scene, self._folder) if base else (),
+                not_run=_not_run(base),
+            )
+            for scene in scenes
+        ]
+        for told in self._told[stretch.video]:
+            badges = _caption_badges(told.pair.shown)
+            for place, (card, fused) in enumerate(zip(cards, told.of(scenes), strict=True)):
+                caption = fused.caption if fused else None
+                problem = "" if caption else told.problem
+                said = Said(told.pair.model, told.pair.model_title, badges, caption, problem)
+                known = _with_context(card, fused) if fused else card
+                cards[place] = replace(known, said=(*card.said, said))
+        return tuple(cards)
+
+
+class _Told:
+    """What a model wrote of a video, by scene; read where it lies."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self._journal = Journal(pair.shown.folder / "fused.jsonl", FusedScene)
+
+    @cached_property
+    def _places(self) -> tuple[dict[int, int], str]:
+        """Where in the file each scene is, and why those that are not there are not."""
+        outcome = self.pair.shown.outcome
+        problem = outcome.reason if outcome.state != "done" else "not reached"
+        places: dict[int, int] = {}
+        try:
+            for place, fused in self._journal.placed():
+                places[fused.scene.index] = place
+        except KairosError:
+            # A spoilt file is a failed run like any other; the captions before it are shown.
+            problem = "its fused.jsonl cannot be read"
+        return places, problem
+
+    @property
+    def problem(self) -> str:
+        """Why a scene has no caption."""
+        return self._places[1]
+
+    @property
+    def scenes(self) -> list[Scene]:
+        """The scenes that it got to."""
+        return [fused.scene for fused in self._journal.at(self._places[0].values())]
+
+    def of(self, scenes: list[Scene]) -> list[FusedScene | None]:
+        """What is known of each scene; none where the model did not get to it."""
+        places = self._places[0]
+        known = [places[scene.index] for scene in scenes if scene.index in places]
+        found = {fused.scene.index: fused for fused in self._journal.at(known)} if known else {}
+        return [found.get(scene.index) for scene in scenes]
+
+
+def _scenes(base: BaseRun | None, told: Iterable[_Told]) -> Iterable[Scene]:
+    """A video's scenes, from base processing or, where that is gone, from a model's run."""
+    if base is not None and (base.folder / "scenes.jsonl").is_file():
+        return Journal(base.folder / "scenes.jsonl", Scene)
+    return next((one.scenes for one in told if one.pair.shown.captions), ())
+
+
+def _not_run(base: BaseRun | None) -> frozenset[str]:
+    reports = base.result.stages if base is not None and base.result is not None else ()
+    return frozenset(report.name for report in reports if report.state != "done")
+
+
+def _caption_badges(run: VlmRun) -> tuple[Badge, ...]:
+    found = of_captions(run.result) if run.result else {BROKEN[run.outcome.state]}
+    return tuple(ordered(found))
+
+
+def _with_context(card: SceneCard, fused: FusedScene) -> SceneCard:
+    """Add what was heard and seen; all models are told the same of a video."""
+    if card.known:
+        return card
+    return replace(
+        card,
+        transcript=fused.transcript,
+        sounds=tuple(
+            Found(sound.label, f"{sound.label} {sound.score:.0%}") for sound in fused.sounds
+        ),
+        objects=tuple(_counted(fused.objects)),
+        known=True,
+    )
+
+
+def _counted(detections: Iterable[Detection]) -> list[Found]:
+    """Object labels, the most frequent first, with how many are in the picture at once."""
+    at_once: dict[str, dict[float, int]] = {}
+    for detection in detections:
+        frames = at_once.setdefault(detection.label, {})
+        frames[detection.time_s] = frames.get(detection.time_s, 0) + 1
+    most = {label: max(frames.values()) for label, frames in at_once.items()}
+    ranked = sorted(most, key=lambda label: -sum(at_once[label].values()))
+    return [
+        Found(label, label if most[label] == 1 else f"{label} ×{most[label]}") for label in ranked
+    ]
+
+
+def _pictures(base: BaseRun, scene: Scene, notebook_folder: Path) -> tuple[Picture, ...]:
+    facts = base.result.facts if base.result else None
+    shape = facts.display_size if facts else None
+    found = []
+    times_s = (scene.start_s, scene.middle_s)
+    for name, which, time_s, size in zip(scene.thumbnails, WHICH, times_s, SIZES, strict=False):
+        # Only a bare file name: the records might have been made elsewhere.
+        if (path := base.folder / "thumbnails" / Path(name).name).is_file():
+            relative = os.path.relpath(path, notebook_folder).replace(os.sep, "/")
+            where = f"Scene {scene.number} of {base.planned.title}, {which}"
+            told = f"{where}, at {formats.time_code(time_s)}"
+            found.append(Picture(quote(relative), told, shape, size))
+    return tuple(found)

@@ -1,0 +1,68 @@
+"""Files that a reader sees whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from kairos_lib.errors import KairosError, room_for
+from kairos_lib.runs.record import Record
+
+R = TypeVar("R", bound=Record)
+
+
+@contextmanager
+def replacing(path: Path, durable: bool = True) -> Iterator[Any]:
+    """A file to write to (bytes) that takes a path's place, all at once, when it is whole."""
+    # Not `tempfile`: its files can be read by their owner alone, and results are for others too.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with room_for(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any, durable: bool = True) -> None:
+    """Write a JSON file so that a reader sees the old one or the new one, never a part."""
+    with replacing(path, durable) as file:
+        file.write(json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write one record as a JSON file, all at once."""
+    write_json(path, record.model_dump(mode="json"))
+
+
+def read_record(path: Path, kind: type[R]) -> R | None:
+    """Read one record from a JSON file; none where there is no such file.
+
+    Raises:
+        KairosError: The file was changed by hand and is not such a record any more.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise KairosError(f"{path}: not a valid {kind.__name__}: run again with FRESH=1") from error

@@ -1,0 +1,163 @@
+"""A run: a folder named by a hash of all that its results depend on.
+
+One that is `done` is not computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from kairos_lib.errors import KairosError
+from kairos_lib.runs import locks
+from kairos_lib.runs.files import R, read_record, write_json
+from kairos_lib.runs.key_difference import read_mapping
+from kairos_lib.runs.status import Progress, Status
+
+KEY_HEX_DIGITS = 16
+"""64 bits: a collision among a million runs has a chance of about 3 in 10^8."""
+
+
+EXECUTED = "notebook.ipynb"
+"""The executed copy of a run's notebook, in its folder."""
+
+
+LOCK_WAIT_S = 30.0
+"""A kernel whose runner was killed notices within a second or two; longer means a live writer."""
+
+
+def key_of(ingredients: dict[str, Any]) -> str:
+    """The key of a run: a hash of what its results depend on."""
+    canonical = json.dumps(ingredients, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_HEX_DIGITS]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder and what its key was made of."""
+
+    folder: Path
+    ingredients: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Hash of the ingredients."""
+        return key_of(self.ingredients)
+
+    def create(self) -> None:
+        """Make the folder and say in it what its key stands for."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / "key.json").exists():
+            write_json(self.folder / "key.json", self.ingredients)
+
+    def file(self, name: str) -> Path:
+        """Path of a file in the folder."""
+        return self.folder / name
+
+    def status(self) -> Status | None:
+        """How the last attempt ended; none where there was none or it was cut short."""
+        try:
+            return read_record(self.folder / "status.json", Status)
+        except KairosError:
+            return None  # Damaged by hand: the run is taken up again and finds its results.
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to do."""
+        status = self.status()
+        return status is not None and status.state == "done"
+
+    def result(self, kind: type[R]) -> R | None:
+        """The notebook's own `result.json`, where it got that far."""
+        return read_record(self.folder / "result.json", kind)
+
+    def lock(self) -> FileLock:
+        """Become the folder's one writer; the lock goes with the process that holds it.
+
+        Returns:
+            The lock that is held, to be released.
+
+        Raises:
+            KairosError: Another process is writing to it.
+        """
+        self.create()
+        return self._writer()
+
+    def _writer(self) -> FileLock:
+        refusal = f"another process is writing to {self.folder}: wait for it to end, or stop it"
+        return locks.take(self.folder, locks.WRITER, LOCK_WAIT_S, refusal)
+
+    def worked_on(self) -> str:
+        """Who works on the run at this moment; empty where nobody does."""
+        for name, who in ((locks.RUNNER, "another bench"), (locks.WRITER, "a notebook")):
+            if locks.held(self.folder, name):
+                return who
+        return ""
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the one writer for the length of a block."""
+        lock = self.lock()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def progress(self, step: str, done: int, total: int) -> None:
+        """Say how far this run is, for whoever watches."""
+        write_json(
+            self.folder / "progress.json",
+            Progress(step=step, done=done, total=total).model_dump(),
+            durable=False,
+        )
+
+    def set_aside(self) -> None:
+        """Move the folder out of the way so that the run starts afresh; nothing is lost.
+
+        Raises:
+            KairosError: Another process is writing to it, or rests on what is in it.
+        """
+        if not self.folder.exists():
+            return
+        refusal = f"another bench or notebook rests on {self.folder}: wait for it to end"
+        with self._writer(), locks.unused(self.folder, refusal):
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+            self.folder.rename(self.folder.with_name(f"{self.folder.name}.superseded-{stamp}"))
+
+    def difference(self) -> str:
+        """Say which ingredient keeps the newest run beside this one from being the same."""
+        siblings = [
+            path
+            for path in self._variants().glob(self._pattern())
+            if path.parent != self.folder and "superseded" not in str(path)
+        ]
+        if not siblings:
+            return "never run"
+        newest = max(siblings, key=lambda path: path.stat().st_mtime)
+        then = read_mapping(newest)
+        changed = [
+            name
+            for name in sorted({*then, *self.ingredients})
+            if then.get(name) != self.ingredients.get(name)
+        ]
+        return "changed: " + ", ".join(changed) if changed else "never run"
+
+    def _variants(self) -> Path:
+        """The folder whose children differ by key; a round lies one level further down."""
+        return self.folder.parent if self.folder.name == self.key else self.folder.parent.parent
+
+    def _pattern(self) -> str:
+        return "*/key.json" if self.folder.name == self.key else f"*/{self.folder.name}/key.json"
+
+
+def utc_now() -> str:
+    """The time as records keep it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

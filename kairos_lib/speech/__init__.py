@@ -1,1 +1,0 @@
-"""Speech to text: engines behind one small interface. Knows nothing of stages or scenes."""

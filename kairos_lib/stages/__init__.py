@@ -1,1 +1,0 @@
-"""Base processing: one analyzer a file, and the graph that runs them."""

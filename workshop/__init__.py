@@ -1,0 +1,1 @@
+"""How what the project ships was made; not installed with it."""

@@ -1,0 +1,1 @@
+"""The small world: how its clips and its models were made."""

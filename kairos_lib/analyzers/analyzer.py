@@ -14,12 +14,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from kairos_lib import analyzers
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.media.facts import VideoFacts
 from kairos_lib.media.scene import Scene
 from kairos_lib.media.video import Frame
+from kairos_lib.parameters.settings import Settings
 from kairos_lib.parameters.weights import Weights
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.record import Record
@@ -27,8 +29,11 @@ from kairos_lib.weights.location import Found
 
 if TYPE_CHECKING:
     from kairos_lib.analyzers.profile import Base
+    from kairos_lib.report.page.html import Html
 
 Device = Literal["cpu", "gpu", "io"]
+DEFINED = re.compile(r"^(class|from .+ import) Analyzer\b", re.M)
+"""How a module says that it holds an analyzer."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,14 @@ class Stage(ABC):
 
     # Optional
 
+    settings: ClassVar[type[Settings]] = Settings
+    """What a base profile may say in the section of its name."""
+    data_name: ClassVar[str] = ""
+    """What its results are called in `base_data.json`; by its own name where nothing is said."""
+    about_scenes: ClassVar[bool] = True
+    """Whether its records, where they have a `scene`, are results rather than means to others'."""
+    heading: ClassVar[str] = ""
+    """Over what the report shows of a scene; nothing is shown where it has none."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Stages that must be done before `prepare` and `run`."""
     placed: ClassVar[bool] = False
@@ -121,6 +134,37 @@ class Stage(ABC):
         """Where it sends something of a video, and with which key; empty where nothing is sent."""
         return ""
 
+    # What others make of its records
+
+    @classmethod
+    def prompt_line(cls, records: Sequence[Any]) -> str:
+        """What a model may be told of a scene, in one line; empty where there is nothing to tell.
+
+        Args:
+            records: Its own, of that scene.
+        """
+        return ""
+
+    @classmethod
+    def scene_data(cls, records: Sequence[Any]) -> Any:
+        """What `base_data.json` says of a scene: records, or what can be written as JSON."""
+        return tuple(records)
+
+    @classmethod
+    def fused_data(cls, records: Sequence[Any]) -> dict[str, Any]:
+        """What the fused record of a scene says, by the names of its fields."""
+        return {cls.name: tuple(records)}
+
+    @classmethod
+    def view(cls, records: Sequence[Any]) -> str | Html:
+        """What the report shows of a scene under its heading; empty where nothing was found.
+
+        What is no HTML already is escaped.
+        """
+        return cls.prompt_line(records)
+
+    # Of one video
+
     def skip(self) -> str:
         """Why this video gives the stage nothing to do; empty where it does."""
         return ""
@@ -142,14 +186,21 @@ class Stage(ABC):
 
 
 def names() -> list[str]:
-    """The stages that exist: the modules here that hold an `Analyzer`."""
-    here = Path(__file__).parent
-    found = (module.name for module in pkgutil.iter_modules([str(here)]))
+    """The analyzers that exist: the modules and packages that hold an `Analyzer`.
+
+    None is imported for it.
+    """
     return sorted(
-        name
-        for name in found
-        if re.search(r"^class Analyzer\(", (here / f"{name}.py").read_text(encoding="utf-8"), re.M)
+        module.name
+        for module in pkgutil.iter_modules(analyzers.__path__)
+        if DEFINED.search(_source(module).read_text(encoding="utf-8"))
     )
+
+
+def _source(module: pkgutil.ModuleInfo) -> Path:
+    """The file of a module, or of a package what it holds itself."""
+    folder = Path(getattr(module.module_finder, "path"))  # noqa: B009
+    return folder / module.name / "__init__.py" if module.ispkg else folder / f"{module.name}.py"
 
 
 def find(name: str) -> type[Stage]:

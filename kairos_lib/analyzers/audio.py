@@ -39,6 +39,7 @@ class Analyzer(Stage):
     name: ClassVar[str] = "audio"
     version: ClassVar[int] = 3
     record: ClassVar[type[AudioTrack]] = AudioTrack
+    settings: ClassVar[type[Settings]] = AudioSettings
     files: ClassVar[tuple[str, ...]] = (WAV,)
     packages: ClassVar[tuple[str, ...]] = ("av",)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -48,8 +49,22 @@ class Detection(Record):
     track_id: int | None = None
 
 
+LABELS_AT_MOST = 8
+"""That a model is told of: a street can have dozens, few of them matter to its scene."""
 BOXED = ("detect", "segment", "pose")
 """What a YOLO may be made for that gives upright boxes with labels."""
+
+
+class SeenObject(Record):
+    """All that was seen of one kind of thing in a scene."""
+
+    label: str
+    count: int
+    """The most at once, in one frame."""
+    tracks: int = 0
+    """How many different ones, going by a tracker; 0 where none was asked for."""
+    best: Detection
+    """The most certain detection."""
 
 
 class Sight(NamedTuple):
@@ -66,6 +81,8 @@ class Analyzer(Stage):
     name: ClassVar[str] = "objects"
     version: ClassVar[int] = 2
     record: ClassVar[type[Detection]] = Detection
+    settings: ClassVar[type[Settings]] = ObjectsSettings
+    data_name: ClassVar[str] = "yolo"
     placed: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("torch", "ultralytics", "av")
     device: Device = "gpu"
@@ -84,6 +101,20 @@ class Analyzer(Stage):
     def uses_weights(cls, profile: Base) -> bool:
         """Always."""
         return True
+
+    @classmethod
+    def prompt_line(cls, records: Sequence[Detection]) -> str:
+        """The surest labels, and how many of each are in the picture at once."""
+        named = [
+            one.label if one.count == 1 else f"{one.count} x {one.label}"
+            for one in seen(records)[:LABELS_AT_MOST]
+        ]
+        return "Objects: " + ", ".join(named) if named else ""
+
+    @classmethod
+    def scene_data(cls, records: Sequence[Detection]) -> dict[str, Any]:
+        """Summed up by label, and each detection."""
+        return {"objects": seen(records), "detections": list(records)}
 
     def frames_per_second(self) -> float:
         """As the profile says."""
@@ -137,6 +168,23 @@ class Analyzer(Stage):
                 box=tuple(box),
                 track_id=tracks.get(number),
             )
+
+
+def seen(detections: Sequence[Detection]) -> list[SeenObject]:
+    """Sum up the detections of a scene by label, the most certain label first."""
+    by_label: dict[str, list[Detection]] = defaultdict(list)
+    for found in detections:
+        by_label[found.label].append(found)
+    summed = [
+        SeenObject(
+            label=label,
+            count=max(Counter(one.time_s for one in found).values()),
+            tracks=len({one.track_id for one in found} - {None}),
+            best=max(found, key=lambda one: one.score),
+        )
+        for label, found in by_label.items()
+    ]
+    return sorted(summed, key=lambda one: -one.best.score)
 
 
 def _tracker(name: str) -> Any:

@@ -1,40 +1,51 @@
-"""A profile of base processing: which analyzers run, and their settings."""
+"""A profile of base processing: which analyzers run, and a section of settings for each."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
-from kairos_lib.analyzers.audio import AudioSettings
-from kairos_lib.analyzers.objects import ObjectsSettings
-from kairos_lib.analyzers.scenes import ScenesSettings
-from kairos_lib.analyzers.sounds import SoundsSettings
-from kairos_lib.analyzers.speech.settings import SpeechSettings
-from kairos_lib.analyzers.vad import VadSettings
-from kairos_lib.parameters.settings import ParameterFile
+from kairos_lib.analyzers.analyzer import find, names
+from kairos_lib.parameters.settings import ParameterFile, Settings
 
 
-class Base(ParameterFile):
-    """A profile of base processing."""
+class _Profile(ParameterFile):
+    """A profile of base processing.
+
+    It has a section for each analyzer that exists, named after it: `profile.speech`, say.
+    """
 
     folder: ClassVar[str] = "base"
     title: str
     stages: tuple[str, ...] = ("scenes", "speech", "sounds", "objects")
-    """Analyzers to run: files in `kairos_lib/stages/`. What they need is added."""
+    """Analyzers to run. What they need is added."""
     device_memory_mib: int = Field(8000, ge=1)
     """What stages that run at once may hold of a GPU's memory, going by what each declares."""
-    scenes: ScenesSettings = ScenesSettings()
-    audio: AudioSettings = AudioSettings()
-    vad: VadSettings = VadSettings()
-    speech: SpeechSettings = SpeechSettings()
-    sounds: SoundsSettings = SoundsSettings()
-    objects: ObjectsSettings = ObjectsSettings()
     timeout_s: float = Field(6 * 3600.0, gt=0)
 
     @model_validator(mode="after")
-    def _finds_what_is_there(self) -> Base:
-        for part in (self.speech, self.sounds, self.objects):
-            if part.weights is not None and part.weights.source in ("dummy", "server"):
-                raise ValueError(f"weights of source {part.weights.source} are for models alone")
+    def _finds_what_is_there(self) -> _Profile:
+        for name in names():
+            weights = getattr(getattr(self, name, None), "weights", None)
+            if weights is not None and weights.source in ("dummy", "server"):
+                raise ValueError(f"weights of source {weights.source} are for models alone")
         return self
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+def _sections() -> dict[str, Any]:
+    """The settings of every analyzer that has any, with what holds where a profile says nothing."""
+    kinds = {name: find(name).settings for name in names()}
+    return {name: (kind, kind()) for name, kind in kinds.items() if kind is not Settings}
+
+
+if TYPE_CHECKING:
+
+    class Base(_Profile):
+        """A profile of base processing."""
+else:
+    Base = create_model("Base", __base__=_Profile, __doc__=_Profile.__doc__, **_sections())

@@ -45,6 +45,7 @@ class Analyzer(Stage):
     name: ClassVar[str] = "scenes"
     version: ClassVar[int] = 4
     record: ClassVar[type[Scene]] = Scene
+    settings: ClassVar[type[Settings]] = ScenesSettings
     files: ClassVar[tuple[str, ...]] = ("thumbnails", "frames.json")
     packages: ClassVar[tuple[str, ...]] = ("scenedetect", "av")
 

@@ -28,6 +28,7 @@ class Analyzer(Stage):
     name: ClassVar[str] = "slices"
     version: ClassVar[int] = 1
     record: ClassVar[type[AudioSlice]] = AudioSlice
+    about_scenes: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("scenes", "audio")
     files: ClassVar[tuple[str, ...]] = (FOLDER,)
 

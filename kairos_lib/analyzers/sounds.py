@@ -64,10 +64,17 @@ class Analyzer(Stage):
     name: ClassVar[str] = "sounds"
     version: ClassVar[int] = 2
     record: ClassVar[type[SoundEvent]] = SoundEvent
+    settings: ClassVar[type[Settings]] = SoundsSettings
+    data_name: ClassVar[str] = "ast"
     needs: ClassVar[tuple[str, ...]] = ("scenes", "vad", "slices")
     packages: ClassVar[tuple[str, ...]] = ("torch", "transformers")
     device: Device = "gpu"
     memory_mib: int = 1500
+
+    @classmethod
+    def prompt_line(cls, records: Sequence[SoundEvent]) -> str:
+        """Their labels, the likeliest first."""
+        return "Sounds: " + ", ".join(sound.label for sound in records) if records else ""
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:

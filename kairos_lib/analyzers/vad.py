@@ -56,6 +56,7 @@ class Analyzer(Stage):
     name: ClassVar[str] = "vad"
     version: ClassVar[int] = 5
     record: ClassVar[type[Span]] = Span
+    settings: ClassVar[type[Settings]] = VadSettings
     needs: ClassVar[tuple[str, ...]] = ("audio",)
     packages: ClassVar[tuple[str, ...]] = ("faster-whisper",)
 

@@ -25,6 +25,7 @@ from kairos_lib.pipeline.base_session import base_run, lacking, missing_keys, vi
 from kairos_lib.project import Project, exists
 from kairos_lib.quality import reference_captions
 from kairos_lib.runs.run import Run
+from kairos_lib.vlm.context import check_context
 from kairos_lib.vlm.run import destination, missing_key, vlm_run
 from kairos_lib.weights.location import find
 
@@ -182,6 +183,7 @@ def _models(project: Project, suite: Suite) -> list[Chosen]:
                 changes["title"] = f"{changes.get('title', own.title)}, dummy weights"
                 changes["weights"] = {"source": "dummy", "id": name}
             model = load(project, Model, name, changes)
+            check_context(model)
             first = first or model.name
             found.append(Chosen(model, name, changes, first if len(suite.variants) > 1 else ""))
     return found

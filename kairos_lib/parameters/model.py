@@ -25,8 +25,8 @@ class Prompt(Settings):
     """What a model is asked."""
 
     instruction: str
-    context: tuple[Literal["speech", "sounds", "objects"], ...] = ("speech", "sounds", "objects")
-    """What base processing found that the model is told."""
+    context: tuple[str, ...] = ("speech", "sounds", "objects")
+    """What base processing found that the model is told: names of analyzers, a line each."""
 
 
 class Generation(Settings):

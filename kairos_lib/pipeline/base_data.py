@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
-from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.objects import Detection, SeenObject
 from kairos_lib.analyzers.sounds import SoundEvent
 from kairos_lib.analyzers.speech.segment import Segment
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
 from kairos_lib.pipeline.records import BaseResult
-from kairos_lib.pipeline.scene_analysis import BaseFindings, SceneFindings, SeenObject
+from kairos_lib.pipeline.scene_analysis import BaseFindings, SceneFindings
 from kairos_lib.runs.files import replacing
 from kairos_lib.runs.record import Record
 
@@ -27,7 +27,13 @@ BASE_DATA = "base_data.json"
 
 
 class SceneData(Record):
-    """One scene; the fields are named after the methods, as such files commonly are."""
+    """One scene, with a field for each analyzer.
+
+    Those of `speech`, `sounds` and `objects` are called `asr`, `ast` and `yolo`, as such files
+    commonly have them.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     scene: Scene
     asr: Speech
@@ -72,12 +78,8 @@ def write_base_data(folder: Path, result: BaseResult) -> Path:
 
 
 def _scene_data(found: SceneFindings) -> SceneData:
-    return SceneData(
-        scene=found.scene,
-        asr=Speech(text=found.transcript, segments=found.segments),
-        ast=found.sounds,
-        yolo=Objects(objects=found.objects, detections=found.detections),
-    )
+    told = {kind.data_name or kind.name: kind.scene_data(records) for kind, records in found.told}
+    return SceneData(scene=found.scene, **told)
 
 
 def read_base_data(path: Path) -> Iterator[SceneData]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kairos_lib.analyzers.analyzer import find as find_stage
-from kairos_lib.analyzers.analyzer import order
+from kairos_lib.analyzers.analyzer import names, order
 from kairos_lib.analyzers.audio import AudioTrack
 from kairos_lib.analyzers.profile import Base
 from kairos_lib.errors import KairosError
@@ -112,7 +112,11 @@ def base_run(project: Project, video: Video, profile: Base) -> Run:
 def _not_in_key(profile: Base) -> dict[str, Any]:
     """What a profile's results do not depend on."""
     of_stages = {stage.name: set(stage.not_in_key) for stage in order(profile.stages)}
-    return {**dict.fromkeys(NOT_IN_KEY, True), **{n: s for n, s in of_stages.items() if s}}
+    # Sections of analyzers that do not run: one that is added to the house re-keys nothing.
+    idle = [name for name in names() if name not in of_stages]
+    return {
+        **dict.fromkeys([*NOT_IN_KEY, *idle], True), **{n: s for n, s in of_stages.items() if s}
+    }  # fmt: skip
 
 
 def video_facts(project: Project, video: Video) -> VideoFacts:

@@ -15,6 +15,7 @@ from kairos_lib.analyzers.profile import Base
 from kairos_lib.errors import KairosError
 from kairos_lib.launch.kernels import own_python
 from kairos_lib.measure.provenance import versions
+from kairos_lib.parameters.settings import Settings
 from kairos_lib.pipeline.records import StageReport
 from kairos_lib.runs.files import read_record, write_json, write_record
 from kairos_lib.runs.run import key_of
@@ -31,7 +32,7 @@ def stage_keys(profile: Base, video_sha256: str, weights: dict[str, Found]) -> d
     """
     keys: dict[str, str] = {}
     for stage in order(profile.stages):
-        section = getattr(profile, stage.name, None)
+        section = getattr(profile, stage.name) if stage.settings is not Settings else None
         ignored = set(stage.not_in_key)
         needs = (*stage.needs, "scenes") if stage.placed else stage.needs
         keys[stage.name] = key_of(

@@ -7,43 +7,38 @@ kept, eight bytes for each.
 from __future__ import annotations
 
 from array import array
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from kairos_lib.analyzers.objects import Detection
-from kairos_lib.analyzers.sounds import SoundEvent
-from kairos_lib.analyzers.speech.segment import Segment
+from kairos_lib.analyzers.analyzer import Stage, find, names
 from kairos_lib.media.scene import Scene
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.record import Record
 
 R = TypeVar("R", bound=Record)
+ALWAYS = ("speech", "sounds", "objects")
+"""Analyzers whose results every file has, if only to say that there are none."""
 
 
-class SeenObject(Record):
-    """All that was seen of one kind of thing in a scene."""
-
-    label: str
-    count: int
-    """The most at once, in one frame."""
-    tracks: int = 0
-    """How many different ones, going by a tracker; 0 where none was asked for."""
-    best: Detection
-    """The most certain detection."""
-
-
-class SceneFindings(Record):
+@dataclass(frozen=True)
+class SceneFindings:
     """What base processing found in one scene."""
 
     scene: Scene
-    transcript: str
-    segments: tuple[Segment, ...]
-    sounds: tuple[SoundEvent, ...]
-    objects: tuple[SeenObject, ...]
-    """The most certain first."""
-    detections: tuple[Detection, ...]
+    records: Mapping[str, Sequence[Record]]
+    """By the names of the analyzers that ran and that speak of scenes."""
+
+    def of(self, name: str) -> Sequence[Any]:
+        """What an analyzer found; nothing of one that did not run."""
+        return self.records.get(name, ())
+
+    @property
+    def told(self) -> Iterator[tuple[type[Stage], Sequence[Any]]]:
+        """Each analyzer with what it found."""
+        return ((find(name), found) for name, found in self.records.items())
 
 
 class ByScene(Generic[R]):
@@ -69,21 +64,19 @@ class BaseFindings:
 
     def __init__(self, folder: Path) -> None:
         self.scenes = list(Journal(folder / "scenes.jsonl", Scene))
-        self._segments = ByScene(folder / "speech.jsonl", Segment)
-        self._sounds = ByScene(folder / "sounds.jsonl", SoundEvent)
-        self._detections = ByScene(folder / "objects.jsonl", Detection)
+        # The four of old stand in everybody's files, whether they found anything or not.
+        there = {path.stem for path in folder.glob("*.jsonl")} & {*names()} | {*ALWAYS}
+        kinds = {name: find(name) for name in sorted(there, key=_place)}
+        self._found = {
+            name: ByScene(folder / f"{name}.jsonl", kind.record)
+            for name, kind in kinds.items()
+            if "scene" in kind.record.model_fields and kind.about_scenes
+        }
 
     def of(self, scene: Scene) -> SceneFindings:
         """All that was found in a scene."""
-        segments = sorted(self._segments[scene.index], key=lambda segment: segment.start_s)
-        detections = self._detections[scene.index]
         return SceneFindings(
-            scene=scene,
-            transcript=" ".join(segment.text for segment in segments),
-            segments=tuple(segments),
-            sounds=tuple(self._sounds[scene.index]),
-            objects=tuple(seen(detections)),
-            detections=tuple(detections),
+            scene, {name: found[scene.index] for name, found in self._found.items()}
         )
 
     def __iter__(self) -> Iterator[SceneFindings]:
@@ -91,18 +84,6 @@ class BaseFindings:
         return map(self.of, self.scenes)
 
 
-def seen(detections: list[Detection]) -> list[SeenObject]:
-    """Sum up the detections of a scene by label, the most certain label first."""
-    by_label: dict[str, list[Detection]] = defaultdict(list)
-    for found in detections:
-        by_label[found.label].append(found)
-    summed = [
-        SeenObject(
-            label=label,
-            count=max(Counter(one.time_s for one in found).values()),
-            tracks=len({one.track_id for one in found} - {None}),
-            best=max(found, key=lambda one: one.score),
-        )
-        for label, found in by_label.items()
-    ]
-    return sorted(summed, key=lambda one: -one.best.score)
+def _place(name: str) -> tuple[int, str]:
+    """The four of old first, as their files have always had them; then by name."""
+    return (ALWAYS.index(name) if name in ALWAYS else len(ALWAYS), name)

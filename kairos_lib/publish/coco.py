@@ -63,7 +63,7 @@ class Category(Record):
 
 def labels(found: BaseFindings) -> set[str]:
     """What occurs in a video."""
-    return {detection.label for scene in found for detection in scene.detections}
+    return {detection.label for scene in found for detection in scene.of("objects")}
 
 
 def numbered(names: Iterable[str]) -> dict[str, int]:
@@ -86,7 +86,7 @@ def write(
         The number of boxes and of frames.
     """
     scenes = {
-        detection.time_s: scene.scene.index for scene in found for detection in scene.detections
+        detection.time_s: scene.scene.index for scene in found for detection in scene.of("objects")
     }
     frames = {time_s: number for number, time_s in enumerate(sorted(scenes), start=1)}
     width, height = result.facts.display_size
@@ -120,7 +120,7 @@ def write(
 
 def _detections(found: BaseFindings) -> Iterator[Detection]:
     for scene in found:
-        yield from scene.detections
+        yield from scene.of("objects")
 
 
 def _annotations(

@@ -45,7 +45,7 @@ def of_speech(findings: Iterable[SceneFindings], labels: Iterable[str] = ()) -> 
     cues = [
         Cue(segment.start_s, segment.end_s, segment.text)
         for found in findings
-        for segment in found.segments
+        for segment in found.of("speech")
         if segment.text.strip()
     ]
     # A segment can begin before the scene that it is assigned to.

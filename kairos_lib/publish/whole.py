@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict
 
 from kairos_lib import __version__
-from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.objects import Detection, SeenObject
 from kairos_lib.analyzers.sounds import SoundEvent
 from kairos_lib.analyzers.speech.segment import Segment
 from kairos_lib.media.scene import Scene
 from kairos_lib.pipeline.records import BaseResult
-from kairos_lib.pipeline.scene_analysis import BaseFindings, SeenObject
+from kairos_lib.pipeline.scene_analysis import BaseFindings, SceneFindings
 from kairos_lib.publish.streams import write_object
 from kairos_lib.results.badges import Badge, of_base, of_captions, of_run, ordered
 from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
@@ -48,7 +51,9 @@ class Said(Record):
 
 
 class SceneOfVideo(Record):
-    """One scene."""
+    """One scene; an analyzer beside these adds a field of its name."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     scene: Scene
     transcript: str
@@ -109,16 +114,20 @@ def write(
     scenes = (
         SceneOfVideo(
             scene=found.scene,
-            transcript=found.transcript,
-            segments=found.segments,
-            sounds=found.sounds,
-            objects=found.objects,
-            detections=found.detections,
+            **_told(found),
             captions=tuple(_said(found.scene.index, said)),
         )
         for found in BaseFindings(base.folder)
     )
     return write_object(path, head, {"models": models, "scenes": scenes})["scenes"]
+
+
+def _told(found: SceneFindings) -> dict[str, Any]:
+    """What each analyzer found, objects summed up as well."""
+    told: dict[str, Any] = {}
+    for kind, records in found.told:
+        told |= kind.scene_data(records) if kind.name == "objects" else kind.fused_data(records)
+    return told
 
 
 def _said(scene: int, said: Sequence[tuple[VlmRun, Mapping[int, Caption]]]) -> Iterator[Said]:

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
-from kairos_lib.parameters.model import Prompt
+from collections.abc import Iterable
+from typing import Any
+
+from kairos_lib.analyzers.analyzer import find, names
+from kairos_lib.errors import KairosError, closest
+from kairos_lib.parameters.model import Model, Prompt
 from kairos_lib.pipeline.scene_analysis import BaseFindings, SceneFindings
-from kairos_lib.vlm.prompts import SceneContext, scene_prompt
 from kairos_lib.vlm.records import Caption, FusedScene
 
-OBJECTS_LIMIT = 8
-"""Labels a prompt names at most: a street can have dozens, few of them matter to its scene."""
+
+def joined(instruction: str, lines: Iterable[str]) -> str:
+    """Put what a model is told before what it is asked; empty lines are left out.
+
+    Args:
+        instruction: The question itself, from the model's parameters.
+        lines: What it is told, one for each analyzer.
+
+    Returns:
+        The text of the user's turn, without image tags: those belong to the model's adapter.
+    """
+    return "\n".join([*filter(None, lines), instruction])
 
 
 def prompt_of(found: SceneFindings, prompt: Prompt) -> str:
     """What a model is asked about a scene, told as much as its parameters allow."""
-    objects = [(one.label, one.count) for one in found.objects[:OBJECTS_LIMIT]]
-    told = SceneContext(
-        transcript=found.transcript if "speech" in prompt.context else "",
-        sounds=[sound.label for sound in found.sounds] if "sounds" in prompt.context else (),
-        objects=objects if "objects" in prompt.context else (),
+    return joined(
+        prompt.instruction, (find(name).prompt_line(found.of(name)) for name in prompt.context)
     )
-    return scene_prompt(prompt.instruction, told)
+
+
+def check_context(model: Model) -> None:
+    """See that a model is told of analyzers that exist.
+
+    Raises:
+        KairosError: Its parameters name another.
+    """
+    for name in model.prompt.context:
+        if name not in (known := names()):
+            raise KairosError(
+                f"model {model.name}, prompt.context: unknown analyzer '{name}': "
+                f"{closest(name, known)}"
+            )
 
 
 def longest_prompt(findings: BaseFindings, prompt: Prompt) -> str:
@@ -35,12 +59,12 @@ def fuse(
     found: SceneFindings, prompt: Prompt, caption: Caption, alone: Caption | None
 ) -> FusedScene:
     """All that is known of a scene."""
+    told: dict[str, Any] = {}
+    for kind, records in found.told:
+        told |= kind.fused_data(records)
     return FusedScene(
         scene=found.scene,
-        transcript=found.transcript,
-        segments=found.segments,
-        sounds=found.sounds,
-        objects=found.detections,
+        **told,
         prompt=prompt_of(found, prompt),
         caption=caption,
         single_stream=alone,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import ConfigDict
+
 from kairos_lib.analyzers.objects import Detection
 from kairos_lib.analyzers.sounds import SoundEvent
 from kairos_lib.analyzers.speech.segment import Segment
@@ -175,7 +177,13 @@ class VlmResult(Record):
 
 
 class FusedScene(Record):
-    """All that is known of one scene."""
+    """All that is known of one scene.
+
+    An analyzer beside these adds a field of its name, with its records of the scene as they are in
+    JSON.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     scene: Scene
     transcript: str

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from kairos_lib.vlm.prompts import SceneContext, scene_prompt
 from PIL import Image
 from transformers import LlavaNextForConditionalGeneration, LlavaNextProcessor
 
 from kairos_lib.nano.captions import AttributeScores, score
 from kairos_lib.nano.script import random_script
 from kairos_lib.nano.truth import CLIPS, ClipTruth
-from kairos_lib.vlm.prompts import SceneContext, scene_prompt
 from workshop.nano.batches import IGNORED, collate
 from workshop.nano.captioner import Captioner, scene_frames
 from workshop.nano.clip import make_clip

@@ -1,4 +1,4 @@
-from kairos_lib.vlm.prompts import TRANSCRIPT_LIMIT_CHARS, SceneContext, scene_prompt
+from workshop.nano.scene_prompts import TRANSCRIPT_LIMIT_CHARS, SceneContext, scene_prompt
 
 
 def test_a_prompt_tells_what_is_known_and_ends_with_the_question() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from kairos_lib.nano.captions import HEARD, caption_of
 from kairos_lib.nano.narration import sentence, vocabulary
 from kairos_lib.nano.world import GROUNDS, KINDS, STYLES, TEXTURES, Scene
-from kairos_lib.vlm.prompts import SceneContext, scene_prompt
+from workshop.nano.scene_prompts import SceneContext, scene_prompt
 
 DEFAULT_INSTRUCTION = (
     "Describe the scene: the shapes, their colours, how they move, and the background."

@@ -23,12 +23,12 @@ from kairos_lib.nano.truth import SceneTruth
 from kairos_lib.parameters.model import Prompt
 from kairos_lib.pipeline.scene_analysis import BaseFindings
 from kairos_lib.vlm.context import prompt_of
-from kairos_lib.vlm.prompts import SceneContext, scene_prompt
 from workshop.nano.captioner import Captioner, scene_frames
 from workshop.nano.clip import make_clip
 from workshop.nano.llava import WEIGHTS
 from workshop.nano.questions import DEFAULT_INSTRUCTION
 from workshop.nano.render import Frame
+from workshop.nano.scene_prompts import SceneContext, scene_prompt
 from workshop.nano.scoring import Line
 from workshop.nano.unseen import Processed
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kairos_lib.analyzers.analyzer import Context, Stage
 from kairos_lib.analyzers.speech.engine import Engine, Setup, find
-from kairos_lib.analyzers.speech.segment import Segment
+from kairos_lib.analyzers.speech.segment import Segment, in_order, transcript
+from kairos_lib.analyzers.speech.settings import SpeechSettings
 from kairos_lib.analyzers.vad import Span
 from kairos_lib.media.facts import VideoFacts
+from kairos_lib.parameters.settings import Settings
 from kairos_lib.parameters.weights import Weights
 from kairos_lib.runs.journal import Journal
 
 if TYPE_CHECKING:
     from kairos_lib.analyzers.profile import Base
+
+
+# A transcript can be far longer than a scene's caption needs; 400 characters are about 100
+# tokens, which keeps the prompts of talkative scenes within a quarter of their visual tokens.
+TRANSCRIPT_LIMIT_CHARS = 400
 
 
 class Analyzer(Stage):
@@ -23,6 +30,8 @@ class Analyzer(Stage):
     name: ClassVar[str] = "speech"
     version: ClassVar[int] = 3
     record: ClassVar[type[Segment]] = Segment
+    settings: ClassVar[type[Settings]] = SpeechSettings
+    data_name: ClassVar[str] = "asr"
     needs: ClassVar[tuple[str, ...]] = ("audio", "vad")
     placed: ClassVar[bool] = True
     not_in_key: ClassVar[frozenset[str]] = frozenset(
@@ -39,6 +48,24 @@ class Analyzer(Stage):
             self._engine = find(settings.engine)(setup)
             self.device = self._engine.device
             self.memory_mib = self._engine.memory_mib
+
+    @classmethod
+    def prompt_line(cls, records: Sequence[Segment]) -> str:
+        """What is said, cut off where it is long."""
+        words = " ".join(transcript(records).split())
+        if len(words) > TRANSCRIPT_LIMIT_CHARS:
+            words = words[:TRANSCRIPT_LIMIT_CHARS].rsplit(" ", 1)[0] + " ..."
+        return f"Speech: {words}" if words else ""
+
+    @classmethod
+    def scene_data(cls, records: Sequence[Segment]) -> dict[str, Any]:
+        """The words on their own, and each segment."""
+        return {"text": transcript(records), "segments": in_order(records)}
+
+    @classmethod
+    def fused_data(cls, records: Sequence[Segment]) -> dict[str, Any]:
+        """Likewise, by the names that these records have always had."""
+        return {"transcript": transcript(records), "segments": in_order(records)}
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kairos_lib.runs.record import Record
 
 
@@ -12,3 +14,13 @@ class Segment(Record):
     start_s: float
     end_s: float
     text: str
+
+
+def in_order(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """A scene's segments, by when they begin."""
+    return tuple(sorted(segments, key=lambda segment: segment.start_s))
+
+
+def transcript(segments: Sequence[Segment]) -> str:
+    """What is said in a scene."""
+    return " ".join(segment.text for segment in in_order(segments))

@@ -6,7 +6,7 @@ Memory does not grow with what is in the scenes: a page's are read when that pag
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from kairos_lib import formats
+from kairos_lib.analyzers.analyzer import find, names
 from kairos_lib.analyzers.objects import Detection
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
@@ -84,6 +85,8 @@ class SceneCard:
     transcript: str = ""
     sounds: tuple[Found, ...] = ()
     objects: tuple[Found, ...] = ()
+    further: tuple[tuple[str, str | Html], ...] = ()
+    """What other analyzers found, each under its heading."""
     known: bool = False
     """Whether any run says what is heard and seen in it."""
     not_run: frozenset[str] = frozenset()
@@ -268,8 +271,16 @@ def _with_context(card: SceneCard, fused: FusedScene) -> SceneCard:
             Found(sound.label, f"{sound.label} {sound.score:.0%}") for sound in fused.sounds
         ),
         objects=tuple(_counted(fused.objects)),
+        further=tuple(_further(fused)),
         known=True,
     )
+
+
+def _further(fused: FusedScene) -> Iterator[tuple[str, str | Html]]:
+    """What analyzers show of a scene beside those that every report has."""
+    for name, records in (fused.model_extra or {}).items():
+        if name in names() and (kind := find(name)).heading:
+            yield kind.heading, kind.view([kind.record.model_validate(one) for one in records])
 
 
 def _counted(detections: Iterable[Detection]) -> list[Found]:

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.objects import Detection, seen
 from kairos_lib.analyzers.sounds import SoundEvent
-from kairos_lib.analyzers.speech.segment import Segment
+from kairos_lib.analyzers.speech.segment import Segment, transcript
 from kairos_lib.errors import KairosError
 from kairos_lib.media.facts import VideoFacts
 from kairos_lib.media.scene import Scene
@@ -53,16 +53,18 @@ def folder(tmp_path: Path) -> Path:
 
 def test_each_scene_is_told_with_all_that_was_found_in_it(folder: Path) -> None:
     first, second, third = BaseFindings(folder)
-    assert first.transcript == "Goal! Ünglaublich."
-    assert [sound.label for sound in first.sounds] == ["applause"]
-    assert (second.transcript, second.sounds, second.objects) == ("", (), ())
-    assert third.transcript == "What a shot."
+    assert transcript(first.of("speech")) == "Goal! Ünglaublich."
+    assert [sound.label for sound in first.of("sounds")] == ["applause"]
+    assert {name: len(found) for name, found in second.records.items()} == {
+        "speech": 0, "sounds": 0, "objects": 0
+    }  # fmt: skip
+    assert transcript(third.of("speech")) == "What a shot."
 
 
 def test_objects_are_counted_by_frame_and_shown_at_their_best(folder: Path) -> None:
-    (seen,) = next(iter(BaseFindings(folder))).objects
-    assert (seen.label, seen.count, seen.tracks) == ("ball", 2, 2)
-    assert (seen.best.time_s, seen.best.score) == (1.0, 0.8)
+    (ball,) = seen(next(iter(BaseFindings(folder))).of("objects"))
+    assert (ball.label, ball.count, ball.tracks) == ("ball", 2, 2)
+    assert (ball.best.time_s, ball.best.score) == (1.0, 0.8)
 
 
 def test_base_data_is_one_json_file_that_reads_back_as_it_was(folder: Path) -> None:

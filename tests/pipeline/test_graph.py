@@ -10,6 +10,7 @@ from helpers.projects import write_parameters
 from kairos_lib.analyzers import analyzer
 from kairos_lib.analyzers.analyzer import order
 from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.objects import seen as seen_objects
 from kairos_lib.analyzers.sounds import SoundEvent
 from kairos_lib.analyzers.speech.segment import Segment
 from kairos_lib.analyzers.vad import Span
@@ -140,7 +141,7 @@ def test_a_failing_stage_does_not_lose_the_others_work_and_is_tried_again(
         session.process()
     result = session.run.result(BaseResult)
     assert result is not None
-    assert [analyzer.name for stage in result.missing] == ["objects"]
+    assert [stage.name for stage in result.missing] == ["objects"]
     report = StageReport.model_validate_json(session.run.file("scenes.json").read_bytes())
     assert (report.state, report.records) == ("done", 12)
     before = session.run.file("scenes.jsonl").stat().st_mtime_ns
@@ -237,6 +238,10 @@ def test_a_tracker_follows_things_through_their_scene(project: Project) -> None:
     profile["objects"] |= {"tracker": "bytetrack", "frames_per_second": 6}
     write_parameters(project, "base", "all", profile)
     session = process(ROOT / "kairos_lib/nano/clips/demo-match.mp4")
-    kinds = [seen for found in BaseFindings(session.run.folder) for seen in found.objects]
+    kinds = [
+        seen
+        for found in BaseFindings(session.run.folder)
+        for seen in seen_objects(found.of("objects"))
+    ]
     assert len(kinds) >= 6
     assert [seen.tracks for seen in kinds] == [seen.count for seen in kinds]

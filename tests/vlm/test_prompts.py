@@ -1,4 +1,5 @@
-from workshop.nano.scene_prompts import TRANSCRIPT_LIMIT_CHARS, SceneContext, scene_prompt
+from kairos_lib.analyzers.speech.analyzer import TRANSCRIPT_LIMIT_CHARS
+from workshop.nano.scene_prompts import SceneContext, scene_prompt
 
 
 def test_a_prompt_tells_what_is_known_and_ends_with_the_question() -> None:

@@ -5,14 +5,14 @@ Everything is a standard class of transformers, so what is saved loads like any 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from kairos_lib.weights.location import NANO as SHIPPED
 from workshop.nano.questions import vocabulary_lines
 
-WEIGHTS = Path(__file__).parent / "weights" / "llava"
+WEIGHTS = SHIPPED / "llava"
 
 IMAGE_PX = 112
 PATCH_PX = 16

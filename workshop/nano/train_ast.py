@@ -20,13 +20,14 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from kairos_lib.media.audio import SAMPLE_RATE_HZ
 from kairos_lib.nano.script import SOUNDS
+from kairos_lib.weights.location import NANO as SHIPPED
 from workshop.nano.soundscapes import Heard, SoundBank
 from workshop.nano.training import Lesson, Training, training_options
 from workshop.nano.voice import NoVoiceError
 
 log = logging.getLogger("kairos.nano")
 
-WEIGHTS = Path(__file__).parent / "weights" / "ast"
+WEIGHTS = SHIPPED / "ast"
 BATCH = 16
 # Seeds below this are kept for tests and demo clips.
 FIRST_SEED = 2_000_000

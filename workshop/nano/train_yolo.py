@@ -21,12 +21,13 @@ from torch import Tensor, nn
 
 from kairos_lib.analyzers.objects import set_up_ultralytics
 from kairos_lib.nano.world import KINDS
+from kairos_lib.weights.location import NANO as SHIPPED
 from workshop.nano.sights import IMAGE_WIDTH_PX, Sight, sight
 from workshop.nano.training import Lesson, Training, training_options
 
 log = logging.getLogger("kairos.nano")
 
-WEIGHTS = Path(__file__).parent / "weights" / "yolo" / "yolov8-nano-shapes.pt"
+WEIGHTS = SHIPPED / "yolo" / "yolov8-nano-shapes.pt"
 BATCH = 16
 # Seeds below this are kept for tests and demo clips.
 FIRST_SEED = 3_000_000

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from kairos_lib.nano.narration import vocabulary
+from kairos_lib.weights.location import NANO as SHIPPED
 
-WEIGHTS = Path(__file__).parent / "weights" / "whisper"
+WEIGHTS = SHIPPED / "whisper"
 
 MELS = 80
 HOP = 160

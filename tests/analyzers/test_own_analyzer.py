@@ -1,0 +1,166 @@
+"""An analyzer of one's own is one file, in any folder: all of Kairos takes it by its name."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.projects import fill, make_project, short_report, tiny_model, write_parameters
+
+from kairos_lib.project import Project
+
+SOURCE = '''
+"""Brightness: how light a scene is."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from kairos_lib.analyzers.analyzer import Stage
+from kairos_lib.parameters.settings import Settings
+from kairos_lib.runs.record import Record
+
+
+class BrightnessSettings(Settings):
+    frames_per_second: float = Field(2.0, gt=0)
+
+
+class Brightness(Record):
+    scene: int
+    time_s: float
+    mean: float
+
+
+class Analyzer(Stage):
+    name: ClassVar[str] = "brightness"
+    version: ClassVar[int] = 1
+    record: ClassVar[type[Brightness]] = Brightness
+    settings: ClassVar[type[Settings]] = BrightnessSettings
+    placed: ClassVar[bool] = True
+    heading: ClassVar[str] = "Light"
+
+    @classmethod
+    def prompt_line(cls, records):
+        return f"Brightness: {round(max(one.mean for one in records))}" if records else ""
+
+    def frames_per_second(self):
+        return self.context.profile.brightness.frames_per_second
+
+    def run(self):
+        for frame in self.frames:
+            image = frame.image(longest_px=32)
+            yield Brightness(scene=-1, time_s=frame.time_s, mean=float(image.mean()))
+'''
+CONTEXT = ["brightness", "speech"]
+Answer = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("analyzers")
+    (folder / "brightness.py").write_text(SOURCE)
+    return folder
+
+
+def kairos(project: Project, folder: Path | None, *arguments: str) -> Answer:
+    return subprocess.run(
+        [sys.executable, "-m", "kairos_lib.cli", *arguments],
+        cwd=project.root,
+        env={**os.environ, "KAIROS_ANALYZERS": str(folder or "")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def benched(
+    tmp_path_factory: pytest.TempPathFactory,
+    clip: Path,
+    llava_weights: Path,
+    forecasts: Path,
+    folder: Path,
+) -> tuple[Project, Answer]:
+    project = make_project(tmp_path_factory.mktemp("own") / "project")
+    fill(project, clip, llava_weights, forecasts)
+    prompt = {"instruction": "What is it?", "context": CONTEXT}
+    write_parameters(
+        project, "models", "tiny", tiny_model(llava_weights, prompt=prompt, base="light")
+    )
+    light = {"title": "L", "stages": ["brightness"], "brightness": {"frames_per_second": 4.0}}
+    write_parameters(project, "base", "light", light)
+    write_parameters(
+        project, "suites", "one", {"title": "One", "models": ["tiny"], "videos": ["twelve"]}
+    )
+    short_report(project)
+    return project, kairos(project, folder, "bench", "--suite", "one")
+
+
+def fused(project: Project) -> list[dict[str, object]]:
+    (path,) = project.runs.glob("vlm/tiny/twelve/*/r001/fused.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_it_runs_with_its_own_settings_and_its_records_have_their_scenes(
+    benched: tuple[Project, Answer],
+) -> None:
+    project, answer = benched
+    assert answer.returncode == 0, answer.stderr
+    (path,) = project.runs.glob("base/twelve/*/brightness.jsonl")
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(records) == pytest.approx(12 * 4, abs=2)
+    assert {record["scene"] for record in records} == set(range(12))
+
+
+def test_a_model_is_told_of_it(benched: tuple[Project, Answer]) -> None:
+    project, _ = benched
+    for scene in fused(project):
+        first, *rest = str(scene["prompt"]).splitlines()
+        assert first.startswith("Brightness: ")
+        assert rest == ["What is it?"]
+        assert scene["brightness"]
+
+
+def test_the_report_shows_it_under_its_heading(benched: tuple[Project, Answer]) -> None:
+    project, _ = benched
+    page = (project.reports / "one" / "index.html").read_text()
+    assert page.count("<dt>Light</dt><dd>Brightness: ") == 12
+
+
+def test_it_is_in_base_data_and_in_what_is_exported(
+    benched: tuple[Project, Answer], folder: Path, tmp_path: Path
+) -> None:
+    project, _ = benched
+    (path,) = project.runs.glob("base/twelve/*/base_data.json")
+    assert all(scene["brightness"] for scene in json.loads(path.read_text())["scenes"])
+    options = ("--suite", "one", "--format", "json", "--out", str(tmp_path))
+    answer = kairos(project, folder, "export", *options)
+    assert answer.returncode == 0, answer.stderr
+    (written,) = tmp_path.rglob("*.json")
+    assert all(scene["brightness"] for scene in json.loads(written.read_text())["scenes"])
+
+
+def test_another_setting_is_another_run_in_the_plan(
+    benched: tuple[Project, Answer], folder: Path
+) -> None:
+    project, _ = benched
+    before = kairos(project, folder, "plan", "--suite", "one").stdout
+    assert "nothing changed" in before
+    light = {"title": "L", "stages": ["brightness"], "brightness": {"frames_per_second": 2.0}}
+    write_parameters(project, "base", "dim", light)
+    changed = kairos(project, folder, "plan", "--suite", "one", "--base", "dim").stdout
+    assert "changed: parameters" in changed or "never run" in changed
+
+
+def test_a_model_that_is_told_of_what_is_not_there_is_one_line(
+    benched: tuple[Project, Answer], folder: Path
+) -> None:
+    project, _ = benched
+    answer = kairos(project, None, "plan", "--suite", "one", "--base", "default")
+    assert answer.returncode
+    assert "model tiny, prompt.context: unknown analyzer 'brightness'" in answer.stderr
+    answer = kairos(project, None, "plan", "--suite", "one")
+    assert answer.returncode
+    assert len(answer.stderr.strip().splitlines()) == 1

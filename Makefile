@@ -91,6 +91,7 @@ test-services: given ## The long tests: kills at every moment, other kernels, sl
 lint: given ## Format, lint and types only
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
 
 lock: given ## Pin requirements.txt anew from pyproject.toml

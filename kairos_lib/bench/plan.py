@@ -15,6 +15,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.launch.kernels import OWN
 from kairos_lib.launch.local import Job
 from kairos_lib.media.facts import VideoFacts
+from kairos_lib.nano.judge import register_nano
 from kairos_lib.parameters.loading import expand, load, names
 from kairos_lib.parameters.loading import video as find_video
 from kairos_lib.parameters.model import Model
@@ -28,6 +29,8 @@ from kairos_lib.runs.run import Run
 from kairos_lib.vlm.context import check_context
 from kairos_lib.vlm.run import destination, missing_key, vlm_run
 from kairos_lib.weights.location import find
+
+register_nano()
 
 NOTEBOOKS_AT_MOST = 10_000
 """Of a plan, each of which is looked up on disk before any is run."""

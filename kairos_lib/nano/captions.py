@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kairos_lib.nano.narration import first_mention
 from kairos_lib.nano.world import COLOURS, GROUNDS, KINDS, SIZES, TEXTURES, Motion, Scene, Shape
+from kairos_lib.quality.synthetic_world import AttributeScores
 
 _VERBS: dict[Motion, str] = {
     "left": "moves left",
@@ -48,27 +49,6 @@ class Attributes:
     shapes: tuple[SaidShape, ...] = ()
     background: str | None = None
     texture: str | None = None
-
-
-@dataclass(frozen=True)
-class AttributeScores:
-    """How many attributes were right, of how many, by attribute."""
-
-    right: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ATTRIBUTES, 0))
-    total: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ATTRIBUTES, 0))
-
-    def __add__(self, other: AttributeScores) -> AttributeScores:
-        """The scores of both together."""
-        return AttributeScores(
-            {name: self.right[name] + other.right[name] for name in ATTRIBUTES},
-            {name: self.total[name] + other.total[name] for name in ATTRIBUTES},
-        )
-
-    def share(self, attribute: str | None = None) -> float:
-        """The share that was right, from 0 to 1: of one attribute, or of all of them."""
-        names = ATTRIBUTES if attribute is None else (attribute,)
-        total = sum(self.total[name] for name in names)
-        return sum(self.right[name] for name in names) / total if total else 0.0
 
 
 def caption_of(scene: Scene, *, transcript: str = "", sounds: Sequence[str] = ()) -> str:
@@ -125,17 +105,13 @@ def score(text: str, truth: Scene) -> AttributeScores:
     said = parse(text)
     scores = AttributeScores()
 
-    def note(attribute: str, right: bool) -> None:
-        scores.total[attribute] += 1
-        scores.right[attribute] += right
-
-    note("count", len(said.shapes) == len(truth.shapes))
-    note("background", said.background == truth.field.colour)
-    note("texture", said.texture == truth.field.texture)
+    scores.note("count", len(said.shapes) == len(truth.shapes))
+    scores.note("background", said.background == truth.field.colour)
+    scores.note("texture", said.texture == truth.field.texture)
     for index, shape in enumerate(truth.shapes):
         told = said.shapes[index] if index < len(said.shapes) else SaidShape()
         for attribute in ("kind", "colour", "size", "motion"):
-            note(attribute, getattr(told, attribute) == getattr(shape, attribute))
+            scores.note(attribute, getattr(told, attribute) == getattr(shape, attribute))
     return scores
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kairos_lib.nano.captions import AttributeScores, score
 from kairos_lib.quality import likeness
 from kairos_lib.quality.language import language
 from kairos_lib.quality.likeness import Corpus, rouge_l
@@ -14,6 +13,7 @@ from kairos_lib.quality.objects import Vocabulary
 from kairos_lib.quality.reference_captions import Reference
 from kairos_lib.quality.refusals import refuses
 from kairos_lib.quality.sample import NONE, Sample
+from kairos_lib.quality.synthetic_world import AttributeScores, known
 from kairos_lib.quality.wording import distinct, repeated, words
 
 
@@ -64,7 +64,7 @@ class Judged:
     rouge_l: Sample = NONE
     """Mean ROUGE-L against the references."""
     attributes: Sample = NONE
-    """Share of what is true of a scene of the nano world that its caption says."""
+    """Share of what is true of a scene that was drawn that its caption says."""
     by_attribute: AttributeScores | None = None
     """The same, by attribute."""
     corpus: Corpus | None = None
@@ -161,10 +161,11 @@ def _against(
     if not said:
         return NONE, NONE, None, None
     truths = [references[one.scene] for one in said]
+    world = known()
     scores = {
-        one.scene: score(one.text, truth.world)
+        one.scene: world.score(one.text, truth.world)
         for one, truth in zip(said, truths, strict=True)
-        if truth.world is not None
+        if world is not None and truth.world is not None
     }
     return (
         Sample.of(

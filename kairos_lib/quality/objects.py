@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-from kairos_lib.nano.world import KINDS
+from kairos_lib.quality.synthetic_world import known
 
 COCO = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
@@ -65,7 +65,12 @@ ONLY_AS: dict[str, tuple[str, ...]] = {
     "mouse": ("computer mouse",),  # the animal
 }
 """Labels whose own word mostly means something else: they are named by these forms alone."""
-_KNOWN = (frozenset(COCO), frozenset(KINDS))
+
+
+def _detectors() -> list[frozenset[str]]:
+    """What detectors know whose labels are known here."""
+    world = known()
+    return [frozenset(COCO), *([world.labels] if world else [])]
 
 
 class Vocabulary:
@@ -91,15 +96,15 @@ class Vocabulary:
         """The vocabulary of the detector that gave some labels.
 
         A run does not record all that its detector could have found. Where every label that was
-        seen is one of COCO's, or of the nano world's, it is taken for such a detector; otherwise
-        no more is known than the labels that were seen.
+        seen is one of COCO's, or of a registered world's, it is taken for such a detector;
+        otherwise no more is known than the labels that were seen.
 
         Returns:
             None where nothing was seen.
         """
         if not seen:
             return None
-        return cls(next((known for known in _KNOWN if known.issuperset(seen)), seen))
+        return cls(next((one for one in _detectors() if one.issuperset(seen)), seen))
 
     def named(self, text: str) -> frozenset[str]:
         """The labels of the objects that a text names, however often.

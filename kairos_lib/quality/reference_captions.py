@@ -12,14 +12,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
-from kairos_lib.nano.world import Scene as World
 from kairos_lib.parameters.video import Video
 from kairos_lib.project import Project
+from kairos_lib.quality.synthetic_world import known
 from kairos_lib.runs.files import read_record, write_record
 from kairos_lib.runs.record import Record
 from kairos_lib.runs.run import KEY_HEX_DIGITS
@@ -38,8 +39,8 @@ class Reference(Record):
     end_s: float
     captions: tuple[str, ...]
     """Of equal standing; a caption is held against all of them."""
-    world: World | None = None
-    """What is in it, where the nano world's generator drew it."""
+    world: Any = None
+    """What is in it, where it was drawn, as its world has it."""
 
 
 class References(Record):
@@ -119,17 +120,18 @@ def of_truth(path: Path, shown: str) -> References:
     Raises:
         KairosError: There is no such file, or it is not a clip's truth.
     """
-    from kairos_lib.nano.truth import ClipTruth
-
+    world = known()
+    if world is None:
+        raise KairosError(f"{shown}: no synthetic world is registered that could read it")
     try:
-        truth = ClipTruth.model_validate_json(_content(path, shown, "truth"))
-    except ValidationError as error:
+        scenes = world.read(_content(path, shown, "truth"))
+    except ValueError as error:
         raise KairosError(f"{shown}: is not the truth of a synthetic clip") from error
     spans = tuple(
         Reference(
-            start_s=scene.start_s, end_s=scene.end_s, captions=(scene.caption,), world=scene.scene
+            start_s=scene.start_s, end_s=scene.end_s, captions=(scene.caption,), world=scene.drawn
         )
-        for scene in truth.scenes
+        for scene in scenes
     )
     return References(source=shown, spans=spans)
 

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from kairos_lib.statistics.bootstrap import Interval, interval
+
 Key = tuple[str, int]
 """A video's name and a scene's index."""
 
@@ -98,3 +100,12 @@ def ratio(rows: Any) -> float:
     """The statistic of a sample's `rows` as a numpy array, shape (n, 2)."""
     part, whole = rows.sum(axis=0)
     return float(part / whole)
+
+
+def ends(sample: Sample) -> Interval | None:
+    """The interval of a number over scenes; none where nothing is known of it."""
+    if sample.value is None:
+        return None
+    found = interval(sample.rows, sample.videos, ratio)
+    # Of scenes that are all alike every resample is the same, which is no proof of certainty.
+    return found if found.known and found.low < found.high else None

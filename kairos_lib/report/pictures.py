@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
-from kairos_lib.report.badges import pills
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.results.badges import UNSHOWN
 
 if TYPE_CHECKING:

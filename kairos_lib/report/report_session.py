@@ -133,8 +133,8 @@ class ReportSession:
 
     def end_to_end(self) -> Html:
         """How fast each model is over each video, what failed, and what the labels mean."""
-        from kairos_lib.report.badges import legend
         from kairos_lib.report.sections import charts, tables, variants
+        from kairos_lib.report.sections.badges import legend
         from kairos_lib.results import badges
 
         everything = [

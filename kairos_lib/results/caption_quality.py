@@ -9,6 +9,7 @@ from typing import Literal
 
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
+from kairos_lib.nano.judge import register_nano
 from kairos_lib.quality.judgement import Judged, Said, agreements, judge
 from kairos_lib.quality.objects import Vocabulary
 from kairos_lib.quality.reference_captions import kept, matched
@@ -18,6 +19,8 @@ from kairos_lib.results.suite import SuiteData, VlmRun
 from kairos_lib.results.summary import Pair, pairs
 from kairos_lib.runs.journal import Journal
 from kairos_lib.vlm.records import FusedScene
+
+register_nano()
 
 Void = Literal["", "not measured", "noise", "means nothing"]
 """Why captions are not judged: no run is done or its file is spoilt, random weights, or a nano

@@ -35,6 +35,8 @@ REASONS = {
     "oom": "out of memory",
     "interrupted": "interrupted",
 }
+FRAMES = "frames"
+"""The shared decoding pass; a failed run reports it as if it were a stage."""
 # What lies in a base run's folder beside the stages' reports.
 NOT_STAGES = frozenset({"key", "result", "status", "provenance", "progress"})
 
@@ -321,3 +323,11 @@ def _lines(path: Path) -> int:
         return 0
     with path.open("rb") as file:
         return sum(line.endswith(b"\n") for line in file)
+
+
+def frames_s(base: BaseRun) -> float | None:
+    """Time of the decoding pass that all stages share."""
+    if base.result is not None:
+        # The first stage looks at frames: without a pass, it was taken over.
+        return base.result.decode_s or None
+    return next((stage.time_s for stage in base.stages if stage.name == FRAMES), None)

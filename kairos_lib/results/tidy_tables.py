@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 from kairos_lib.nano.captions import ATTRIBUTES
 from kairos_lib.pipeline.records import StageReport
 from kairos_lib.quality.judgement import Judged
-from kairos_lib.quality.sample import Sample
-from kairos_lib.report.sections.quality import ends
-from kairos_lib.report.sections.stages import FRAMES, frames_s
+from kairos_lib.quality.sample import Sample, ends
 from kairos_lib.results.badges import of_base, ordered
 from kairos_lib.results.caption_quality import PairQuality, quality_of
-from kairos_lib.results.suite import BaseRun, SuiteData
+from kairos_lib.results.suite import FRAMES, BaseRun, SuiteData, frames_s
 from kairos_lib.results.summary import RESOURCE_FIELDS, typed
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from helpers.suites import MACHINE, SuiteMaker, scenario
 
 from kairos_lib.measure.usage import Resources
 from kairos_lib.pipeline.records import StageReport
-from kairos_lib.report.badges import legend
+from kairos_lib.report.sections.badges import legend
 from kairos_lib.results import badges, suite
 from kairos_lib.runs.status import Status
 

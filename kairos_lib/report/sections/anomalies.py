@@ -13,8 +13,8 @@ from kairos_lib import formats
 from kairos_lib.errors import KairosError
 from kairos_lib.formats import MISSING
 from kairos_lib.media.scene import scene_number
-from kairos_lib.report.badges import pills
 from kairos_lib.report.page.html import Html, joined, render
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import MODEL, NOTES, VIDEO, Cell, Column, table
 from kairos_lib.results.caption_wording import Wording, wording
 from kairos_lib.results.suite import SuiteData

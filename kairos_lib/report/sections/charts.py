@@ -9,11 +9,11 @@ from kairos_lib import formats
 from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.report.page import svg
 from kairos_lib.report.page.html import Html
-from kairos_lib.report.sections.stages import FRAMES, stage_names, stage_title
+from kairos_lib.report.sections.stages import stage_names, stage_title
 from kairos_lib.results import rates
 from kairos_lib.results.badges import Badge, of_base, ordered
 from kairos_lib.results.rates import OTHER, PARTS, parts_per_scene
-from kairos_lib.results.suite import SuiteData
+from kairos_lib.results.suite import FRAMES, SuiteData
 from kairos_lib.results.summary import Pair, Scenario, pairs
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from kairos_lib import formats
-from kairos_lib.report.badges import pills
 from kairos_lib.report.page.html import Html
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import MODEL, NOTES, VIDEO, Cell, Column, measured, table
 from kairos_lib.results import rates
 from kairos_lib.results.suite import SuiteData

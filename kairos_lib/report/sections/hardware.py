@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from kairos_lib import formats
 from kairos_lib.formats import MISSING
-from kairos_lib.report.badges import pills
 from kairos_lib.report.page.html import Html, joined, render
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import MODEL, NOTES, Cell, Column, parameters, table
 from kairos_lib.results.planned_models import PlannedModel, planned_models
 from kairos_lib.results.suite import SuiteData

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from kairos_lib import formats
 from kairos_lib.formats import MISSING
-from kairos_lib.report.badges import pills
 from kairos_lib.report.page import svg
 from kairos_lib.report.page.html import Html, joined, render
 from kairos_lib.report.page.labels import place
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import MODEL, NOTES, Cell, Column, table
 from kairos_lib.results.speed_and_quality import Point, Standing, Yardstick, standing
 from kairos_lib.results.suite import SuiteData

@@ -5,13 +5,13 @@ from __future__ import annotations
 from kairos_lib import formats
 from kairos_lib.formats import MISSING
 from kairos_lib.quality.judgement import Judged
-from kairos_lib.quality.sample import Sample, ratio
-from kairos_lib.report.badges import pills
+from kairos_lib.quality.sample import Sample, ends
 from kairos_lib.report.page.html import Html, joined, render
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import MODEL, NOTES, VIDEO, Cell, Column, table
 from kairos_lib.results.caption_quality import PairQuality, Quality, quality_of
 from kairos_lib.results.suite import SuiteData
-from kairos_lib.statistics.bootstrap import LEVEL, Interval, interval
+from kairos_lib.statistics.bootstrap import LEVEL
 
 _INTERVALS = (
     f"In brackets: the {LEVEL:.0%} interval over the video's scenes (bootstrap), rough below ten."
@@ -245,15 +245,6 @@ def share(sample: Sample) -> Cell:
 def _mean(sample: Sample, written: formats.Writer) -> Cell:
     """A mean over scenes, with its interval and how many there are beneath it."""
     return _measure(sample, written, formats.count(sample.n, "scene"))
-
-
-def ends(sample: Sample) -> Interval | None:
-    """The interval of a number over scenes; none where nothing is known of it."""
-    if sample.value is None:
-        return None
-    found = interval(sample.rows, sample.videos, ratio)
-    # Of scenes that are all alike every resample is the same, which is no proof of certainty.
-    return found if found.known and found.low < found.high else None
 
 
 def _measure(sample: Sample, written: formats.Writer, extent: str) -> Cell:

@@ -7,15 +7,12 @@ from kairos_lib.formats import MISSING
 from kairos_lib.measure.usage import Resources
 from kairos_lib.parameters.published_figures import PublishedStages
 from kairos_lib.pipeline.records import BaseResult, StageReport
-from kairos_lib.report.badges import pills
 from kairos_lib.report.page.html import Html, joined, render
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import LENGTH, SCENES, STATUS, VIDEO, Cell, Column, table
 from kairos_lib.results.badges import of_base
 from kairos_lib.results.other_machines import references, stages_of
-from kairos_lib.results.suite import BaseRun, SuiteData
-
-FRAMES = "frames"
-"""The shared decoding pass; a failed run reports it as if it were a stage."""
+from kairos_lib.results.suite import FRAMES, BaseRun, SuiteData, frames_s
 
 
 def stage_names(suite: SuiteData) -> list[str]:
@@ -27,14 +24,6 @@ def stage_names(suite: SuiteData) -> list[str]:
 def stage_title(name: str) -> str:
     """A stage's name as a heading: `Speech`, `VAD`, `Camera motion`."""
     return name.upper() if name == "vad" else name.replace("_", " ").capitalize()
-
-
-def frames_s(base: BaseRun) -> float | None:
-    """Time of the decoding pass that all stages share."""
-    if base.result is not None:
-        # The first stage looks at frames: without a pass, it was taken over.
-        return base.result.decode_s or None
-    return next((stage.time_s for stage in base.stages if stage.name == FRAMES), None)
 
 
 def stages(suite: SuiteData) -> Html | None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from kairos_lib import formats
 from kairos_lib.formats import MISSING
 from kairos_lib.parameters.published_figures import PublishedRun
-from kairos_lib.report.badges import pills
 from kairos_lib.report.page.html import Html, render
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.results import memory_peaks, rates
 from kairos_lib.results.other_machines import matching
 from kairos_lib.results.suite import SuiteData

@@ -98,6 +98,8 @@ class Stage(ABC):
     """What it keeps busy. Stages on the GPU share its memory."""
     memory_mib: int = 0
     """Device memory to reserve for it."""
+    load_settings: ClassVar[frozenset[str]] = frozenset()
+    """Settings that a loaded model depends on, beside its weights and its device."""
     batch_size: int | None = None
     """Largest batch that has fitted, of a stage that works in batches."""
 
@@ -105,6 +107,8 @@ class Stage(ABC):
         self.context = context
         self.frames: Iterable[Frame] = ()
         """The frames asked for by `frames_per_second`, while `run` is going on."""
+        self.model: Any = None
+        """What `load` gave, while `run` is going on."""
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
@@ -133,6 +137,19 @@ class Stage(ABC):
     def sends(cls, profile: Base, facts: VideoFacts) -> str:
         """Where it sends something of a video, and with which key; empty where nothing is sent."""
         return ""
+
+    @classmethod
+    def load(cls, settings: Any, weights: Path, device: str) -> Any:
+        """Load its model, which knows no video and may be kept for the next one.
+
+        Called where it uses weights. What it gives is used by one at a time.
+
+        Args:
+            settings: The profile's section of its name.
+            weights: Where they lie.
+            device: `cpu`, `cuda`, or one of several: `cuda:1`.
+        """
+        raise NotImplementedError(f"{cls.name} uses weights and does not say how to load them")
 
     # What others make of its records
 
@@ -182,7 +199,7 @@ class Stage(ABC):
         return None
 
     def prepare(self) -> None:
-        """Load libraries and weights. Stages are prepared one after another, never at once."""
+        """Make ready for this video. Stages are prepared one after another, never at once."""
 
 
 def names() -> list[str]:

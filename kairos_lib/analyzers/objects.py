@@ -120,9 +120,13 @@ class Analyzer(Stage):
         """As the profile says."""
         return self._settings.frames_per_second
 
+    @classmethod
+    def load(cls, settings: Any, weights: Path, device: str) -> Any:
+        """A YOLO on its device."""
+        return load(str(weights), device)
+
     def prepare(self) -> None:
-        """Load the model, and the tracker where one is asked for."""
-        self._model = load(str(self.context.weights.path))
+        """Load the tracker where one is asked for."""
         self._batches = Batches[Sight, Any](self._detect, self._settings.batch_size)
         self._tracker = _tracker(self._settings.tracker)
 
@@ -141,7 +145,7 @@ class Analyzer(Stage):
             yield Sight(frame.time_s, image)
 
     def _detect(self, batch: Sequence[Sight]) -> list[Any]:
-        found: list[Any] = self._model.predict(
+        found: list[Any] = self.model.predict(
             [sight.image for sight in batch],
             imgsz=self._settings.image_px,
             conf=self._settings.min_score,
@@ -215,7 +219,7 @@ def set_up_ultralytics() -> None:
     os.environ["YOLO_CONFIG_DIR"] = str(settings)
 
 
-def load(path: str) -> Any:
+def load(path: str, device: str = "cpu") -> Any:
     """Load a YOLO checkpoint, refusing any that would run code of its own.
 
     Raises:
@@ -249,6 +253,8 @@ def load(path: str) -> Any:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise KairosError(f"cannot load {path}: {reason}") from error
     loaded.model.register_forward_hook(_check_scores)
+    loaded.to(device)
+    loaded.overrides["device"] = device  # Or it would choose one by itself.
     return loaded
 
 

@@ -90,18 +90,19 @@ class Analyzer(Stage):
         """Nothing to hear."""
         return self.silent()
 
-    def prepare(self) -> None:
-        """Load the model."""
-        self._model = Classifier(str(self.context.weights.path))
-        self._batches = Batches[Window, np.ndarray](
-            self._model.scores, self.context.profile.sounds.batch_size
-        )
+    @classmethod
+    def load(cls, settings: Any, weights: Path, device: str) -> Classifier:
+        """The classifier on its device."""
+        return Classifier(str(weights), device)
 
     def run(self) -> Iterator[SoundEvent]:
         """Give each scene's likeliest sounds, most certain first."""
+        batches = Batches[Window, np.ndarray](
+            self.model.scores, self.context.profile.sounds.batch_size
+        )
         held: Window | None = None
         rows: list[np.ndarray] = []
-        for window, row in self._batches.results(self._windows()):
+        for window, row in batches.results(self._windows()):
             if held is not None and window.scene != held.scene:
                 yield from self._events(held, rows)
                 rows = []
@@ -109,7 +110,7 @@ class Analyzer(Stage):
             rows.append(row)
         if held is not None:
             yield from self._events(held, rows)
-        self.batch_size = self._batches.size
+        self.batch_size = batches.size
 
     def _events(self, window: Window, rows: list[np.ndarray]) -> Iterator[SoundEvent]:
         """What was heard in one scene, by the scores of all its windows."""
@@ -121,7 +122,7 @@ class Analyzer(Stage):
         mean = np.mean(rows, axis=0)
         for index in np.argsort(-mean)[: settings.top_k]:
             if mean[index] >= settings.min_score:
-                label = self._model.labels[int(index)]
+                label = self.model.labels[int(index)]
                 yield SoundEvent(scene=window.scene, label=label, score=float(mean[index]))
 
     def _windows(self) -> Iterator[Window]:
@@ -176,15 +177,16 @@ class Classifier:
 
     Args:
         path: A transformers folder.
+        device: `cpu`, `cuda`, or one of several: `cuda:1`.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, device: str = "cpu") -> None:
         import torch
         import transformers
         from safetensors import SafetensorError
 
         self._torch = torch
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._device = device
         extractors: Any = transformers.AutoFeatureExtractor
         models: Any = transformers.ASTForAudioClassification
         try:

@@ -26,6 +26,7 @@ from kairos_lib.parameters.video import Video
 from kairos_lib.pipeline.base_data import write_base_data
 from kairos_lib.pipeline.cache import stage_keys
 from kairos_lib.pipeline.graph import FRAMES, Graph, require
+from kairos_lib.pipeline.pool import Pool
 from kairos_lib.pipeline.records import BaseResult, PassReport, StageReport
 from kairos_lib.project import Project
 from kairos_lib.runs.file_hashes import FileHashes
@@ -133,7 +134,9 @@ def video_facts(project: Project, video: Video) -> VideoFacts:
 class BaseSession:
     """One sitting at a video's base processing."""
 
-    def __init__(self, project: Project, video: Video, profile: Base) -> None:
+    def __init__(
+        self, project: Project, video: Video, profile: Base, pool: Pool | None = None
+    ) -> None:
         self.project = project
         self.video = video
         self.profile = profile
@@ -147,14 +150,21 @@ class BaseSession:
             weights=base_weights(project, profile),
             transcripts=project.runs / TRANSCRIPTS,
             progress=self.run.progress,
+            pool=pool,
         )
 
     @classmethod
-    def open(cls, video: str, base: str) -> BaseSession:
-        """Open by the names that a notebook's parameters give."""
+    def open(cls, video: str, base: str, pool: Pool | None = None) -> BaseSession:
+        """Open by the names that a notebook's parameters give.
+
+        Args:
+            video: A file of `parameters/videos`, or the path of any video.
+            base: A file of `parameters/base`.
+            pool: Of models that are kept beyond this video; by itself it has one of its own.
+        """
         threads.settle()  # A kernel that somebody opened by hand has nothing set.
         project = Project.find()
-        return cls(project, find_video(project, video), load(project, Base, base))
+        return cls(project, find_video(project, video), load(project, Base, base), pool)
 
     def overview(self) -> pd.DataFrame:
         """What is about to be worked on."""

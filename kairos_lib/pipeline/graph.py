@@ -10,14 +10,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from kairos_lib.analyzers.analyzer import Context, Stage, order, scene_of
 from kairos_lib.analyzers.profile import Base
 from kairos_lib.errors import KairosError, no_room
+from kairos_lib.measure.devices import usual_device
 from kairos_lib.measure.provenance import gpus
 from kairos_lib.measure.resources import Sampler, summarise
 from kairos_lib.measure.usage import Resources
@@ -25,6 +26,7 @@ from kairos_lib.media.facts import VideoFacts
 from kairos_lib.media.passes import FrameFeed, FramePass
 from kairos_lib.pipeline.budget import MemoryBudget
 from kairos_lib.pipeline.cache import stage_keys, take_over
+from kairos_lib.pipeline.pool import Key, Pool
 from kairos_lib.pipeline.progress import Board
 from kairos_lib.pipeline.records import PassReport, StageReport
 from kairos_lib.runs.files import read_record, write_record
@@ -74,6 +76,8 @@ class Graph:
         weights: dict[str, Found],
         progress: Callable[[str, int, int], None],
         transcripts: Path | None = None,
+        pool: Pool | None = None,
+        device: str = "",
     ) -> None:
         self._video = video
         self._facts = facts
@@ -96,6 +100,9 @@ class Graph:
             for stage in self.stages
         }
         self._budget = MemoryBudget(profile.device_memory_mib)
+        self.pool = pool or Pool(profile.device_memory_mib)
+        """Of the models that are loaded."""
+        self._device = device or usual_device()
         self._preparing = threading.Lock()
         self._cut_short = threading.Event()
         self._works: dict[str, _Work] = {}
@@ -238,13 +245,13 @@ class Graph:
         with claim or nullcontext():
             work.began_s = time.perf_counter() - self._began
             self._tell(work, "running")
-            with self._preparing:
+            with self._model(work) as stage.model:
+                with self._preparing, _timed(work):
+                    stage.prepare()
+                self._board.begin(stage.name)
                 started = time.perf_counter()
-                stage.prepare()
-                work.load_s = time.perf_counter() - started
-            self._board.begin(stage.name)
-            started = time.perf_counter()
-            work.records = Journal(raw, stage.record).write_all(self._until_cut_short(stage.run()))
+                records = self._until_cut_short(stage.run())
+                work.records = Journal(raw, stage.record).write_all(records)
             waited_s = work.feed.waited_s if work.feed else 0.0
             work.time_s = time.perf_counter() - started - waited_s
         if stage.placed:
@@ -254,6 +261,26 @@ class Graph:
             Journal(results, stage.record).write_all(self._placed(Journal(raw, stage.record)))
             raw.unlink()
             work.time_s += time.perf_counter() - started
+
+    @contextmanager
+    def _model(self, work: _Work) -> Iterator[Any]:
+        """A stage's model, loaded here or before; none for one that has none."""
+        stage = work.stage
+        found = self._contexts[stage.name].weights
+        if found.path is None or not stage.uses_weights(self._profile):
+            yield None
+            return
+        path, settings = found.path, getattr(self._profile, stage.name)
+        wanted = settings.model_dump_json(include=set(stage.load_settings))
+        key = Key(stage.name, wanted, found.identity, self._device)
+
+        def load() -> Any:
+            # Libraries are imported by one at a time.
+            with self._preparing, _timed(work):
+                return stage.load(settings, path, self._device)
+
+        with self.pool.using(key, stage.memory_mib, load) as model:
+            yield model
 
     def _claim_mib(self, stage: Stage) -> int:
         # Without a GPU its models all want the same few cores: they take turns.
@@ -332,6 +359,16 @@ def require(reports: Iterable[StageReport]) -> None:
                 f"{report.name} failed: {report.reason} (the other stages' results are kept; the "
                 "same command tries this one again)"
             )
+
+
+@contextmanager
+def _timed(work: _Work) -> Iterator[None]:
+    """Count a block as loading."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        work.load_s += time.perf_counter() - started
 
 
 def _one_line(stage: Stage, error: Exception) -> str:

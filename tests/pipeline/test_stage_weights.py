@@ -161,6 +161,7 @@ def test_scores_of_sounds_that_are_no_numbers_are_noticed(ast: Path, tmp_path: P
 
 def listen(weights: Path, wav: Path) -> None:
     engine = find("faster-whisper")(Setup(SpeechSettings(language="en"), weights, Path("none")))
+    engine.model = engine.load(weights, "cpu")
     engine.prepare()
     list(engine.transcribe(wav, [Span(start_s=0.0, end_s=1.0)], lambda done, total: None))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kairos_lib.analyzers.analyzer import Context, Stage
@@ -31,6 +32,7 @@ class Analyzer(Stage):
     version: ClassVar[int] = 3
     record: ClassVar[type[Segment]] = Segment
     settings: ClassVar[type[Settings]] = SpeechSettings
+    load_settings: ClassVar[frozenset[str]] = frozenset({"engine"})
     data_name: ClassVar[str] = "asr"
     needs: ClassVar[tuple[str, ...]] = ("audio", "vad")
     placed: ClassVar[bool] = True
@@ -95,9 +97,15 @@ class Analyzer(Stage):
             return "the base profile says speech.engine: none"
         return self.silent()
 
+    @classmethod
+    def load(cls, settings: SpeechSettings, weights: Path, device: str) -> Any:
+        """The engine's own model."""
+        return find(settings.engine).load(weights, device)
+
     def prepare(self) -> None:
-        """Have the engine load what it needs."""
+        """Hand the engine its model."""
         if self._engine:
+            self._engine.model = self.model
             self._engine.prepare()
 
     def run(self) -> Iterator[Segment]:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from kairos_lib.analyzers.speech.segment import Segment
 from kairos_lib.analyzers.speech.settings import SpeechSettings
@@ -77,9 +77,16 @@ class Engine(ABC):
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.settings = setup.settings
+        self.model: Any = None
+        """What `load` gave."""
+
+    @classmethod
+    def load(cls, weights: Path, device: str) -> Any:
+        """Load its model, of an engine that has weights of its own; it is kept in `model`."""
+        return None
 
     def prepare(self) -> None:
-        """Load libraries and weights; called once, before `transcribe`."""
+        """Load libraries; called once, before `transcribe`."""
 
 
 def find(name: str) -> type[Engine]:

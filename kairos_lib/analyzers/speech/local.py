@@ -75,29 +75,32 @@ class FasterWhisper(Engine):
     device: ClassVar[Literal["gpu", "io"]] = "gpu"
     memory_mib: ClassVar[int] = 1500
 
-    def prepare(self) -> None:
-        """Load Whisper, onto the GPU where there is one."""
-        import ctranslate2
+    @classmethod
+    def load(cls, weights: Path, device: str) -> WhisperModel:
+        """Whisper on its device."""
         from faster_whisper import WhisperModel
 
-        weights = self.setup.weights
         # Without it, faster-whisper would fetch another model's.
-        if weights is None or not (weights / "tokenizer.json").is_file():
+        if not (weights / "tokenizer.json").is_file():
             raise KairosError(f"the weights of speech at {weights} have no tokenizer.json")
-        gpu = ctranslate2.get_cuda_device_count() > 0
-        self._model = WhisperModel(
+        kind, _, number = device.partition(":")
+        return WhisperModel(
             str(weights),
-            device="cuda" if gpu else "cpu",
-            compute_type="float16" if gpu else "int8",
+            device=kind,
+            device_index=int(number or 0),
+            compute_type="int8" if kind == "cpu" else "float16",
         )
-        self._listener = _listener(self._model)
+
+    def prepare(self) -> None:
+        """Make ready what listens to several windows at once."""
+        self._listener = _listener(self.model)
 
     def transcribe(
         self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]
     ) -> Iterator[Segment]:
         """Transcribe windows in batches; one is given once it and all before it are done."""
         language = self._language(wav, spans)
-        longest_s = float(self._model.feature_extractor.chunk_length)
+        longest_s = float(self.model.feature_extractor.chunk_length)
         batches = Batches[np.ndarray, _Heard](
             lambda batch: self._hear(batch, language), self.settings.batch_size
         )
@@ -146,7 +149,7 @@ class FasterWhisper(Engine):
 
     def _language(self, wav: Path, spans: list[Span]) -> str | None:
         """The language asked for, or else that of the first speech; the same for all batches."""
-        if self.settings.language or not self._model.model.is_multilingual:
+        if self.settings.language or not self.model.model.is_multilingual:
             return self.settings.language
         speech: list[np.ndarray] = []
         left_s = DETECTION_S
@@ -155,7 +158,7 @@ class FasterWhisper(Engine):
                 break
             speech.append(audio.read(wav, span.start_s, min(span.end_s, span.start_s + left_s)))
             left_s -= span.end_s - span.start_s
-        language: str = self._model.detect_language(np.concatenate(speech))[0]
+        language: str = self.model.detect_language(np.concatenate(speech))[0]
         return language
 
     def _hear(self, samples: Sequence[np.ndarray], language: str | None) -> tuple[_Heard, ...]:
@@ -179,7 +182,7 @@ class FasterWhisper(Engine):
         self, samples: np.ndarray, language: str | None
     ) -> tuple[tuple[float, float, str], ...]:
         """Decode one window as Whisper does when in doubt: again at higher temperatures."""
-        told, _ = self._model.transcribe(
+        told, _ = self.model.transcribe(
             samples,
             language=language,
             beam_size=self.settings.beam_size,

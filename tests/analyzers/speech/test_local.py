@@ -42,6 +42,7 @@ def engine(batch_size: int = 4, pause_s: float | None = None) -> FasterWhisper:
     settings = SpeechSettings(language="en", batch_size=batch_size, pause_s=pause_s)
     made = find("faster-whisper")(Setup(settings, WEIGHTS, Path("none")))
     assert isinstance(made, FasterWhisper)
+    made.model = made.load(WEIGHTS, "cpu")
     made.prepare()
     return made
 

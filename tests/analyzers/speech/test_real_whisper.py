@@ -33,6 +33,7 @@ def transcribe(wav: Path, **changes: float) -> list[Segment]:
     assert len(spans) >= 4
     settings = SpeechSettings.model_validate(changes)
     engine = find("faster-whisper")(Setup(settings, WHISPER, Path("none")))
+    engine.model = engine.load(Path(WHISPER), "cpu")
     engine.prepare()
     return list(engine.transcribe(wav, spans, lambda done, total: None))
 

@@ -137,10 +137,15 @@ BY_HAND = Badge(
     "held other things in memory.",
     "note",
 )
+NEWER = Badge(
+    "newer records",
+    "A newer version of Kairos wrote this run: what this version does not know of it is left out.",
+    "warning",
+)
 ORDER = (
     FAILED, NOT_RUN, UNFINISHED, NO_NUMBERS, DAMAGED, UNSHOWN, PARTIAL, RESUMED,
     STAGES_TAKEN_OVER, OUTSIDE, OUTSIDE_BASE, NANO, DUMMY, SERVER, OFFLOADED, SYNTHETIC, CO_RUN,
-    SHARED, SHARED_GPU, OTHER_MACHINE, BY_HAND,
+    SHARED, SHARED_GPU, OTHER_MACHINE, BY_HAND, NEWER,
 )  # fmt: skip
 BROKEN = {"failed": FAILED, "not run": NOT_RUN, "unfinished": UNFINISHED}
 
@@ -182,6 +187,8 @@ def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:
         found.add(CO_RUN)
     if run.by_hand:
         found.add(BY_HAND)
+    if result.newer:
+        found.add(NEWER)
     return found
 
 
@@ -197,6 +204,8 @@ def of_base(base: BaseRun, suite: SuiteData) -> set[Badge]:
             found |= _others(used) if used is not None else set()
         if taken_over:
             found.add(STAGES_TAKEN_OVER)
+        if result.newer:
+            found.add(NEWER)
         if result.resumed:
             found.add(RESUMED)
         if result.facts.problems:

@@ -51,7 +51,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_record(path: Path, record: Record) -> None:
     """Write one record as a JSON file, all at once."""
-    write_json(path, record.model_dump(mode="json"))
+    write_json(path, json.loads(record.written()))
 
 
 def read_record(path: Path, kind: type[R]) -> R | None:
@@ -61,7 +61,7 @@ def read_record(path: Path, kind: type[R]) -> R | None:
         KairosError: The file was changed by hand and is not such a record any more.
     """
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return kind.read(path.read_bytes())
     except FileNotFoundError:
         return None
     except ValidationError as error:

@@ -44,7 +44,7 @@ class Journal(Generic[R]):
 
     def append(self, record: R) -> None:
         """Write one record and hand it to the operating system: all of it, or nothing."""
-        line = memoryview(record.model_dump_json().encode() + b"\n")
+        line = memoryview(record.written() + b"\n")
         with room_for(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab", buffering=0) as file:
@@ -75,7 +75,7 @@ class Journal(Generic[R]):
                 if not line.endswith(b"\n"):
                     return
                 try:
-                    yield place, self.kind.model_validate_json(line)
+                    yield place, self.kind.read(line)
                 except ValidationError as error:
                     raise KairosError(
                         f"{self.path}, line {number}: not a valid {self.kind.__name__}: "
@@ -89,7 +89,7 @@ class Journal(Generic[R]):
         with self.path.open("rb") as file:
             for place in places:
                 file.seek(place)
-                found.append(self.kind.model_validate_json(file.readline()))
+                found.append(self.kind.read(file.readline()))
         return found
 
     def write_all(self, records: Iterator[R]) -> int:
@@ -101,6 +101,6 @@ class Journal(Generic[R]):
         count = 0
         with replacing(self.path) as file:
             for record in records:
-                file.write(record.model_dump_json().encode() + b"\n")
+                file.write(record.written() + b"\n")
                 count += 1
         return count

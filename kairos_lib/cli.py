@@ -155,7 +155,7 @@ def bench(
     from kairos_lib.bench.plan import make_plan
     from kairos_lib.bench.request import Asked, suite_of
     from kairos_lib.bench.requirements import needs_of
-    from kairos_lib.launch.local import cause_of
+    from kairos_lib.launch.launcher import cause_of
 
     project = Project.find()
     console = Console()

@@ -14,8 +14,10 @@ from typing import Protocol
 
 from kairos_lib.bench.plan import Plan, Step
 from kairos_lib.errors import KairosError
+from kairos_lib.launch.job import Job
 from kairos_lib.launch.kernels import OWN
-from kairos_lib.launch.local import CauseError, Job, cause_of, run_notebook
+from kairos_lib.launch.launcher import CauseError, Launcher, cause_of
+from kairos_lib.launch.local import LocalLauncher
 from kairos_lib.launch.slots import Slot, Slots
 from kairos_lib.parameters.loading import fetching
 from kairos_lib.pipeline.base_session import TRANSCRIPTS
@@ -74,7 +76,13 @@ def check_keys(project: Project, planned: Plan) -> None:
             raise KairosError(f"{step.key} is not set, and {step.label} wants it: export it first")
 
 
-def carry_out(project: Project, planned: Plan, display: Display, slots: int = 1) -> int:
+def carry_out(
+    project: Project,
+    planned: Plan,
+    display: Display,
+    slots: int = 1,
+    launcher: Launcher | None = None,
+) -> int:
     """Run all that is not cached, then write the suite's manifest.
 
     Args:
@@ -82,6 +90,7 @@ def carry_out(project: Project, planned: Plan, display: Display, slots: int = 1)
         planned: What to run.
         display: Shows how far it is.
         slots: Notebooks that run at once; base processing is done before the first model.
+        launcher: Runs them; on this machine if left out.
 
     Returns:
         The number of notebooks that failed.
@@ -93,6 +102,7 @@ def carry_out(project: Project, planned: Plan, display: Display, slots: int = 1)
     check_weights(project, planned)
     check_keys(project, planned)
     room = Slots(slots)
+    launcher = launcher or LocalLauncher(project)
     steps = [*planned.bases, *planned.vlms]
     todo = [step for step in steps if not step.cached]
     problems: dict[Path, str] = {}
@@ -109,7 +119,7 @@ def carry_out(project: Project, planned: Plan, display: Display, slots: int = 1)
         job = replace(step.job, environment=environment, slots=slot.of, gpu=slot.gpu)
         if step.fresh:
             job = replace(job, afresh=partial(_begin_afresh, step))
-        row.end(run_notebook(project, job, row.update, stopped))
+        row.end(launcher.launch(job, row.update, stopped))
         rests.enter_context(locks.kept(step.job.run.folder))
 
     numbered = list(enumerate(todo, start=1))
@@ -203,7 +213,7 @@ def analyse(project: Project, suite: str, display: Display, fresh: bool = False)
     )
     label = f"analysis · {suite}"
     row = display.begin(1, 1, label)
-    status = run_notebook(project, job, row.update)
+    status = LocalLauncher(project).launch(job, row.update)
     row.end(status)
     if status.state == "failed":
         raise KairosError(f"the report could not be made: {status.message}") from CauseError(

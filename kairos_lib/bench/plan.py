@@ -12,8 +12,8 @@ from typing import Literal
 from kairos_lib.analyzers.analyzer import order
 from kairos_lib.analyzers.profile import Base
 from kairos_lib.errors import KairosError
+from kairos_lib.launch.job import Job
 from kairos_lib.launch.kernels import OWN
-from kairos_lib.launch.local import Job
 from kairos_lib.media.facts import VideoFacts
 from kairos_lib.nano.judge import register_nano
 from kairos_lib.parameters.loading import expand, load, names

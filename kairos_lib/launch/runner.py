@@ -1,27 +1,36 @@
 """The process that runs one notebook: `python -m kairos_lib.launch.runner JOB.json`.
 
 It starts the kernel, waits for it, says in `status.json` how it ended, and leaves no process
-behind. It ends with whoever started it: its standard input is a pipe from there, and the end of
-that pipe means that nobody is waiting any more.
+behind. All that it needs is in the job file, so that it can be started by anybody, here or on
+another machine, and left alone: it keeps the job's time limit, and SIGTERM ends it.
+
+With `--attached` it ends with whoever started it instead: its standard input is a pipe from there,
+and the end of that pipe means that nobody is waiting any more.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import logging
 import os
+import signal
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from kairos_lib.errors import KairosError, no_room
+from kairos_lib.launch.job import RUNNER_STOPPED, JobFile, read_job, refusal, took_too_long
 from kairos_lib.launch.kernels import OWN, python_of
 from kairos_lib.launch.processes import TOKEN, kill_marked
 from kairos_lib.lean_imports import without_iri_grammar
+from kairos_lib.runs import locks
 from kairos_lib.runs.files import write_json, write_record
-from kairos_lib.runs.run import EXECUTED, utc_now
+from kairos_lib.runs.key_difference import ingredients
+from kairos_lib.runs.run import EXECUTED, key_of, utc_now
 from kairos_lib.runs.status import Reason, Status
 
 KERNEL_START_S = 120
@@ -29,24 +38,71 @@ KERNEL_START_S = 120
 OUTPUT_WAIT_S = 60
 NO_ROOM_CODE = 74
 """Exit code where there was no room to say how the notebook ended: EX_IOERR of sysexits.h."""
+REFUSED_CODE = 2
+"""Exit code where nothing was run, and nothing said in the run's folder."""
+STDIN = 0
+LOOK_S = 1.0
+"""A plan that looks who works on a run holds its lock for no longer than this."""
 OUT_OF_MEMORY_NAMES = {"OutOfMemoryError", "MemoryError", "AcceleratorError"}
+End = tuple[Reason | None, str]
+"""Why a notebook failed and one line about it; nothing where it did not."""
 
 
-def main(job_file: Path) -> int:
-    """Run the notebook that a job file describes, in the folder that the file lies in."""
+def main(job_file: Path, attached: bool = False) -> int:
+    """Run the notebook that a job file describes.
+
+    Args:
+        job_file: Written by `Job.write`.
+        attached: Whether to end with the parent, which holds the run's lock and keeps its time.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        KairosError: There is no such job, its folder is not that of its run, or another is at work
+            on it.
+    """
     logging.basicConfig(level=logging.WARNING)
-    job = json.loads(job_file.read_text(encoding="utf-8"))
-    folder = job_file.parent.resolve()
-    token = os.environ[TOKEN]
-    threading.Thread(target=_end_with_parent, args=(token,), daemon=True).start()
-    os.chdir(folder)
+    job = read_job(job_file)
+    job.settle()
+    if attached:
+        token = os.environ[TOKEN]
+        threading.Thread(target=_end_with_parent, args=(token,), daemon=True).start()
+        return _run(job, token, SimpleQueue(), None)
+    return _run_detached(job)
+
+
+def _run_detached(job: JobFile) -> int:
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), STDIN)
+    if key_of(ingredients(job.folder)) != job.key:
+        raise KairosError(f"{job.folder} is not the run that its job is of: plan it again")
+    ends: SimpleQueue[End] = SimpleQueue()
+    with locks.take(job.folder, locks.RUNNER, LOOK_S, refusal(job.folder)):
+        # Nobody else ends what it starts.
+        token = os.environ[TOKEN] = uuid.uuid4().hex
+        # A queue of this kind may be put to in the middle of anything.
+        signal.signal(signal.SIGTERM, lambda *_: ends.put(("interrupted", RUNNER_STOPPED)))
+        job.clear()
+        return _run(job, token, ends, job.timeout_s)
+
+
+def _run(job: JobFile, token: str, ends: SimpleQueue[End], timeout_s: float | None) -> int:
+    """Run the notebook until the first end that is told, or for as long as it may take."""
+    os.chdir(job.folder)
     started_at, started = utc_now(), time.perf_counter()
-    reason, message = _execute(job, folder)
-    kill_marked(token)
-    if reason is None and not (folder / "result.json").exists():
+    # Not in this thread: it is the one that signals reach, and nbclient has its own ideas of them.
+    threading.Thread(target=lambda: ends.put(_end_of(job)), daemon=True).start()
+    try:
+        reason, message = ends.get(timeout=timeout_s)
+    except Empty:
+        reason, message = "timeout", took_too_long(job.timeout_s)
+    finally:
+        kill_marked(token)
+    if reason is None and not job.file("result.json").exists():
         reason, message = (
             "error",
-            (f"the notebook ran to its end but wrote no result.json: see {folder / EXECUTED}"),
+            f"the notebook ran to its end but wrote no result.json: see {job.file(EXECUTED)}",
         )
     status = Status(
         state="done" if reason is None else "failed",
@@ -55,47 +111,62 @@ def main(job_file: Path) -> int:
         started_at=started_at,
         ended_at=utc_now(),
         time_s=time.perf_counter() - started,
-        python=python_of(job["kernel"]),
-        slots=job["slots"],
+        python=_python(job),
+        slots=job.slots,
     )
     try:
-        write_record(folder / "status.json", status)
-    except KairosError:  # Whoever started it tries again, with the room that is left by then.
+        write_record(job.file("status.json"), status)
+    except KairosError as error:  # An attached one's parent tries again, with what room is left.
+        logging.getLogger(__name__).error("%s", error)
         return NO_ROOM_CODE
     return 0 if reason is None else 1
 
 
+def _python(job: JobFile) -> str:
+    try:
+        return python_of(job.kernel)
+    except KairosError:
+        return ""  # Then that is why it failed.
+
+
+def _end_of(job: JobFile) -> End:
+    """Run all cells and say how that ended, whatever happens: somebody waits for it."""
+    try:
+        python_of(job.kernel)  # One that is not here is told by whoever knows which are.
+        return _execute(job)
+    except KairosError as error:
+        return "error", str(error)
+    except BaseException as error:
+        logging.getLogger(__name__).exception("the notebook could not be run")
+        return "error", " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def _end_with_parent(token: str) -> None:
-    while os.read(sys.stdin.fileno(), 4096):
+    while os.read(STDIN, 4096):
         pass
     kill_marked(token)
     os._exit(1)
 
 
-def _execute(job: dict[str, Any], folder: Path) -> tuple[Reason | None, str]:
-    """Run all cells.
-
-    Returns:
-        Why it failed and one line about it; nothing where it did not.
-    """
+def _execute(job: JobFile) -> End:
+    """Run all cells."""
     without_iri_grammar()
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    if job["kernel"] == OWN:
-        _pin_own_kernel(folder)
+    if job.kernel == OWN:
+        _pin_own_kernel(job.folder)
     killed_before = _out_of_memory_kills()
-    source = Path(job["notebook"])
     try:
         papermill.execute_notebook(
             # Read here and written by a bare name: papermill takes braces in a path for a format.
-            _read(source),
+            _read(job.notebook),
             EXECUTED,
-            parameters=job["parameters"],
-            kernel_name=job["kernel"],
+            parameters=job.parameters,
+            kernel_name=job.kernel,
             language="python",
-            cwd=str(source.parent),
+            cwd=str(job.notebook.parent),
             progress_bar=False,
             start_timeout=KERNEL_START_S,
             iopub_timeout=OUTPUT_WAIT_S,
@@ -109,7 +180,7 @@ def _execute(job: dict[str, Any], folder: Path) -> tuple[Reason | None, str]:
         memory = error.ename in OUT_OF_MEMORY_NAMES or "out of memory" in first_line
         return (
             "oom" if memory else "error",
-            f"{error.ename}: {first_line} (cell {error.exec_count} of {folder / EXECUTED})",
+            f"{error.ename}: {first_line} (cell {error.exec_count} of {job.file(EXECUTED)})",
         )
     except Exception as error:
         # jupyter_client tells of a kernel that dies while it starts by a bare RuntimeError.
@@ -158,5 +229,21 @@ def _out_of_memory_kills() -> int:
     return 0
 
 
+def _command() -> int:
+    parser = argparse.ArgumentParser(prog="python -m kairos_lib.launch.runner")
+    parser.add_argument("job", type=Path, help="The job file that a bench wrote.")
+    parser.add_argument("--attached", action="store_true", help="End with the parent process.")
+    asked = parser.parse_args()
+    try:
+        return main(asked.job, asked.attached)
+    except KairosError as error:
+        sys.stderr.write(f"kairos: {error}\n")
+        return REFUSED_CODE
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    code = _command()
+    logging.shutdown()
+    sys.stderr.flush()
+    # Not `sys.exit`: a thread may still be waiting for a kernel that was killed.
+    os._exit(code)

@@ -51,6 +51,14 @@ def missing(given: Mapping[str, str] | None = None) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if not given.get(name)}
 
 
+def chosen() -> dict[str, str]:
+    """The variables of this process, with the missing ones.
+
+    A process elsewhere that has them, and no others of these names, computes with as many threads.
+    """
+    return {n: os.environ[n] for n in NAMES if os.environ.get(n)} | missing()
+
+
 def count(given: Mapping[str, str] | None = None) -> int:
     """Threads that compute in a process that has some variables, once the missing ones are set.
 

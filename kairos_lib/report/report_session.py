@@ -17,7 +17,7 @@ from kairos_lib.report.page.html import Html, joined, render, style
 from kairos_lib.results import suite as suites
 from kairos_lib.runs.files import write_bytes, write_record
 from kairos_lib.runs.record import Record
-from kairos_lib.runs.run import KEY_HEX_DIGITS, Run
+from kairos_lib.runs.run import KEY_HEX_DIGITS, NOTEBOOK_FOLDER, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from kairos_lib.results.suite import SuiteData
 
 NOTEBOOK = "analysis.ipynb"
-NOTEBOOK_FOLDER = "KAIROS_NOTEBOOK_FOLDER"
-"""Environment variable: where the executed notebook lies, to which pictures are relative."""
 SOURCES = frozenset({".py", ".j2", ".css", ".js", ".json"})
 PACKAGE = Path(__file__).parents[1]
 MADE_BY = ("report", "results", "quality", "statistics")
@@ -96,7 +94,7 @@ class ReportSession:
         self.project = project
         self.suite = suite
         self.run = analysis_run(project, suite)
-        # Where the executed copy will lie; by hand in JupyterLab, where the notebook is.
+        # Pictures are relative to the executed copy; by hand in JupyterLab, to the notebook.
         self._notebook_folder = Path(os.environ.get(NOTEBOOK_FOLDER) or Path.cwd())
 
     @classmethod

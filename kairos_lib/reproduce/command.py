@@ -37,7 +37,8 @@ def reproduce(run: str | None, video: str | None, trust_notebook: bool) -> None:
     from rich.console import Console
 
     from kairos_lib.bench.display import display
-    from kairos_lib.launch.local import CauseError, cause_of, run_notebook
+    from kairos_lib.launch.launcher import CauseError, cause_of
+    from kairos_lib.launch.local import LocalLauncher
     from kairos_lib.reproduce.outcome import outcome
     from kairos_lib.reproduce.rebuild import rebuild
     from kairos_lib.reproduce.record import read_run
@@ -53,7 +54,7 @@ def reproduce(run: str | None, video: str | None, trust_notebook: bool) -> None:
         click.echo(f"not the same: {line}")
     with display(Console()) as shown:
         row = shown.begin(1, 1, f"{recorded.result.model} · {recorded.result.video}")
-        status = run_notebook(rebuilt.project, rebuilt.job, row.update)
+        status = LocalLauncher(rebuilt.project).launch(rebuilt.job, row.update)
         row.end(status)
     if status.state == "failed":
         raise KairosError(f"it could not be run again: {status.message}") from CauseError(

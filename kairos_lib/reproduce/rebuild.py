@@ -22,8 +22,8 @@ import yaml
 from kairos_lib.analyzers.profile import Base
 from kairos_lib.bench.plan import ALLOCATOR
 from kairos_lib.errors import KairosError
+from kairos_lib.launch.job import Job
 from kairos_lib.launch.kernels import OWN, python_of
-from kairos_lib.launch.local import Job
 from kairos_lib.measure import provenance
 from kairos_lib.names import inside, quoted
 from kairos_lib.parameters.loading import load, names

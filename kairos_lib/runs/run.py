@@ -28,6 +28,8 @@ KEY_HEX_DIGITS = 16
 
 EXECUTED = "notebook.ipynb"
 """The executed copy of a run's notebook, in its folder."""
+NOTEBOOK_FOLDER = "KAIROS_NOTEBOOK_FOLDER"
+"""Environment variable that tells a notebook where its executed copy will lie: its run's folder."""
 
 
 LOCK_WAIT_S = 30.0

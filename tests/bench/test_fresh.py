@@ -14,8 +14,8 @@ from kairos_lib.bench import execution
 from kairos_lib.bench.plan import make_plan
 from kairos_lib.bench.request import Asked, suite_of
 from kairos_lib.cli import main
-from kairos_lib.launch import local
-from kairos_lib.launch.local import Job
+from kairos_lib.launch.job import Job
+from kairos_lib.launch.local import LocalLauncher
 from kairos_lib.pipeline.cache import AFRESH
 from kairos_lib.project import Project
 from kairos_lib.runs import run
@@ -55,7 +55,9 @@ class FirstBench:
         self._kind = ""
         self._waiting = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
-        monkeypatch.setattr(local, "_supervise", self._supervise)
+        monkeypatch.setattr(
+            LocalLauncher, "_supervise", lambda here, job, *_: self._supervise(here.project, job)
+        )
 
     def start(self, kind: str) -> None:
         self._kind = kind
@@ -67,7 +69,7 @@ class FirstBench:
         self._thread.join(60)
         assert not self._thread.is_alive()
 
-    def _supervise(self, project: Project, job: Job, *_: object) -> Status:
+    def _supervise(self, project: Project, job: Job) -> Status:
         kind = job.run.folder.relative_to(project.runs).parts[0]
         job.run.file("found").write_text("before")
         if kind == self._kind and not self._waiting.is_set():

@@ -22,7 +22,8 @@ from kairos_lib.bench.display import plan_lines
 from kairos_lib.bench.plan import make_plan
 from kairos_lib.bench.request import Asked, suite_of
 from kairos_lib.cli import main
-from kairos_lib.launch.local import Job
+from kairos_lib.launch.job import Job
+from kairos_lib.launch.local import LocalLauncher
 from kairos_lib.pipeline.base_session import TRANSCRIPTS, BaseSession
 from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.project import Project
@@ -79,8 +80,8 @@ def no_kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Notebooks that end well at once; the labels of those that were started."""
     started: list[str] = []
 
-    def run(project: Project, job: Job, watch: object, stopped: object = None) -> Status:
-        started.append(job.run.folder.relative_to(project.runs).parts[0])
+    def run(here: LocalLauncher, job: Job, *_: object) -> Status:
+        started.append(job.run.folder.relative_to(here.project.runs).parts[0])
         job.run.create()
         write_record(job.run.file("status.json"), Status(state="done"))
         return Status(state="done")
@@ -88,7 +89,7 @@ def no_kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def analyse(project: Project, suite: str, *_: object) -> Path:
         return project.reports / suite / "index.html"
 
-    monkeypatch.setattr(execution, "run_notebook", run)
+    monkeypatch.setattr(LocalLauncher, "launch", run)
     monkeypatch.setattr(execution, "analyse", analyse)
     return started
 
@@ -154,7 +155,7 @@ def test_debug_shows_what_went_wrong_in_a_kernel(
 ) -> None:
     failed = Status(state="failed", reason="error", message="no")
 
-    def fail(project: Project, job: Job, *_: object) -> Status:
+    def fail(here: LocalLauncher, job: Job, *_: object) -> Status:
         job.run.create()
         error = new_output("error", ename="E", evalue="no", traceback=["\x1b[31mdeep in a kernel"])
         cell = new_code_cell("x", outputs=[error])
@@ -162,7 +163,7 @@ def test_debug_shows_what_went_wrong_in_a_kernel(
         write_record(job.run.file("status.json"), failed)
         return failed
 
-    monkeypatch.setattr(execution, "run_notebook", fail)
+    monkeypatch.setattr(LocalLauncher, "launch", fail)
     request = ("bench", "--suite", "one")
     answer = kairos("--debug", *request) if before else kairos(*request, "--debug")
     assert answer.exit_code == 1

@@ -11,29 +11,17 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from helpers.notebooks import FINISH, job, marked_processes
 
 from kairos_lib.errors import KairosError
-from kairos_lib.launch.local import Job, run_notebook
-from kairos_lib.launch.processes import TOKEN
+from kairos_lib.launch.job import Job
+from kairos_lib.launch.local import LocalLauncher
 from kairos_lib.project import Project
-from kairos_lib.runs.run import Run
 from kairos_lib.runs.status import Progress, Status
-
-WRITE_RESULT = "import os, pathlib; run = pathlib.Path(os.environ['KAIROS_NOTEBOOK_FOLDER'])\n"
-FINISH = "(run / 'result.json').write_text('{}')"
-
-
-def job(project: Project, *cells: str, timeout_s: float = 120.0, **parameters: object) -> Job:
-    path = project.notebooks / "test.ipynb"
-    first = new_code_cell("answer = 0", metadata={"tags": ["parameters"]})
-    nbformat.write(new_notebook(cells=[first, *map(new_code_cell, [WRITE_RESULT, *cells])]), path)
-    run = Run(project.runs / "a {braced} folder", {"cells": cells})
-    return Job(path, run, parameters, "python3", timeout_s)
 
 
 def execute(project: Project, given: Job) -> Status:
-    return run_notebook(project, given, lambda progress: None)
+    return LocalLauncher(project).launch(given, lambda progress: None)
 
 
 def test_a_notebook_that_ends_well_is_done(project: Project) -> None:
@@ -102,18 +90,6 @@ def test_a_notebook_that_takes_too_long_is_stopped(project: Project) -> None:
     assert "raise its timeout_s" in status.message
 
 
-def marked_processes(folder: Path) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            environment = process.environ()
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-        if TOKEN in environment and environment.get("KAIROS_NOTEBOOK_FOLDER") == str(folder):
-            found.append(process)
-    return found
-
-
 def test_nothing_that_a_notebook_started_outlives_it(project: Project) -> None:
     """Not even a child in a session of its own that ignores polite signals."""
     child = (
@@ -172,7 +148,7 @@ def test_how_far_a_notebook_is_reaches_whoever_watches(project: Project) -> None
         "(run / 'progress.json').write_text(json.dumps(progress)); time.sleep(1)"
     )
     seen: list[Progress] = []
-    run_notebook(project, job(project, cell, FINISH), seen.append)
+    LocalLauncher(project).launch(job(project, cell, FINISH), seen.append)
     assert Progress(step="offline", done=3, total=12) in seen
 
 
@@ -195,13 +171,13 @@ def test_a_runner_without_room_for_its_status_is_no_runner_that_was_stopped(
     (tmp_path / "runner.py").write_text(
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from kairos_lib import runner\n"
+        "from kairos_lib.launch import runner\n"
         "from kairos_lib.errors import room_for\n"
-        "runner._execute = lambda job, folder: (None, '')\n"
+        "runner._execute = lambda job: (None, '')\n"
         "def write_record(path, record):\n"
         "    with room_for(path): raise OSError(28, os.strerror(28))\n"
         "runner.write_record = write_record\n"
-        "sys.exit(runner.main(Path(os.environ['KAIROS_NOTEBOOK_FOLDER']) / 'job.json'))\n"
+        "sys.exit(runner.main(Path(os.environ['KAIROS_NOTEBOOK_FOLDER']) / 'job.json', True))\n"
     )
     monkeypatch.setattr(sys, "executable", str(runner))
     status = execute(project, given)

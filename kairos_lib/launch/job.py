@@ -1,0 +1,145 @@
+"""One notebook to be run, and `job.json` in its run's folder, which says so to a runner.
+
+The file holds all that the notebook needs, so that its runner may be started by anybody, with
+hardly any environment, on any machine that sees the folder. Secrets are not in it: a runner has
+those of its own surroundings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kairos_lib.errors import KairosError
+from kairos_lib.launch.kernels import OWN_PYTHON, own_python
+from kairos_lib.measure import threads
+from kairos_lib.project import Project
+from kairos_lib.runs.files import read_record, write_record
+from kairos_lib.runs.record import Record
+from kairos_lib.runs.run import NOTEBOOK_FOLDER, Run
+
+JOB_FILE = "job.json"
+# A measurement must not wait for a network that happens to be there.
+KERNEL_ENVIRONMENT = {
+    # As NVML counts GPUs; CUDA's own order is by speed.
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+RUNNER_STOPPED = "its runner was stopped: run the same command to go on where it stopped"
+
+
+def took_too_long(timeout_s: float) -> str:
+    """The line about a notebook that was ended for its time."""
+    return f"it took longer than {timeout_s:.0f} s: raise its timeout_s"
+
+
+def refusal(where: Path | str) -> str:
+    """The line for whoever finds another at work on a run's folder."""
+    return f"another bench is working on {where}: wait for it to end"
+
+
+class JobFile(Record):
+    """A job as its runner finds it: `job.json`."""
+
+    notebook: Path
+    parameters: dict[str, Any]
+    kernel: str
+    timeout_s: float
+    slots: int
+    gpu: str | None
+    folder: Path
+    """The run's."""
+    key: str
+    """The run's."""
+    environment: dict[str, str]
+    """Variables that the kernel must have, whatever its surroundings are."""
+    withheld: tuple[str, ...]
+    """Variables that it must not have."""
+
+    def settle(self) -> None:
+        """Make the environment of this process, and of what it starts, that of the job."""
+        for name in self.withheld:
+            os.environ.pop(name, None)
+        os.environ.update(self.environment)
+
+    def file(self, name: str) -> Path:
+        """Path of a file in the run's folder."""
+        return self.folder / name
+
+    def clear(self) -> None:
+        """Forget how far the last attempt got and how it ended."""
+        for name in ("status.json", "progress.json"):
+            self.file(name).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to be run."""
+
+    notebook: Path
+    run: Run
+    parameters: dict[str, Any]
+    kernel: str
+    timeout_s: float
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the kernel is to have beside those that all have."""
+    withheld: frozenset[str] = frozenset()
+    """Variables of a runner's surroundings that it is not to have."""
+    slots: int = 1
+    """Notebooks that run at once."""
+    gpu: str | None = None
+    """The only one that it sees, where it does not see all."""
+    afresh: Callable[[], None] | None = None
+    """Where the results there are must be set aside first: what is to be done right after."""
+
+    def write(self, project: Project) -> JobFile:
+        """Make the run's folder, and say in it what is to be run: an attempt begins.
+
+        How the last one ended is forgotten.
+        """
+        self.run.create()
+        folder = self.run.folder.resolve()
+        environment = {
+            **KERNEL_ENVIRONMENT,
+            **threads.chosen(),
+            **self.environment,
+            NOTEBOOK_FOLDER: str(folder),
+            "KAIROS_ROOT": str(project.root),
+            OWN_PYTHON: own_python(),
+        }
+        # Threads are part of a key: where the job is run, another setting must not get between.
+        foreign = self.withheld | (set(threads.NAMES) - set(environment))
+        written = JobFile(
+            notebook=self.notebook.absolute(),
+            parameters=self.parameters,
+            kernel=self.kernel,
+            timeout_s=self.timeout_s,
+            slots=self.slots,
+            gpu=self.gpu,
+            folder=folder,
+            key=self.run.key,
+            environment=environment,
+            withheld=tuple(sorted(foreign)),
+        )
+        written.clear()
+        write_record(folder / JOB_FILE, written)
+        return written
+
+
+def read_job(path: Path) -> JobFile:
+    """Read what a runner is to run.
+
+    Raises:
+        KairosError: There is no such file, or it is not one of a job.
+    """
+    found = read_record(path, JobFile)
+    if found is None:
+        raise KairosError(f"there is no job at {path}: `make bench` writes one for each notebook")
+    return found

@@ -99,6 +99,9 @@ class Job:
     afresh: Callable[[], None] | None = None
     """Where the results there are must be set aside first: what is to be done right after."""
 
+    thread_variables: Mapping[str, str] = field(default_factory=threads.chosen)
+    """How many threads compute and how they wait: as it was where the job was planned."""
+
     def write(self, project: Project) -> JobFile:
         """Make the run's folder, and say in it what is to be run: an attempt begins.
 
@@ -108,7 +111,7 @@ class Job:
         folder = self.run.folder.resolve()
         environment = {
             **KERNEL_ENVIRONMENT,
-            **threads.chosen(),
+            **self.thread_variables,
             **self.environment,
             NOTEBOOK_FOLDER: str(folder),
             "KAIROS_ROOT": str(project.root),

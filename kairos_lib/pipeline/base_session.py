@@ -33,7 +33,7 @@ from kairos_lib.runs.file_hashes import FileHashes
 from kairos_lib.runs.files import read_record, write_json, write_record
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.notebook_code import notebook_hash
-from kairos_lib.runs.run import Run
+from kairos_lib.runs.run import Run, as_planned
 from kairos_lib.weights.location import Found, find
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class BaseSession:
         self.project = project
         self.video = video
         self.profile = profile
-        self.run = base_run(project, video, profile)
+        self.run = as_planned(base_run(project, video, profile))
         self.facts = video_facts(project, video)
         self._graph = Graph(
             video=video.path,

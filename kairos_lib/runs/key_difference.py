@@ -27,7 +27,10 @@ class Change:
 
     def __str__(self) -> str:
         """In one line."""
-        return f"{self.name}: {_shown(self.before)} → {_shown(self.after)}"
+        before, after = _shown(self.before), _shown(self.after)
+        if before == after:  # They differ in what is cut off.
+            before, after = _text(self.before), _text(self.after)
+        return f"{self.name}: {before} → {after}"
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], within: str = "") -> list[Change]:
@@ -46,11 +49,15 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], within: str = "
 def _shown(value: Any) -> str:
     if value is _ABSENT:
         return "absent"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = _text(value)
     if len(text) in (40, 64) and all(c in "0123456789abcdef" for c in text):
         return f"{text[:HASH_CHARACTERS]}…"
-    text = text if showable(text) else repr(text)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if showable(text) else repr(text)
 
 
 def ingredients(folder: Path) -> dict[str, Any]:

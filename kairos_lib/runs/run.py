@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from filelock import FileLock
 from kairos_lib.errors import KairosError
 from kairos_lib.runs import locks
 from kairos_lib.runs.files import R, read_record, write_json
-from kairos_lib.runs.key_difference import read_mapping
+from kairos_lib.runs.key_difference import changes, read_mapping
+from kairos_lib.runs.key_difference import ingredients as ingredients_of
 from kairos_lib.runs.status import Progress, Status
 
 KEY_HEX_DIGITS = 16
@@ -57,7 +59,7 @@ class Run:
     def create(self) -> None:
         """Make the folder and say in it what its key stands for."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not (self.folder / "key.json").exists():
+        if not ingredients_of(self.folder):  # There is none, or it was damaged.
             write_json(self.folder / "key.json", self.ingredients)
 
     def file(self, name: str) -> Path:
@@ -158,6 +160,57 @@ class Run:
 
     def _pattern(self) -> str:
         return "*/key.json" if self.folder.name == self.key else f"*/{self.folder.name}/key.json"
+
+
+def as_planned(own: Run) -> Run:
+    """The run that this notebook is to work on.
+
+    Args:
+        own: As this process works it out, from what is on this machine.
+
+    Returns:
+        That of the notebook's job; its own where somebody opened it by hand.
+
+    Raises:
+        KairosError: It would not be the run that was planned; the line says what is not the same.
+    """
+    folder = _folder_of_job()
+    return own if folder is None else _agreeing(own, folder, "")
+
+
+def base_as_planned(own: Run) -> Run:
+    """The base run that this notebook's run rests on, likewise.
+
+    Raises:
+        KairosError: It is not the one that was planned, or that one is not there.
+    """
+    folder = _folder_of_job()
+    if folder is None:
+        return own
+    key = ingredients_of(folder).get("base")
+    if key == own.key or not isinstance(key, str):
+        return own  # Where the job's run has none, that is told of the run itself.
+    planned = own.folder.with_name(key)
+    if not (planned / "key.json").exists():
+        raise KairosError(
+            f"the base processing that this run was planned with is not at {planned}: "
+            "plan it again on this machine"
+        )
+    return _agreeing(own, planned, "base.")
+
+
+def _folder_of_job() -> Path | None:
+    told = os.environ.get(NOTEBOOK_FOLDER)
+    return Path(told) if told and (Path(told) / "key.json").exists() else None
+
+
+def _agreeing(own: Run, planned: Path, within: str) -> Run:
+    # As a file would have it: tuples are lists there.
+    now = json.loads(json.dumps(own.ingredients))
+    if differing := changes(ingredients_of(planned), now, within):
+        told = "; ".join(map(str, differing))
+        raise KairosError(f"this run was planned for {told}: plan it again on this machine")
+    return Run(planned, own.ingredients)
 
 
 def utc_now() -> str:

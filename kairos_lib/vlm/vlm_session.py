@@ -25,6 +25,7 @@ from kairos_lib.project import Project
 from kairos_lib.runs import locks
 from kairos_lib.runs.files import write_json, write_record
 from kairos_lib.runs.journal import Journal
+from kairos_lib.runs.run import as_planned, base_as_planned
 from kairos_lib.vlm.adapter import Adapter, find_family
 from kairos_lib.vlm.captioning import Captioning
 from kairos_lib.vlm.context import fuse, prompt_of
@@ -48,7 +49,7 @@ class VlmSession:
         self.video = video
         self.model = model
         self.repeat = repeat
-        base = base_run(project, video, profile)
+        base = base_as_planned(base_run(project, video, profile))
         result = base.result(BaseResult)
         if result is None:
             raise KairosError(
@@ -61,7 +62,7 @@ class VlmSession:
                 f"({result.missing[0].reason}): run it again first"
             )
         self.base = result
-        self.run = vlm_run(project, base, video, model, repeat)
+        self.run = as_planned(vlm_run(project, base, video, model, repeat))
         self.lock = self.run.lock()
         self._rests = ExitStack()
         self._rests.enter_context(locks.kept(base.folder))

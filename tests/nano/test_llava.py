@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from kairos_lib.vlm.prompts import SceneContext, scene_prompt
 from PIL import Image
 from transformers import LlavaNextForConditionalGeneration, LlavaNextProcessor
 
@@ -18,6 +17,7 @@ from workshop.nano.examples import example
 from workshop.nano.lessons import Teacher
 from workshop.nano.llava import build_model, build_processor
 from workshop.nano.questions import DEFAULT_INSTRUCTION
+from workshop.nano.scene_prompts import SceneContext, scene_prompt
 from workshop.nano.train_llava import lessons, optimizers_for, save
 from workshop.nano.training import Training
 

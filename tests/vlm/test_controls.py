@@ -14,11 +14,11 @@ from helpers.picture_checkpoints import PICTURES
 from helpers.projects import tiny_model
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
-from kairos_lib.vlm.prompts import SceneContext, scene_prompt
 
 from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import Request, find_family
 from kairos_lib.vlm.controls import Controls
+from workshop.nano.scene_prompts import SceneContext, scene_prompt
 
 OWN = {"phi35": "phi35", "instructblip": "instructblip", "llava_video": "llava_video"}
 OWN |= {"qwen2_vl": "qwen2_5_vl", "smolvlm2": "smolvlm"}

@@ -11,7 +11,6 @@ import pytest
 from helpers.projects import tiny_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kairos_lib.vlm.prompts import SceneContext, scene_prompt
 
 from kairos_lib.bench.display import need_lines
 from kairos_lib.bench.requirements import Need
@@ -19,6 +18,7 @@ from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import Request, SceneError, find_family
 from kairos_lib.vlm.fitting import context_tokens, shortened
 from kairos_lib.vlm.forecast import forecast
+from workshop.nano.scene_prompts import SceneContext, scene_prompt
 
 QUESTION = "Describe what happens in this scene."
 FRAMES = tuple(np.full((2, 56, 84, 3), 90, dtype=np.uint8))

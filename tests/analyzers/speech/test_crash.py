@@ -20,10 +20,10 @@ WORKER = """
 import sys
 from pathlib import Path
 from kairos_lib.media import audio
-from kairos_lib.records import Span
-from kairos_lib.settings import SpeechSettings
+from kairos_lib.analyzers.vad import Span
+from kairos_lib.analyzers.speech.settings import SpeechSettings
 from kairos_lib.remote import patience
-from kairos_lib.speech.engine import Setup, find
+from kairos_lib.analyzers.speech.engine import Setup, find
 
 patience.PACE = patience.Pace(minute_s=float(sys.argv[1]))
 folder = Path(sys.argv[2])

@@ -75,6 +75,8 @@ def exists(path: str | Path) -> bool:
         return False
 
 
+ANALYZERS = "KAIROS_ANALYZERS"
+"""Environment variable: folders with analyzers of one's own, divided as in `PATH`."""
 SLUG_CHARS = 60
 
 

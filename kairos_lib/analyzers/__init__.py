@@ -5,7 +5,6 @@ An analyzer is a module or a package here, or in a folder that the environment n
 
 import os
 
-FOLDERS = "KAIROS_ANALYZERS"
-"""Environment variable: folders with analyzers of one's own, divided as in `PATH`."""
+from kairos_lib.project import ANALYZERS
 
-__path__ += [folder for folder in os.environ.get(FOLDERS, "").split(os.pathsep) if folder]
+__path__ += [folder for folder in os.environ.get(ANALYZERS, "").split(os.pathsep) if folder]

@@ -16,7 +16,7 @@ from typing import Any
 from kairos_lib.errors import KairosError
 from kairos_lib.launch.kernels import OWN_PYTHON, own_python
 from kairos_lib.measure import threads
-from kairos_lib.project import Project
+from kairos_lib.project import ANALYZERS, Project
 from kairos_lib.runs.files import read_record, write_record
 from kairos_lib.runs.record import Record
 from kairos_lib.runs.run import NOTEBOOK_FOLDER, Run
@@ -117,6 +117,8 @@ class Job:
             "KAIROS_ROOT": str(project.root),
             OWN_PYTHON: own_python(),
         }
+        if folders := os.environ.get(ANALYZERS):
+            environment[ANALYZERS] = folders
         # Threads are part of a key: where the job is run, another setting must not get between.
         foreign = self.withheld | (set(threads.NAMES) - set(environment))
         written = JobFile(

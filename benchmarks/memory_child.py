@@ -29,14 +29,14 @@ def main(step: str, video: Path, root: Path) -> None:
 def _read(session: BaseSession) -> int:
     """Read the results as captioning and a report do; the number of scenes."""
     from kairos_lib.pipeline.base_data import BASE_DATA, read_base_data
-    from kairos_lib.pipeline.scene_analysis import BaseFindings
+    from kairos_lib.pipeline.scene_analysis import VideoFindings
     from kairos_lib.report.sections.gallery import Gallery
     from kairos_lib.results import suite
     from kairos_lib.vlm.context import prompt_of
 
     prompt = Prompt(instruction="Describe the scene.")
     count = 0
-    for found in BaseFindings(session.run.folder):
+    for found in VideoFindings(session.run.folder):
         prompt_of(found, prompt)
         count += 1
     if sum(1 for _ in read_base_data(session.run.file(BASE_DATA))) != count:

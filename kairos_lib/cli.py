@@ -153,14 +153,14 @@ def bench(
     from kairos_lib.bench import execution as benches
     from kairos_lib.bench.display import display, need_lines, plan_lines
     from kairos_lib.bench.plan import make_plan
-    from kairos_lib.bench.request import Asked, suite_of
-    from kairos_lib.bench.requirements import needs_of
+    from kairos_lib.bench.request import BenchRequest, suite_of
+    from kairos_lib.bench.requirements import requirements_of
     from kairos_lib.launch.launcher import cause_of
 
     project = Project.find()
     console = Console()
     at_once = whole("SLOTS", slots, SLOTS_AT_MOST) or 1
-    asked = Asked(
+    asked = BenchRequest(
         suite=suite or "",
         model=model or "",
         video=video or "",
@@ -172,16 +172,16 @@ def bench(
     chosen = suite_of(project, asked)
     planned = make_plan(project, chosen, fresh)
     debug = bool(click.get_current_context().find_root().params.get("debug"))
-    for one in planned.spoilt:
+    for one in planned.unusable:
         if debug:
             click.echo("".join(traceback.format_exception(one.error)), err=True)
         click.echo(f"left out: {one.name}: {one.why}", err=True)
     if dry_run:
         with console.status("asking what the models need"):
-            needs = needs_of(project, planned)
+            needs = requirements_of(project, planned)
         lines = [*plan_lines(project, planned), *need_lines(needs)]
         console.print("\n".join(lines), soft_wrap=True, highlight=False)
-        sys.exit(1 if planned.spoilt else 0)
+        sys.exit(1 if planned.unusable else 0)
     with display(console) as shown:
         failed = benches.carry_out(project, planned, shown, at_once)
         if debug:
@@ -190,13 +190,13 @@ def bench(
                     click.echo(f"{step.label}:\n{cause}", err=True)
         index = benches.analyse(project, chosen.name, shown)
     without = f" (without {planned.lacking})" if planned.lacking else ""
-    if not failed and not planned.spoilt:
+    if not failed and not planned.unusable:
         click.echo(f"report: {index}{without}")
         return
     wrong = []
-    if planned.spoilt:
-        videos = len(planned.spoilt) + len(planned.bases)
-        wrong.append(f"{len(planned.spoilt)} of {videos} videos could not be used")
+    if planned.unusable:
+        videos = len(planned.unusable) + len(planned.bases)
+        wrong.append(f"{len(planned.unusable)} of {videos} videos could not be used")
     if failed:
         wrong.append(f"{failed} of {len(planned.bases) + len(planned.vlms)} notebooks failed")
     click.echo(f"{' and '.join(wrong)}; the report shows them: {index}{without}")

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from kairos_lib.errors import KairosError
 
+ANALYZERS = "KAIROS_ANALYZERS"
+"""Environment variable: folders with analyzers of one's own, divided as in `PATH`."""
+
 
 @dataclass(frozen=True)
 class Project:
@@ -75,8 +78,6 @@ def exists(path: str | Path) -> bool:
         return False
 
 
-ANALYZERS = "KAIROS_ANALYZERS"
-"""Environment variable: folders with analyzers of one's own, divided as in `PATH`."""
 SLUG_CHARS = 60
 
 

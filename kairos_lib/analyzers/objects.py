@@ -90,12 +90,13 @@ class Analyzer(Stage):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._settings = context.profile.objects
+        self._settings: ObjectsSettings = context.profile.objects
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
         """A `.pt` file, loaded without running what is in it."""
-        return profile.objects.weights
+        own: ObjectsSettings = profile.objects
+        return own.weights
 
     @classmethod
     def uses_weights(cls, profile: Base) -> bool:

@@ -79,7 +79,8 @@ class Analyzer(Stage):
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
         """A transformers folder with its feature extractor."""
-        return profile.sounds.weights
+        own: SoundsSettings = profile.sounds
+        return own.weights
 
     @classmethod
     def uses_weights(cls, profile: Base) -> bool:

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from kairos_lib import formats
 from kairos_lib.bench.plan import Plan
-from kairos_lib.bench.requirements import Need
+from kairos_lib.bench.requirements import Requirement
 from kairos_lib.project import Project
 from kairos_lib.runs.status import Progress as NotebookProgress
 from kairos_lib.runs.status import Status
@@ -190,7 +190,7 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
             facts.append("weights are there")
         lines.append(f"{state}  {escape(step.label)}: {escape('; '.join(facts))}")
         lines.append(f"        [dim]{escape(project.relative(step.job.run.folder))}[/]")
-    for one in planned.spoilt:
+    for one in planned.unusable:
         lines.append(f"[red]left out[/]  {escape(one.name)}: {escape(one.why)}")
     cached = sum(step.cached for step in steps)
     lines.append(
@@ -200,7 +200,7 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
     return lines
 
 
-def need_lines(needs: list[Need]) -> list[str]:
+def need_lines(needs: list[Requirement]) -> list[str]:
     """What each model needs, and whether there is room for it."""
     lines = []
     for need in needs:

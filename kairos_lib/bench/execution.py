@@ -167,7 +167,7 @@ def write_manifest(project: Project, planned: Plan, problems: dict[Path, str]) -
         )
         + tuple(
             PlannedBase(video=one.name, title=one.title, folder="", problem=one.why)
-            for one in planned.spoilt
+            for one in planned.unusable
         ),
         runs=tuple(
             PlannedVlm(

@@ -98,7 +98,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Spoilt:
+class UnusableVideo:
     """A video that cannot be used: the others are run without it."""
 
     name: str
@@ -119,7 +119,7 @@ class Plan:
     bases: list[Step]
     vlms: list[Step]
     """In the order in which they will run."""
-    spoilt: list[Spoilt]
+    unusable: list[UnusableVideo]
 
     @property
     def lacking(self) -> str:
@@ -135,7 +135,7 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
             more notebooks than anybody means to run.
     """
     chosen = _models(project, suite)
-    videos, spoilt = _videos(project, suite.videos)
+    videos, unusable = _videos(project, suite.videos)
     count = len(chosen) * len(videos) * suite.repeats
     if count > NOTEBOOKS_AT_MOST:
         raise KairosError(
@@ -151,23 +151,23 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
             facts = video_facts(project, video)
             bases.append(_base_step(project, video, facts, profile, run, fresh))
         except (KairosError, OSError) as error:
-            spoilt.append(Spoilt(video.name, video.title, error))
+            unusable.append(UnusableVideo(video.name, video.title, error))
     if not bases:
-        raise spoilt[0].error if len(spoilt) == 1 else _none_left(spoilt)
+        raise unusable[0].error if len(unusable) == 1 else _none_left(unusable)
     for repeat in range(1, suite.repeats + 1):
         for base in bases:
             for each in chosen:
                 run = vlm_run(project, base.job.run, base.video, each.model, repeat)
                 vlms.append(_vlm_step(project, base.video, profile, each, run, repeat, fresh))
-    return Plan(suite, bases, vlms, spoilt)
+    return Plan(suite, bases, vlms, unusable)
 
 
-def _none_left(spoilt: list[Spoilt]) -> KairosError:
+def _none_left(unusable: list[UnusableVideo]) -> KairosError:
     """What is said where no video can be used."""
-    if len({one.why for one in spoilt}) == 1:
-        return KairosError(spoilt[0].why)
-    told = "; ".join(f"{one.name}: {one.why}" for one in spoilt)
-    return KairosError(f"none of {len(spoilt)} videos can be used: {told}")
+    if len({one.why for one in unusable}) == 1:
+        return KairosError(unusable[0].why)
+    told = "; ".join(f"{one.name}: {one.why}" for one in unusable)
+    return KairosError(f"none of {len(unusable)} videos can be used: {told}")
 
 
 def _models(project: Project, suite: Suite) -> list[Chosen]:
@@ -201,7 +201,7 @@ def _common_base(models: list[Model]) -> str:
     return wanted[0]
 
 
-def _videos(project: Project, entries: tuple[str, ...]) -> tuple[list[Video], list[Spoilt]]:
+def _videos(project: Project, entries: tuple[str, ...]) -> tuple[list[Video], list[UnusableVideo]]:
     """The videos of a suite, and those whose parameter files cannot be read.
 
     Raises:
@@ -213,14 +213,14 @@ def _videos(project: Project, entries: tuple[str, ...]) -> tuple[list[Video], li
         patterned = any(character in entry for character in "*?[") and not exists(entry)
         wanted |= dict.fromkeys(expand((entry,), known, "video") if patterned else [entry])
     found: list[Video] = []
-    spoilt: list[Spoilt] = []
+    unusable: list[UnusableVideo] = []
     for name in wanted:
         try:
             found.append(find_video(project, name))
         except KairosError as error:
             if name not in known:
                 raise
-            spoilt.append(Spoilt(name, name, error))
+            unusable.append(UnusableVideo(name, name, error))
     videos = list({video.path: video for video in found}.values())
     for first, second in itertools.combinations(videos, 2):
         if first.name == second.name:
@@ -228,7 +228,7 @@ def _videos(project: Project, entries: tuple[str, ...]) -> tuple[list[Video], li
                 f"two videos would both be called '{first.name}' ({first.path} and {second.path}): "
                 "rename one, or give it a name of its own in parameters/videos"
             )
-    return videos, spoilt
+    return videos, unusable
 
 
 def _reference(video: Video, project: Project) -> str:

@@ -21,7 +21,7 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True)
-class Asked:
+class BenchRequest:
     """What a user asks a bench for; empty where nothing was said."""
 
     suite: str = ""
@@ -37,7 +37,7 @@ class Asked:
     """Any checkpoint of the hub or of this machine, for the model `auto`."""
 
 
-def suite_of(project: Project, asked: Asked) -> Suite:
+def suite_of(project: Project, asked: BenchRequest) -> Suite:
     """The suite that a user asks for: one with a name, or models and videos put together.
 
     Raises:
@@ -77,7 +77,7 @@ def _own_base(project: Project, suite: Suite) -> str:
     return bases.pop() if len(bases) == 1 else ""
 
 
-def _named(project: Project, asked: Asked) -> Suite:
+def _named(project: Project, asked: BenchRequest) -> Suite:
     """A suite of `parameters/suites`, with other models and videos where they are given."""
     suite = load(project, Suite, asked.suite)
     if asked.model_id:
@@ -86,7 +86,7 @@ def _named(project: Project, asked: Asked) -> Suite:
     return suite.model_copy(update={k: v for k, v in other.items() if v})
 
 
-def _together(project: Project, asked: Asked) -> Suite:
+def _together(project: Project, asked: BenchRequest) -> Suite:
     if asked.model_id and asked.model not in ("", AUTO):
         raise KairosError(f"MODEL_ID goes with MODEL={AUTO}, not with MODEL={asked.model}")
     models = (AUTO,) if asked.model_id else parts(asked.model)

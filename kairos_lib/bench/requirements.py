@@ -12,7 +12,7 @@ from kairos_lib.measure.provenance import gpus
 from kairos_lib.parameters.model import Model
 from kairos_lib.pipeline.base_session import video_facts
 from kairos_lib.pipeline.records import BaseResult
-from kairos_lib.pipeline.scene_analysis import BaseFindings
+from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.project import Project
 from kairos_lib.vlm import forecast
 from kairos_lib.vlm.context import longest_prompt
@@ -20,7 +20,7 @@ from kairos_lib.vlm.forecast import Forecast
 
 
 @dataclass(frozen=True)
-class Need:
+class Requirement:
     """What one model needs for one video of a plan."""
 
     model: Model
@@ -39,7 +39,7 @@ class Need:
         return self.forecast is not None and self.forecast.needed_mib(self.model) < self.have_mib
 
 
-def needs_of(project: Project, planned: Plan) -> list[Need]:
+def requirements_of(project: Project, planned: Plan) -> list[Requirement]:
     """Ask for each model of a plan, over the first of its videos."""
     first: dict[str, Step] = {}
     for step in planned.vlms:
@@ -48,7 +48,7 @@ def needs_of(project: Project, planned: Plan) -> list[Need]:
     return [_need(project, planned, step) for step in first.values()]
 
 
-def _need(project: Project, planned: Plan, step: Step) -> Need:
+def _need(project: Project, planned: Plan, step: Step) -> Requirement:
     model = step.model
     assert model is not None
     on_gpu = model.device == "auto" and bool(gpus())
@@ -60,7 +60,7 @@ def _need(project: Project, planned: Plan, step: Step) -> Need:
     try:
         prompt = model.prompt.instruction
         if told:
-            prompt = longest_prompt(BaseFindings(base.folder), model.prompt)
+            prompt = longest_prompt(VideoFindings(base.folder), model.prompt)
         # Its architecture is known without its weights, if somebody wrote it down.
         own = "weights" not in step.job.parameters["changes"]
         built, weights = forecast.buildable(
@@ -70,4 +70,4 @@ def _need(project: Project, planned: Plan, step: Step) -> Need:
         found = forecast.of(project, built, weights, size, prompt)
     except KairosError as error:
         problem = str(error)
-    return Need(model, found, problem, told, have_mib, device)
+    return Requirement(model, found, problem, told, have_mib, device)

@@ -37,12 +37,12 @@ def compare(
 
     from kairos_lib.compare import show
     from kairos_lib.compare.comparison import compare as compared
-    from kairos_lib.compare.named_runs import open_side
+    from kairos_lib.compare.named_runs import open_named_runs
     from kairos_lib.statistics.decision import LEAST_ROUNDS, THRESHOLD
 
     least = share("THRESHOLD", threshold, THRESHOLD)
     project = Project.find()
-    sides = open_side(project, "A", a or ""), open_side(project, "B", b or "")
+    sides = open_named_runs(project, "A", a or ""), open_named_runs(project, "B", b or "")
     found = compared(*sides, least, parts(model or ""))
     if as_json:
         click.echo(show.as_json(found))

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kairos_lib import formats
-from kairos_lib.compare.named_runs import Side
+from kairos_lib.compare.named_runs import NamedRuns
 from kairos_lib.compare.pairing import Round, VideoPair, pair_up, seconds_alone
-from kairos_lib.compare.reservations import differences, marks
+from kairos_lib.compare.reservations import differences, reservations
 from kairos_lib.errors import KairosError
 from kairos_lib.formats import Writer
 from kairos_lib.results.ratios import ALIKE, Both, over_videos, peaks
@@ -119,7 +119,9 @@ class Comparison:
         return [row for row in self.deciding if row.ratio and row.ratio.regressed(self.threshold)]
 
 
-def compare(a: Side, b: Side, threshold: float, models: tuple[str, ...] = ()) -> Comparison:
+def compare(
+    a: NamedRuns, b: NamedRuns, threshold: float, models: tuple[str, ...] = ()
+) -> Comparison:
     """Compare B with A.
 
     Args:
@@ -143,7 +145,7 @@ def compare(a: Side, b: Side, threshold: float, models: tuple[str, ...] = ()) ->
         b=b.given,
         threshold=threshold,
         rows=tuple(rows),
-        marks=tuple(marks(a, b, pairs)),
+        marks=tuple(reservations(a, b, pairs)),
         differences=tuple(differences(a, b, pairs)),
         left_out=tuple(left_out),
     )

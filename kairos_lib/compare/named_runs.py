@@ -13,7 +13,7 @@ HOW = "name a suite, a folder of runs with ':' and a suite, or a suite's JSON fi
 
 
 @dataclass(frozen=True)
-class Side:
+class NamedRuns:
     """A or B: a suite's runs, all of them or one model's."""
 
     given: str
@@ -34,7 +34,7 @@ class Side:
         return list(dict.fromkeys(run.planned.model for run in self.runs))
 
 
-def open_side(project: Project, letter: str, given: str) -> Side:
+def open_named_runs(project: Project, letter: str, given: str) -> NamedRuns:
     """Read what a user named.
 
     Args:
@@ -68,7 +68,7 @@ def open_side(project: Project, letter: str, given: str) -> Side:
         raise KairosError(f"{letter}={given}: {error}") from error
     if len(named) > 1:
         raise KairosError(f"{letter}={given}: one model at most can be named: {HOW}")
-    side = Side(given, found, named[0] if named else "")
+    side = NamedRuns(given, found, named[0] if named else "")
     if not side.runs:
         known = [run.planned.model for run in found.runs]
         raise KairosError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kairos_lib.compare.named_runs import Side
+from kairos_lib.compare.named_runs import NamedRuns
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
 from kairos_lib.results.comparability import unfit
@@ -68,7 +68,9 @@ class VideoPair:
         return {number: places[bounds] for number, bounds in a.items() if bounds in places}
 
 
-def pair_up(a: Side, b: Side, models: tuple[str, ...] = ()) -> tuple[list[VideoPair], list[str]]:
+def pair_up(
+    a: NamedRuns, b: NamedRuns, models: tuple[str, ...] = ()
+) -> tuple[list[VideoPair], list[str]]:
     """Pair the runs of two sides.
 
     Args:
@@ -101,7 +103,7 @@ def pair_up(a: Side, b: Side, models: tuple[str, ...] = ()) -> tuple[list[VideoP
     return pairs, alone
 
 
-def _models(a: Side, b: Side, wanted: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _models(a: NamedRuns, b: NamedRuns, wanted: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Which model of A goes with which of B."""
     if a.model and b.model:
         if wanted:
@@ -116,7 +118,7 @@ def _models(a: Side, b: Side, wanted: tuple[str, ...]) -> Iterator[tuple[str, st
     yield from ((n, n) for n in a.models if n in b.models and (not wanted or n in wanted))
 
 
-def _alone(a: Side, b: Side, wanted: tuple[str, ...]) -> list[str]:
+def _alone(a: NamedRuns, b: NamedRuns, wanted: tuple[str, ...]) -> list[str]:
     """Models of one side that the other has not; none where each side names one."""
     lines = []
     for side, other, letter in ((a, b, "B"), (b, a, "A")):
@@ -127,12 +129,12 @@ def _alone(a: Side, b: Side, wanted: tuple[str, ...]) -> list[str]:
     return [] if a.model and b.model else lines
 
 
-def _told(side: Side) -> str:
+def _told(side: NamedRuns) -> str:
     videos = dict.fromkeys(run.planned.video for run in side.runs)
     return f"{', '.join(side.models)} on {', '.join(videos)}"
 
 
-def _same_video(a: Side, b: Side, model: str, video: str) -> tuple[str, str]:
+def _same_video(a: NamedRuns, b: NamedRuns, model: str, video: str) -> tuple[str, str]:
     """The name that B has for a video of A, or why there is none."""
     names = dict.fromkeys(run.planned.video for run in b.runs if run.planned.model == model)
     sha256 = _sha256(a, video)
@@ -145,12 +147,14 @@ def _same_video(a: Side, b: Side, model: str, video: str) -> tuple[str, str]:
     return "", "B's is another file (SHA-256)" if video in others else "not in B"
 
 
-def _sha256(side: Side, video: str) -> str:
+def _sha256(side: NamedRuns, video: str) -> str:
     base = side.suite.base(video)
     return base.result.facts.sha256 if base and base.result else ""
 
 
-def _pair(a: Side, b: Side, models: tuple[str, str], videos: tuple[str, str]) -> VideoPair:
+def _pair(
+    a: NamedRuns, b: NamedRuns, models: tuple[str, str], videos: tuple[str, str]
+) -> VideoPair:
     runs = [
         [r for r in side.runs if r.planned.model == model and r.planned.video == video]
         for side, model, video in zip((a, b), models, videos, strict=True)

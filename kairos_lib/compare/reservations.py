@@ -6,20 +6,20 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from kairos_lib.compare.named_runs import Side
+from kairos_lib.compare.named_runs import NamedRuns
 from kairos_lib.compare.pairing import Round, VideoPair
 from kairos_lib.formats import count
 from kairos_lib.results import badges, caveats
 from kairos_lib.results.suite import VlmRun
 from kairos_lib.runs.journal import Journal
-from kairos_lib.runs.key_difference import changes, ingredients, read_mapping
+from kairos_lib.runs.key_difference import changes, key_inputs, read_mapping
 from kairos_lib.vlm.records import Caption
 
 TOLD = (badges.OFFLOADED, badges.SERVER, badges.BY_HAND)
 """Badges of what can have changed a time, beside other work on the machine."""
 
 
-def marks(a: Side, b: Side, pairs: list[VideoPair]) -> list[str]:
+def reservations(a: NamedRuns, b: NamedRuns, pairs: list[VideoPair]) -> list[str]:
     """What speaks against trusting the ratios, a line each."""
     rounds = [each for pair in pairs for each in pair.rounds]
     sides = {"A": (a, [each.a for each in rounds]), "B": (b, [each.b for each in rounds])}
@@ -66,7 +66,7 @@ def _machines(sides: dict[str, list[VlmRun]]) -> Iterator[str]:
         yield from caveats.boots(run for runs in sides.values() for run in runs)
 
 
-def differences(a: Side, b: Side, pairs: list[VideoPair]) -> list[str]:
+def differences(a: NamedRuns, b: NamedRuns, pairs: list[VideoPair]) -> list[str]:
     """What A and B were made of that is not the same, and what they wrote, a line each."""
     lines: dict[str, None] = {}
     for pair in pairs:
@@ -87,15 +87,15 @@ def differences(a: Side, b: Side, pairs: list[VideoPair]) -> list[str]:
 
 def _made(run: VlmRun) -> dict[str, Any]:
     """What a run's key was made of, but what is told by `_around` in more detail."""
-    return {k: v for k, v in ingredients(run.folder).items() if k not in ("base", "versions")}
+    return {k: v for k, v in key_inputs(run.folder).items() if k not in ("base", "versions")}
 
 
-def _around(side: Side, run: VlmRun) -> dict[str, dict[str, Any]]:
+def _around(side: NamedRuns, run: VlmRun) -> dict[str, dict[str, Any]]:
     """The base processing beneath a run, the code and the libraries, as far as they are known."""
     base = side.suite.base(run.planned.video)
     noted = read_mapping(run.folder / "provenance.json")
     known = {name: noted[name] for name in ("git", "packages", "environment") if name in noted}
-    return known | ({"base": ingredients(base.folder)} if base else {})
+    return known | ({"base": key_inputs(base.folder)} if base else {})
 
 
 def _otherwise(pair: VideoPair, first: Round) -> str:

@@ -29,7 +29,7 @@ from kairos_lib.launch.processes import TOKEN, kill_marked
 from kairos_lib.lean_imports import without_iri_grammar
 from kairos_lib.runs import locks
 from kairos_lib.runs.files import write_json, write_record
-from kairos_lib.runs.key_difference import ingredients
+from kairos_lib.runs.key_difference import key_inputs
 from kairos_lib.runs.run import EXECUTED, key_of, utc_now
 from kairos_lib.runs.status import Reason, Status
 
@@ -75,7 +75,7 @@ def main(job_file: Path, attached: bool = False) -> int:
 def _run_detached(job: JobFile) -> int:
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), STDIN)
-    if key_of(ingredients(job.folder)) != job.key:
+    if key_of(key_inputs(job.folder)) != job.key:
         raise KairosError(f"{job.folder} is not the run that its job is of: plan it again")
     ends: SimpleQueue[End] = SimpleQueue()
     with locks.take(job.folder, locks.RUNNER, LOOK_S, refusal(job.folder)):

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from kairos_lib.nano.captions import score
 from kairos_lib.nano.truth import ClipTruth
 from kairos_lib.nano.world import KINDS, Scene
 from kairos_lib.quality.synthetic_world import AttributeScores, TrueScene, World, register
+
+SCENE = TypeAdapter(Scene)
+"""Reads a scene as it comes back from JSON, and lets one be that never was there."""
 
 
 def register_nano() -> None:
@@ -22,4 +27,4 @@ def _read(content: bytes) -> Sequence[TrueScene]:
 
 
 def _score(text: str, drawn: Any) -> AttributeScores:
-    return score(text, Scene.model_validate(drawn))
+    return score(text, SCENE.validate_python(drawn))

@@ -19,7 +19,7 @@ from kairos_lib.analyzers.speech.segment import Segment
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
 from kairos_lib.pipeline.records import BaseResult
-from kairos_lib.pipeline.scene_analysis import BaseFindings, SceneFindings
+from kairos_lib.pipeline.scene_analysis import SceneFindings, VideoFindings
 from kairos_lib.runs.files import replacing
 from kairos_lib.runs.record import Record
 
@@ -70,7 +70,7 @@ def write_base_data(folder: Path, result: BaseResult) -> Path:
         head = json.dumps(result.model_dump(mode="json"), ensure_ascii=False)
         file.write(b'{"video": ' + head.encode() + b',\n"scenes": [')
         between = b"\n"
-        for found in BaseFindings(folder):
+        for found in VideoFindings(folder):
             file.write(between + _scene_data(found).model_dump_json().encode())
             between = b",\n"
         file.write(b"\n]}\n")

@@ -98,7 +98,7 @@ def base_run(project: Project, video: Video, profile: Base) -> Run:
     check_file(video.path, repr(project.relative(video.path)))
     sha256 = FileHashes(project.runs).sha256(video.path)
     weights = base_weights(project, profile)
-    ingredients = {
+    key_inputs = {
         "video_sha256": sha256,
         "parameters": profile.model_dump(mode="json", exclude=_not_in_key(profile)),
         "weights": {name: found.identity for name, found in weights.items()},
@@ -106,8 +106,8 @@ def base_run(project: Project, video: Video, profile: Base) -> Run:
         "stages": stage_keys(profile, sha256, weights),
         "notebook": notebook_hash(project.notebooks / NOTEBOOK),
     }
-    run = Run(Path(), ingredients)
-    return Run(project.runs / "base" / video.name / run.key, ingredients)
+    run = Run(Path(), key_inputs)
+    return Run(project.runs / "base" / video.name / run.key, key_inputs)
 
 
 def _not_in_key(profile: Base) -> dict[str, Any]:

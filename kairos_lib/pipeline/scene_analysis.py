@@ -55,7 +55,7 @@ class ByScene(Generic[R]):
         return self._journal.at(self._offsets[scene]) if scene in self._offsets else []
 
 
-class BaseFindings:
+class VideoFindings:
     """The results of one base run, by scene.
 
     Args:

@@ -12,7 +12,7 @@ from pathlib import Path
 from kairos_lib import __version__
 from kairos_lib.analyzers.objects import Detection
 from kairos_lib.pipeline.records import BaseResult
-from kairos_lib.pipeline.scene_analysis import BaseFindings
+from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.publish.streams import write_object
 from kairos_lib.runs.record import Record
 
@@ -61,7 +61,7 @@ class Category(Record):
     supercategory: str = "object"
 
 
-def labels(found: BaseFindings) -> set[str]:
+def labels(found: VideoFindings) -> set[str]:
     """What occurs in a video."""
     return {detection.label for scene in found for detection in scene.of("objects")}
 
@@ -72,7 +72,7 @@ def numbered(names: Iterable[str]) -> dict[str, int]:
 
 
 def write(
-    path: Path, result: BaseResult, found: BaseFindings, numbers: Mapping[str, int]
+    path: Path, result: BaseResult, found: VideoFindings, numbers: Mapping[str, int]
 ) -> tuple[int, int]:
     """Write the detections of one video.
 
@@ -118,7 +118,7 @@ def write(
     return counts["annotations"], counts["images"]
 
 
-def _detections(found: BaseFindings) -> Iterator[Detection]:
+def _detections(found: VideoFindings) -> Iterator[Detection]:
     for scene in found:
         yield from scene.of("objects")
 

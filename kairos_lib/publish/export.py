@@ -15,7 +15,7 @@ from kairos_lib import formats
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.parameters.loading import expand
 from kairos_lib.pipeline.records import BaseResult
-from kairos_lib.pipeline.scene_analysis import BaseFindings
+from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.publish import coco, cues, whole
 from kairos_lib.publish.names import FileNames
 from kairos_lib.publish.subtitles import srt, webvtt
@@ -178,7 +178,7 @@ def _speech(suite: SuiteData, base: BaseRun, path: Path) -> Written | LeftOut:
         return LeftOut(what, why)
     badges = of_base(base, suite)
     meaning = badges & {OUTSIDE_BASE, NANO}
-    known = cues.of_speech(BaseFindings(base.folder), _texts(meaning))
+    known = cues.of_speech(VideoFindings(base.folder), _texts(meaning))
     if not known:
         return LeftOut(what, "none was found")
     note = f"Transcript of {base.planned.title}."
@@ -207,7 +207,7 @@ def _stage_missing(base: BaseRun, stage: str) -> str:
 def _coco(
     suite: SuiteData, bases: list[BaseRun], folder: Path, names: FileNames
 ) -> Iterator[Written | LeftOut]:
-    known: list[tuple[BaseRun, BaseResult, BaseFindings]] = []
+    known: list[tuple[BaseRun, BaseResult, VideoFindings]] = []
     labels: set[str] = set()
     for base in bases:
         what = f"objects in {base.planned.title}"
@@ -216,7 +216,7 @@ def _coco(
             yield LeftOut(what, why)
             continue
         try:
-            found = BaseFindings(base.folder)
+            found = VideoFindings(base.folder)
         except KairosError as error:
             yield LeftOut(what, str(error))
             continue

@@ -14,7 +14,7 @@ from kairos_lib.analyzers.sounds import SoundEvent
 from kairos_lib.analyzers.speech.segment import Segment
 from kairos_lib.media.scene import Scene
 from kairos_lib.pipeline.records import BaseResult
-from kairos_lib.pipeline.scene_analysis import BaseFindings, SceneFindings
+from kairos_lib.pipeline.scene_analysis import SceneFindings, VideoFindings
 from kairos_lib.publish.streams import write_object
 from kairos_lib.results.badges import Badge, of_base, of_captions, of_run, ordered
 from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
@@ -41,7 +41,7 @@ class ModelOfVideo(Record):
     result: VlmResult
 
 
-class Said(Record):
+class ModelCaption(Record):
     """One model's caption of one scene."""
 
     model: str
@@ -61,7 +61,7 @@ class SceneOfVideo(Record):
     sounds: tuple[SoundEvent, ...]
     objects: tuple[SeenObject, ...]
     detections: tuple[Detection, ...]
-    captions: tuple[Said, ...]
+    captions: tuple[ModelCaption, ...]
 
 
 def captions(run: VlmRun) -> dict[int, Caption]:
@@ -117,7 +117,7 @@ def write(
             **_told(found),
             captions=tuple(_said(found.scene.index, said)),
         )
-        for found in BaseFindings(base.folder)
+        for found in VideoFindings(base.folder)
     )
     return write_object(path, head, {"models": models, "scenes": scenes})["scenes"]
 
@@ -130,11 +130,13 @@ def _told(found: SceneFindings) -> dict[str, Any]:
     return told
 
 
-def _said(scene: int, said: Sequence[tuple[VlmRun, Mapping[int, Caption]]]) -> Iterator[Said]:
+def _said(
+    scene: int, said: Sequence[tuple[VlmRun, Mapping[int, Caption]]]
+) -> Iterator[ModelCaption]:
     for run, known in said:
         if run.result is not None and scene in known:
             badges = _texts(of_captions(run.result))
-            yield Said(model=run.planned.model, badges=badges, caption=known[scene])
+            yield ModelCaption(model=run.planned.model, badges=badges, caption=known[scene])
 
 
 def _texts(badges: set[Badge]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from kairos_lib.quality.wording import distinct, repeated, words
 
 
 @dataclass(frozen=True)
-class Said:
+class SceneCaption:
     """The caption of a scene, and what a detector saw in it."""
 
     scene: int
@@ -75,7 +75,7 @@ class Judged:
 
 def judge(
     video: str,
-    said: Sequence[Said],
+    said: Sequence[SceneCaption],
     vocabulary: Vocabulary | None = None,
     references: Mapping[int, Reference] | None = None,
     agreement: Mapping[int, float] | None = None,
@@ -92,7 +92,7 @@ def judge(
     told = [(one, words(one.text)) for one in said]
     runs = [(one.scene, repeated(each)) for one, each in told]
 
-    def share(right: Callable[[Said], bool]) -> Sample:
+    def share(right: Callable[[SceneCaption], bool]) -> Sample:
         return Sample.of(video, ((one.scene, float(right(one)), 1) for one in said))
 
     spoken, in_language = _language(video, said)
@@ -122,13 +122,13 @@ def judge(
     )
 
 
-def _same(video: str, told: Iterable[tuple[Said, Sequence[str]]]) -> Sample:
+def _same(video: str, told: Iterable[tuple[SceneCaption, Sequence[str]]]) -> Sample:
     texts = {one.scene: " ".join(each) for one, each in told if each}
     counts = Counter(texts.values())
     return Sample.of(video, ((scene, counts[text] > 1, 1) for scene, text in texts.items()))
 
 
-def _language(video: str, said: Iterable[Said]) -> tuple[str | None, Sample]:
+def _language(video: str, said: Iterable[SceneCaption]) -> tuple[str | None, Sample]:
     found = {one.scene: language(one.text) for one in said}
     known = {scene: code for scene, code in found.items() if code is not None}
     if not known:
@@ -138,7 +138,7 @@ def _language(video: str, said: Iterable[Said]) -> tuple[str | None, Sample]:
 
 
 def _objects(
-    video: str, said: Iterable[Said], vocabulary: Vocabulary | None
+    video: str, said: Iterable[SceneCaption], vocabulary: Vocabulary | None
 ) -> tuple[Sample, Sample, Sample]:
     if vocabulary is None:
         return NONE, NONE, NONE
@@ -155,7 +155,7 @@ def _objects(
 
 
 def _against(
-    video: str, said: Sequence[Said], references: Mapping[int, Reference]
+    video: str, said: Sequence[SceneCaption], references: Mapping[int, Reference]
 ) -> tuple[Sample, Sample, AttributeScores | None, Corpus | None]:
     """Captions of scenes that all have a reference, held against it."""
     if not said:
@@ -188,7 +188,7 @@ def _against(
 
 
 def agreements(
-    told: Mapping[str, Sequence[Said]], related: Callable[[str, str], bool]
+    told: Mapping[str, Sequence[SceneCaption]], related: Callable[[str, str], bool]
 ) -> dict[str, dict[int, float]]:
     """How much each model's caption of a scene is like the other models', on average.
 

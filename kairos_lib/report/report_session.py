@@ -51,15 +51,15 @@ def analysis_run(project: Project, suite: str) -> Run:
     """
     plan = suites.manifest(project, suite)
     folders = {base.folder for base in plan.bases} | {vlm.folder for vlm in plan.runs}
-    ingredients = {
+    key_inputs = {
         "manifest": plan.model_dump(mode="json"),
         "runs": {folder: _state_hash(project.root / folder) for folder in folders if folder},
         "notebook": _notebook_hash(project.notebooks / NOTEBOOK),
         "references": _files_hash(project.parameters / "reference", {".yaml"}),
         "code": {name: _files_hash(PACKAGE / name, SOURCES) for name in MADE_BY},
     }
-    run = Run(Path(), ingredients)
-    return Run(project.runs / "analysis" / suite / run.key, ingredients)
+    run = Run(Path(), key_inputs)
+    return Run(project.runs / "analysis" / suite / run.key, key_inputs)
 
 
 def _state_hash(folder: Path) -> str:
@@ -192,7 +192,7 @@ class ReportSession:
 
         return _section(charts.stages(self._data), stages.stages(self._data))
 
-    def origins(self) -> Html:
+    def provenance(self) -> Html:
         """Weights, parameters, machines and versions, and the notebooks as they were run."""
         from kairos_lib.report import executed
         from kairos_lib.report.sections import provenance

@@ -114,7 +114,7 @@ def rebuild(
         environment={ALLOCATOR: model.allocator} if model.allocator else {},
         withheld=_secrets(model),
     )
-    return Rebuilt(made, job, tuple(_changed(project, run, again.ingredients, model.kernel)))
+    return Rebuilt(made, job, tuple(_changed(project, run, again.key_inputs, model.kernel)))
 
 
 def _model(project: Project, run: RecordedRun) -> Model:
@@ -282,13 +282,13 @@ def _bare(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def _changed(
-    project: Project, run: RecordedRun, ingredients: Mapping[str, Any], kernel: str
+    project: Project, run: RecordedRun, key_inputs: Mapping[str, Any], kernel: str
 ) -> list[str]:
     """What is not as it was."""
     # What was found is the record's; weights and revision have been looked at.
     then, now = (
         {name: value for name, value in of.items() if name not in ("base", "weights", "versions")}
-        for of in (run.key, ingredients)
+        for of in (run.key, key_inputs)
     )
     for of in (then, now):
         of["parameters"] = {k: v for k, v in of["parameters"].items() if k != "weights"}
@@ -299,7 +299,7 @@ def _changed(
             provenance.versions(python_of(kernel)),
         )
     else:
-        then["versions"], now["versions"] = run.key.get("versions", {}), ingredients["versions"]
+        then["versions"], now["versions"] = run.key.get("versions", {}), key_inputs["versions"]
     if noted.get("machine"):
         here = provenance.machine()
         known = [name for name in MACHINE if name in noted["machine"]]

@@ -10,7 +10,7 @@ from typing import Any
 from kairos_lib.errors import KairosError
 from kairos_lib.names import checked_name, inside, quoted
 from kairos_lib.runs.files import read_record
-from kairos_lib.runs.key_difference import ingredients, read_mapping
+from kairos_lib.runs.key_difference import key_inputs, read_mapping
 from kairos_lib.runs.run import key_of
 from kairos_lib.vlm.records import VlmResult
 
@@ -48,7 +48,7 @@ def read_run(folder: Path) -> RecordedRun:
     result = read_record(folder / "result.json", VlmResult) if _is_vlm(folder) else None
     if result is None:
         raise KairosError(f"{folder} {_wrong(folder)}")
-    key = ingredients(folder)
+    key = key_inputs(folder)
     _, key_name, video, model, *_ = (folder.name, *(parent.name for parent in folder.parents))
     _same(folder, "model", result.model, checked_name(model, "a model"))
     _same(folder, "video", result.video, checked_name(video, "a video"))
@@ -57,12 +57,12 @@ def read_run(folder: Path) -> RecordedRun:
     kept = folder.parents[4] / "base"
     base = kept / video / checked_name(str(key.get("base")), f"the base run of {folder}")
     inside(kept, base, str(folder))
-    sha256 = ingredients(base).get("video_sha256")
+    sha256 = key_inputs(base).get("video_sha256")
     if "parameters" not in key or not sha256:
         gone = folder / "key.json" if "parameters" not in key else base
         raise KairosError(f"{folder} cannot be made again: {gone} is gone, which it rests on")
     _same(folder, "key.json", key_of(dict(key)), key_name)
-    _same(base, "key.json", key_of(ingredients(base)), base.name)
+    _same(base, "key.json", key_of(key_inputs(base)), base.name)
     return RecordedRun(
         folder=folder,
         result=result,

@@ -10,7 +10,7 @@ from typing import Literal
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
 from kairos_lib.nano.judge import register_nano
-from kairos_lib.quality.judgement import Judged, Said, agreements, judge
+from kairos_lib.quality.judgement import Judged, SceneCaption, agreements, judge
 from kairos_lib.quality.objects import Vocabulary
 from kairos_lib.quality.reference_captions import kept, matched
 from kairos_lib.quality.sample import Sample, pooled
@@ -113,7 +113,7 @@ def _of_video(suite: SuiteData, video: str, told: list[Pair]) -> list[PairQualit
     references = kept(suite.project, base.planned.references) if base else None
     voids = {pair.model: _void(pair) for pair in told}
     scenes: dict[int, Scene] = {}
-    said: dict[str, list[Said]] = {}
+    said: dict[str, list[SceneCaption]] = {}
     detected: set[str] = set()
     for pair in told:
         if voids[pair.model]:
@@ -163,7 +163,7 @@ def _objects_told(suite: SuiteData, video: str) -> bool:
     return any(stage.name == "objects" and stage.state == "done" for stage in base.stages)
 
 
-def _read(run: VlmRun, scenes: dict[int, Scene]) -> list[Said]:
+def _read(run: VlmRun, scenes: dict[int, Scene]) -> list[SceneCaption]:
     """The captions of a run; the scenes that they are of are noted."""
     said = []
     labels: dict[frozenset[str], frozenset[str]] = {}
@@ -173,7 +173,7 @@ def _read(run: VlmRun, scenes: dict[int, Scene]) -> list[Said]:
             continue
         seen = frozenset(detection.label for detection in fused.objects)
         said.append(
-            Said(
+            SceneCaption(
                 scene=fused.scene.index,
                 text=fused.caption.text,
                 truncated=fused.caption.truncated,

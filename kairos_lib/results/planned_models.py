@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from kairos_lib.errors import KairosError
 from kairos_lib.parameters.loading import load
 from kairos_lib.parameters.model import Model
-from kairos_lib.pipeline.scene_analysis import BaseFindings
+from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.project import Project
 from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
 from kairos_lib.runs.files import read_record
@@ -48,7 +48,7 @@ class _Videos:
     """Base processing of a suite's videos; what was found in one is read once for all models."""
 
     suite: SuiteData
-    found: dict[str, BaseFindings] = field(default_factory=dict)
+    found: dict[str, VideoFindings] = field(default_factory=dict)
 
     def first(self, runs: list[VlmRun]) -> BaseRun:
         """The first video of a model whose frames' size is known."""
@@ -58,11 +58,11 @@ class _Videos:
                 return base
         raise KairosError("base processing of its videos is not done: their size is not known")
 
-    def findings(self, base: BaseRun) -> BaseFindings:
+    def findings(self, base: BaseRun) -> VideoFindings:
         """What was found in a video."""
         video = base.planned.video
         if video not in self.found:
-            self.found[video] = BaseFindings(base.folder)
+            self.found[video] = VideoFindings(base.folder)
         return self.found[video]
 
 

@@ -60,7 +60,7 @@ def _text(value: Any) -> str:
     return text if showable(text) else repr(text)
 
 
-def ingredients(folder: Path) -> dict[str, Any]:
+def key_inputs(folder: Path) -> dict[str, Any]:
     """What a run's key was made of; nothing where its folder does not say."""
     return read_mapping(folder / "key.json")
 

@@ -21,7 +21,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.runs import locks
 from kairos_lib.runs.files import R, read_record, write_json
 from kairos_lib.runs.key_difference import changes, read_mapping
-from kairos_lib.runs.key_difference import ingredients as ingredients_of
+from kairos_lib.runs.key_difference import key_inputs as ingredients_of
 from kairos_lib.runs.status import Progress, Status
 
 KEY_HEX_DIGITS = 16
@@ -38,9 +38,9 @@ LOCK_WAIT_S = 30.0
 """A kernel whose runner was killed notices within a second or two; longer means a live writer."""
 
 
-def key_of(ingredients: dict[str, Any]) -> str:
+def key_of(key_inputs: dict[str, Any]) -> str:
     """The key of a run: a hash of what its results depend on."""
-    canonical = json.dumps(ingredients, sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(key_inputs, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_HEX_DIGITS]
 
 
@@ -49,18 +49,18 @@ class Run:
     """One run's folder and what its key was made of."""
 
     folder: Path
-    ingredients: dict[str, Any]
+    key_inputs: dict[str, Any]
 
     @property
     def key(self) -> str:
-        """Hash of the ingredients."""
-        return key_of(self.ingredients)
+        """Hash of what it depends on."""
+        return key_of(self.key_inputs)
 
     def create(self) -> None:
         """Make the folder and say in it what its key stands for."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not ingredients_of(self.folder):  # There is none, or it was damaged.
-            write_json(self.folder / "key.json", self.ingredients)
+            write_json(self.folder / "key.json", self.key_inputs)
 
     def file(self, name: str) -> Path:
         """Path of a file in the folder."""
@@ -149,8 +149,8 @@ class Run:
         then = read_mapping(newest)
         changed = [
             name
-            for name in sorted({*then, *self.ingredients})
-            if then.get(name) != self.ingredients.get(name)
+            for name in sorted({*then, *self.key_inputs})
+            if then.get(name) != self.key_inputs.get(name)
         ]
         return "changed: " + ", ".join(changed) if changed else "never run"
 
@@ -206,11 +206,11 @@ def _folder_of_job() -> Path | None:
 
 def _agreeing(own: Run, planned: Path, within: str) -> Run:
     # As a file would have it: tuples are lists there.
-    now = json.loads(json.dumps(own.ingredients))
+    now = json.loads(json.dumps(own.key_inputs))
     if differing := changes(ingredients_of(planned), now, within):
         told = "; ".join(map(str, differing))
         raise KairosError(f"this run was planned for {told}: plan it again on this machine")
-    return Run(planned, own.ingredients)
+    return Run(planned, own.key_inputs)
 
 
 def utc_now() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from kairos_lib.analyzers.analyzer import find, names
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.parameters.model import Model, Prompt
-from kairos_lib.pipeline.scene_analysis import BaseFindings, SceneFindings
+from kairos_lib.pipeline.scene_analysis import SceneFindings, VideoFindings
 from kairos_lib.vlm.records import Caption, FusedScene
 
 
@@ -46,7 +46,7 @@ def check_context(model: Model) -> None:
             )
 
 
-def longest_prompt(findings: BaseFindings, prompt: Prompt) -> str:
+def longest_prompt(findings: VideoFindings, prompt: Prompt) -> str:
     """The longest of a video's prompts; the instruction alone where it has no scenes.
 
     In bytes: a character of some scripts is several, and as many tokens.

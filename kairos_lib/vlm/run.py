@@ -27,7 +27,7 @@ NOT_IN_KEY_OF_SERVERS = frozenset({"attempts", "timeout_s", "key_name", "asked_f
 
 def vlm_run(project: Project, base: Run, video: Video, model: Model, repeat: int) -> Run:
     """The run of a model over a video: its folder and what its key is made of."""
-    ingredients = {
+    key_inputs = {
         "base": base.key,
         "parameters": model.model_dump(mode="json", exclude=_not_in_key(model)),
         "family": find_family(model.family).version,
@@ -37,9 +37,9 @@ def vlm_run(project: Project, base: Run, video: Video, model: Model, repeat: int
         "versions": key_versions(python_of(model.kernel)),
         "device": device_of(model),
     }
-    run = Run(Path(), ingredients)
+    run = Run(Path(), key_inputs)
     folder = project.runs / "vlm" / model.name / video.name / run.key / f"r{repeat:03d}"
-    return Run(folder, ingredients)
+    return Run(folder, key_inputs)
 
 
 def given(model: Model) -> dict[str, Any]:

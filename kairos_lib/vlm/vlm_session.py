@@ -20,7 +20,7 @@ from kairos_lib.parameters.settings import Changes
 from kairos_lib.parameters.video import Video
 from kairos_lib.pipeline.base_session import base_run
 from kairos_lib.pipeline.records import BaseResult
-from kairos_lib.pipeline.scene_analysis import BaseFindings
+from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.project import Project
 from kairos_lib.runs import locks
 from kairos_lib.runs.files import write_json, write_record
@@ -66,7 +66,7 @@ class VlmSession:
         self.lock = self.run.lock()
         self._rests = ExitStack()
         self._rests.enter_context(locks.kept(base.folder))
-        self.findings = BaseFindings(base.folder)
+        self.findings = VideoFindings(base.folder)
         self.captioning = Captioning(
             self.run,
             model,

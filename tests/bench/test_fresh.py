@@ -12,7 +12,7 @@ from helpers.projects import fill
 
 from kairos_lib.bench import execution
 from kairos_lib.bench.plan import make_plan
-from kairos_lib.bench.request import Asked, suite_of
+from kairos_lib.bench.request import BenchRequest, suite_of
 from kairos_lib.cli import main
 from kairos_lib.launch.job import Job
 from kairos_lib.launch.local import LocalLauncher
@@ -80,7 +80,7 @@ class FirstBench:
         return Status(state="done")
 
     def _work(self) -> None:
-        planned = make_plan(self._project, suite_of(self._project, Asked(suite="one")))
+        planned = make_plan(self._project, suite_of(self._project, BenchRequest(suite="one")))
         self.failed.append(execution.carry_out(self._project, planned, Nobody()))
 
 
@@ -119,7 +119,7 @@ def test_fresh_leaves_alone_what_a_notebook_opened_by_hand_is_at_work_on(
     ready: Project, held_up: FirstBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "LOCK_WAIT_S", 0.1)
-    (step,) = make_plan(ready, suite_of(ready, Asked(suite="one"))).vlms
+    (step,) = make_plan(ready, suite_of(ready, BenchRequest(suite="one"))).vlms
     lock = step.job.run.lock()
     answer = second_bench("--fresh")
     assert answer.exit_code == 2
@@ -137,5 +137,5 @@ def test_fresh_sets_aside_what_nobody_is_at_work_on(
         assert answer.exit_code == 0, answer.output
         assert len(list(ready.runs.glob("base/twelve/*superseded*/found"))) == times
         assert len(list(ready.runs.glob("vlm/tiny/twelve/*/r001.superseded*/found"))) == times
-    (base,) = make_plan(ready, suite_of(ready, Asked(suite="one"))).bases
+    (base,) = make_plan(ready, suite_of(ready, BenchRequest(suite="one"))).bases
     assert base.job.run.file(AFRESH).exists()

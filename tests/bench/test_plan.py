@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from kairos_lib.bench import execution, requirements
 from kairos_lib.bench.display import plan_lines
 from kairos_lib.bench.plan import make_plan
-from kairos_lib.bench.request import Asked, suite_of
+from kairos_lib.bench.request import BenchRequest, suite_of
 from kairos_lib.cli import main
 from kairos_lib.launch.job import Job
 from kairos_lib.launch.local import LocalLauncher
@@ -50,7 +50,7 @@ def ready(project: Project, clip: Path, tmp_path: Path) -> Project:
 
 
 def test_a_run_that_somebody_is_at_work_on_is_said_to_be(ready: Project) -> None:
-    planned = make_plan(ready, suite_of(ready, Asked(suite="one")))
+    planned = make_plan(ready, suite_of(ready, BenchRequest(suite="one")))
     (step,) = planned.vlms
     step.job.run.create()
     assert step.why == "was cut short: goes on"
@@ -143,9 +143,9 @@ def test_no_file_that_is_no_video_keeps_another_from_being_planned(
     # Its index is at the end: a piece of the beginning is never a film.
     (ready.root / "x.mp4").write_bytes(noise + whole[start : start + size])
     planned = make_plan(
-        ready, suite_of(ready, Asked(model="tiny", video=f"{ready.root / 'x.mp4'},twelve"))
+        ready, suite_of(ready, BenchRequest(model="tiny", video=f"{ready.root / 'x.mp4'},twelve"))
     )
-    assert [one.name for one in planned.spoilt] == ["x"]
+    assert [one.name for one in planned.unusable] == ["x"]
     assert [step.video.name for step in planned.vlms] == ["twelve"]
 
 
@@ -262,7 +262,7 @@ def test_a_missing_key_of_a_speech_service_is_told_before_any_work(
 
 
 def suite_name(project: Project, **asked: str) -> str:
-    return suite_of(project, Asked(**asked)).name
+    return suite_of(project, BenchRequest(**asked)).name
 
 
 def test_plain_requests_have_plain_names(ready: Project) -> None:

@@ -11,7 +11,7 @@ from helpers.architectures import small
 from helpers.projects import CHECKOUT, fill, make_project, tiny_model, write_parameters
 
 from kairos_lib.bench.plan import make_plan
-from kairos_lib.bench.request import Asked, suite_of
+from kairos_lib.bench.request import BenchRequest, suite_of
 from kairos_lib.project import Project
 from kairos_lib.report.sections.variants import similarity
 from kairos_lib.runs.files import read_record
@@ -102,14 +102,14 @@ def test_the_plan_says_what_each_model_needs(project: Project, benched: Answer) 
 
 
 def test_a_suite_can_be_asked_of_other_models_and_videos(project: Project) -> None:
-    suite = suite_of(project, Asked(suite="two", model="auto", video="twelve"))
+    suite = suite_of(project, BenchRequest(suite="two", model="auto", video="twelve"))
     plan = make_plan(project, suite)
     assert suite.name == "two-auto-twelve"
     assert [step.label for step in plan.vlms] == ["auto-long · twelve", "auto-short · twelve"]
 
 
 def test_any_checkpoint_can_be_named_by_its_path(project: Project, llava_weights: Path) -> None:
-    asked = Asked(model_id=str(llava_weights), video="twelve")
+    asked = BenchRequest(model_id=str(llava_weights), video="twelve")
     (step,) = make_plan(project, suite_of(project, asked)).vlms
     assert step.weights == "there"
     assert step.model is not None

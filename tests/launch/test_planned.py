@@ -13,7 +13,7 @@ import pytest
 from helpers.projects import write_parameters
 
 from kairos_lib.bench.plan import Step, make_plan
-from kairos_lib.bench.request import Asked, suite_of
+from kairos_lib.bench.request import BenchRequest, suite_of
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import provenance
 from kairos_lib.pipeline.base_session import BaseSession
@@ -27,7 +27,7 @@ ELSEWHERE = {"OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": "5"}
 
 def steps(project: Project) -> tuple[Step, Step]:
     """The base run and the model's, as they are planned here."""
-    planned = make_plan(project, suite_of(project, Asked(suite="one")))
+    planned = make_plan(project, suite_of(project, BenchRequest(suite="one")))
     return planned.bases[0], planned.vlms[0]
 
 
@@ -63,21 +63,21 @@ def test_threads_are_those_of_the_plan_wherever_the_notebook_runs(
     planned: tuple[Project, Step],
 ) -> None:
     project, vlm = planned
-    assert "(3 threads, passive waiting)" in vlm.job.run.ingredients["device"]
+    assert "(3 threads, passive waiting)" in vlm.job.run.key_inputs["device"]
     assert in_kernel(project, vlm) == vlm.job.run.folder
     # By hand it is the run that belongs to the surroundings.
     with mock.patch.dict(os.environ, ELSEWHERE):
         by_hand = VlmSession.open(**vlm.job.parameters)
         by_hand.lock.release()
     assert by_hand.run.folder != vlm.job.run.folder
-    assert "(5 threads, passive waiting)" in by_hand.run.ingredients["device"]
+    assert "(5 threads, passive waiting)" in by_hand.run.key_inputs["device"]
 
 
 def test_another_device_than_the_planned_one_is_one_line(
     planned: tuple[Project, Step], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, vlm = planned
-    here = vlm.job.run.ingredients["device"]
+    here = vlm.job.run.key_inputs["device"]
     name = f"{provenance.cpu_name()}, which has a name that goes on for quite some time"
     monkeypatch.setattr(provenance, "cpu_name", lambda: name)
     with pytest.raises(KairosError) as refused:
@@ -112,7 +112,7 @@ def test_base_processing_is_the_planned_one(planned: tuple[Project, Step]) -> No
 
 def test_base_processing_that_is_gone_is_named(planned: tuple[Project, Step]) -> None:
     project, vlm = planned
-    gone = {**vlm.job.run.ingredients, "base": "0123456789abcdef"}
+    gone = {**vlm.job.run.key_inputs, "base": "0123456789abcdef"}
     with pytest.raises(KairosError, match=r"was planned with is not at .*/0123456789abcdef: plan"):
         in_kernel(project, replace(vlm, job=replace(vlm.job, run=Run(vlm.job.run.folder, gone))))
 

@@ -7,9 +7,10 @@ import torch
 from PIL import Image
 from transformers import LlavaNextForConditionalGeneration, LlavaNextProcessor
 
-from kairos_lib.nano.captions import AttributeScores, score
+from kairos_lib.nano.captions import score
 from kairos_lib.nano.script import random_script
 from kairos_lib.nano.truth import CLIPS, ClipTruth
+from kairos_lib.quality.synthetic_world import AttributeScores
 from workshop.nano.batches import IGNORED, collate
 from workshop.nano.captioner import Captioner, scene_frames
 from workshop.nano.clip import make_clip

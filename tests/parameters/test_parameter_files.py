@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kairos_lib.analyzers.profile import Base
 from kairos_lib.bench.plan import make_plan
-from kairos_lib.bench.request import Asked, suite_of
+from kairos_lib.bench.request import BenchRequest, suite_of
 from kairos_lib.cli import main
 from kairos_lib.errors import KairosError
 from kairos_lib.names import showable
@@ -180,7 +180,7 @@ def test_any_document_is_read_or_answered_by_one_line(
     try:
         found = loading.load(ready, kind, "fuzz")
         if kind is Suite:
-            make_plan(ready, suite_of(ready, Asked(suite="fuzz")))
+            make_plan(ready, suite_of(ready, BenchRequest(suite="fuzz")))
         assert showable(found.title)
     except KairosError as error:
         assert len(str(error)) < 2000

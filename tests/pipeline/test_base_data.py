@@ -11,7 +11,7 @@ from kairos_lib.media.facts import VideoFacts
 from kairos_lib.media.scene import Scene
 from kairos_lib.pipeline.base_data import read_base_data, write_base_data
 from kairos_lib.pipeline.records import BaseResult
-from kairos_lib.pipeline.scene_analysis import BaseFindings
+from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.record import Record
 
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_each_scene_is_told_with_all_that_was_found_in_it(folder: Path) -> None:
-    first, second, third = BaseFindings(folder)
+    first, second, third = VideoFindings(folder)
     assert transcript(first.of("speech")) == "Goal! Ünglaublich."
     assert [sound.label for sound in first.of("sounds")] == ["applause"]
     assert {name: len(found) for name, found in second.records.items()} == {
@@ -62,7 +62,7 @@ def test_each_scene_is_told_with_all_that_was_found_in_it(folder: Path) -> None:
 
 
 def test_objects_are_counted_by_frame_and_shown_at_their_best(folder: Path) -> None:
-    (ball,) = seen(next(iter(BaseFindings(folder))).of("objects"))
+    (ball,) = seen(next(iter(VideoFindings(folder))).of("objects"))
     assert (ball.label, ball.count, ball.tracks) == ("ball", 2, 2)
     assert (ball.best.time_s, ball.best.score) == (1.0, 0.8)
 

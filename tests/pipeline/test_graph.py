@@ -19,7 +19,7 @@ from kairos_lib.parameters import yaml_files
 from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.pipeline.cache import start_afresh
 from kairos_lib.pipeline.records import BaseResult, StageReport
-from kairos_lib.pipeline.scene_analysis import BaseFindings
+from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.project import Project
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.record import Record
@@ -240,7 +240,7 @@ def test_a_tracker_follows_things_through_their_scene(project: Project) -> None:
     session = process(ROOT / "kairos_lib/nano/clips/demo-match.mp4")
     kinds = [
         seen
-        for found in BaseFindings(session.run.folder)
+        for found in VideoFindings(session.run.folder)
         for seen in seen_objects(found.of("objects"))
     ]
     assert len(kinds) >= 6

@@ -67,7 +67,7 @@ def test_no_suffix_but_pt_reaches_ultralytics(
     path = tmp_path / f"yolo.{suffix}"
     shutil.copy(program, path)
     with monkeypatch.context() as patch:
-        # Asked for nothing: not even set up.
+        # BenchRequest for nothing: not even set up.
         patch.setattr(objects, "set_up_ultralytics", lambda: pytest.fail("it was reached"))
         assert "YOLO weights are .pt checkpoints" in one_line(lambda: objects.load(str(path)))
 

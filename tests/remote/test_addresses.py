@@ -14,7 +14,7 @@ from kairos_lib.analyzers.speech.service import AzureService, OpenAIService
 from kairos_lib.analyzers.speech.settings import SpeechSettings
 from kairos_lib.bench.display import plan_lines
 from kairos_lib.bench.plan import make_plan
-from kairos_lib.bench.request import Asked, suite_of
+from kairos_lib.bench.request import BenchRequest, suite_of
 from kairos_lib.errors import KairosError
 from kairos_lib.parameters.model import Model
 from kairos_lib.project import Project
@@ -146,7 +146,7 @@ def small(project: Project, clip: Path) -> Project:
 
 def told(project: Project, model: str, base: str = "") -> str:
     """What a plan says; one that cannot be made says why."""
-    asked = Asked(model=model, video="twelve", base=base)
+    asked = BenchRequest(model=model, video="twelve", base=base)
     try:
         return "\n".join(plan_lines(project, make_plan(project, suite_of(project, asked))))
     except KairosError as error:

@@ -18,7 +18,7 @@ from kairos_lib.analyzers.speech.segment import Segment
 from kairos_lib.measure.usage import Resources
 from kairos_lib.parameters.loading import load
 from kairos_lib.parameters.model import Model
-from kairos_lib.pipeline.scene_analysis import BaseFindings
+from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.report.sections.hardware import hardware
 from kairos_lib.results import suite
 from kairos_lib.runs.files import write_record
@@ -203,7 +203,7 @@ def test_a_model_that_never_ran_is_told_of_as_its_file_has_it(maker: SuiteMaker)
     (maker.project.parameters / "architectures").mkdir()
     (maker.project.parameters / "architectures" / "small.yaml").write_text("config: {}")
     described = model.weights.model_copy(update={"source": "dummy", "id": "small"})
-    prompt = longest_prompt(BaseFindings(folder), model.prompt)
+    prompt = longest_prompt(VideoFindings(folder), model.prompt)
     assert said.text in prompt
     remember(maker, model.model_copy(update={"weights": described}), prompt=prompt)
     assert rows(shown(maker), "What each model needs, computed")[0][12] == "its description"

@@ -105,7 +105,7 @@ def test_a_run_made_again_in_a_kernel_writes_the_same_and_leaves_the_old_one_alo
 
 
 def rekeyed(folder: Path, **values: Any) -> Path:
-    """A record of other ingredients, in the folder that such a run would have."""
+    """A record of other key_inputs, in the folder that such a run would have."""
     change_json(folder / "key.json", **values)
     key = key_of(json.loads((folder / "key.json").read_text()))
     change_json(folder / "result.json", key=key)

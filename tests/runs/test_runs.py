@@ -126,8 +126,8 @@ def test_a_second_writer_is_refused_until_the_first_is_killed(
 
 
 def test_a_run_says_which_ingredient_differs_from_the_newest_one_beside_it(tmp_path: Path) -> None:
-    def at(ingredients: dict[str, object]) -> Run:
-        return Run(tmp_path / runs_run.key_of(ingredients) / "r001", ingredients)
+    def at(key_inputs: dict[str, object]) -> Run:
+        return Run(tmp_path / runs_run.key_of(key_inputs) / "r001", key_inputs)
 
     assert at({"weights": "a", "notebook": "x"}).difference() == "never run"
     at({"weights": "a", "notebook": "x"}).create()

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kairos_lib.bench.display import need_lines
-from kairos_lib.bench.requirements import Need
+from kairos_lib.bench.requirements import Requirement
 from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import Request, SceneError, find_family
 from kairos_lib.vlm.fitting import context_tokens, shortened
@@ -118,13 +118,13 @@ def test_a_plan_says_what_has_no_room(room_for_80: Any, prompt: str, said: str) 
     folder, own = room_for_80.weights, room_for_80.settings
     found = forecast(own, folder, (84, 56), prompt)
     assert found.context_tokens == room_for_80.context_tokens
-    lines = need_lines([Need(own, found, "", True, 1e6, "here")])
+    lines = need_lines([Requirement(own, found, "", True, 1e6, "here")])
     assert [line for line in lines if "its context" in line] == [
         line for line in lines if said and said in line
     ]
     longer = own.generation.model_copy(update={"max_new_tokens": NEW_TOKENS + 81})
     much = own.model_copy(update={"generation": longer})
-    lines = need_lines([Need(much, found, "", True, 1e6, "here")])
+    lines = need_lines([Requirement(much, found, "", True, 1e6, "here")])
     assert any("no caption" in line for line in lines)
 
 

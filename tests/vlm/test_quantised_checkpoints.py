@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kairos_lib.bench.display import need_lines
-from kairos_lib.bench.requirements import Need
+from kairos_lib.bench.requirements import Requirement
 from kairos_lib.errors import KairosError
 from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import find_family
@@ -128,7 +128,7 @@ def test_a_plan_says_what_it_takes_as_it_is(
     file = weights / "model.safetensors"
     assert size_mib == pytest.approx(file.stat().st_size / MIB, rel=0.2)
     assert size_mib < whole.weights_mib("float32", "none")
-    (line, *_) = need_lines([Need(model, found, "", False, 1e6, "here")])
+    (line, *_) = need_lines([Requirement(model, found, "", False, 1e6, "here")])
     assert f"{precision}, as the checkpoint has them (this run)" in line
     assert "unquantised" not in line
 

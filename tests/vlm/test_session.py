@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kairos_lib.bench.plan import make_plan
-from kairos_lib.bench.request import Asked, by_id, suite_of
+from kairos_lib.bench.request import BenchRequest, by_id, suite_of
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import energy
 from kairos_lib.pipeline.base_session import BaseSession
@@ -320,7 +320,7 @@ def test_a_scene_that_a_processor_refuses_is_a_failed_scene_and_the_run_goes_on(
 def test_any_checkpoint_captions_a_video_in_batches_and_is_forecast(
     ready: Project, checkpoint: Callable[[str], Path], kind: str
 ) -> None:
-    asked = Asked(model_id=str(checkpoint(kind)), video="twelve", base="plain")
+    asked = BenchRequest(model_id=str(checkpoint(kind)), video="twelve", base="plain")
     (step,) = make_plan(ready, suite_of(ready, asked)).vlms
     assert step.model is not None
     described = forecast(

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import click
 
-from kairos_lib.nano.captions import ATTRIBUTES, AttributeScores, caption_of, score
+from kairos_lib.nano.captions import ATTRIBUTES, caption_of, score
 from kairos_lib.nano.narration import sentence
 from kairos_lib.nano.script import PLAYED_SOUNDS, Script, random_script
 from kairos_lib.nano.truth import SceneTruth
 from kairos_lib.parameters.model import Prompt
-from kairos_lib.pipeline.scene_analysis import BaseFindings
+from kairos_lib.pipeline.scene_analysis import VideoFindings
+from kairos_lib.quality.synthetic_world import AttributeScores
 from kairos_lib.vlm.context import prompt_of
 from workshop.nano.captioner import Captioner, scene_frames
 from workshop.nano.clip import make_clip
@@ -77,7 +78,7 @@ def lines(clips: Sequence[Processed]) -> list[Line]:
     captioner = Captioner()
     scores = AttributeScores()
     for clip in clips:
-        findings = BaseFindings(clip.folder)
+        findings = VideoFindings(clip.folder)
         prompts = [
             prompt_of(
                 findings.of(findings.scenes[clip.scene_at(scene)]),

@@ -117,7 +117,9 @@ def transcribe(video: Path, folder: Path, weights: Path, beam_size: int) -> list
     graph = Graph(
         video=video,
         facts=facts,
-        profile=Base(name="score", title="Score", stages=("speech",), speech=speech),
+        profile=Base.model_validate(
+            {"name": "score", "title": "Score", "stages": ("speech",), "speech": speech}
+        ),
         folder=folder,
         weights={"speech": Found("score", weights)},
         progress=lambda stage, done, total: None,

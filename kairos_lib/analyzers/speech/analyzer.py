@@ -72,12 +72,14 @@ class Analyzer(Stage):
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
         """A CTranslate2 folder."""
-        return profile.speech.weights
+        own: SpeechSettings = profile.speech
+        return own.weights
 
     @classmethod
     def uses_weights(cls, profile: Base) -> bool:
         """The local engine does."""
-        return profile.speech.engine == "faster-whisper"
+        own: SpeechSettings = profile.speech
+        return own.engine == "faster-whisper"
 
     @classmethod
     def keys(cls, profile: Base, facts: VideoFacts) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Said:
+class ShownCaption:
     """One model's caption of one scene."""
 
     model: str
@@ -91,7 +91,7 @@ class SceneCard:
     """Whether any run says what is heard and seen in it."""
     not_run: frozenset[str] = frozenset()
     """Stages that did not run: that they found nothing does not mean that nothing is there."""
-    said: tuple[Said, ...] = ()
+    said: tuple[ShownCaption, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,9 @@ class Gallery:
             for place, (card, fused) in enumerate(zip(cards, told.of(scenes), strict=True)):
                 caption = fused.caption if fused else None
                 problem = "" if caption else told.problem
-                said = Said(told.pair.model, told.pair.model_title, badges, caption, problem)
+                said = ShownCaption(
+                    told.pair.model, told.pair.model_title, badges, caption, problem
+                )
                 known = _with_context(card, fused) if fused else card
                 cards[place] = replace(known, said=(*card.said, said))
         return tuple(cards)

@@ -9,7 +9,7 @@ from kairos_lib.formats import MISSING
 from kairos_lib.report.page.html import Html, render
 from kairos_lib.report.sections.tables import Cell, Column, table
 from kairos_lib.results.suite import SuiteData, VlmRun
-from kairos_lib.runs.key_difference import ingredients
+from kairos_lib.runs.key_difference import key_inputs
 
 # The device says where a server is; its address can hold more than is anyone's business.
 HIDDEN = frozenset({"server.base_url"})
@@ -41,7 +41,7 @@ def parameters(suite: SuiteData) -> Html | None:
 def _resolved(run: VlmRun) -> dict[str, str]:
     """What the run's key was made of; empty where nothing was begun or the file is spoilt."""
     try:
-        found = dict(_flat(ingredients(run.folder).get("parameters", {})))
+        found = dict(_flat(key_inputs(run.folder).get("parameters", {})))
     except AttributeError:
         return {}
     return {name: value for name, value in found.items() if name not in HIDDEN}

@@ -103,7 +103,7 @@ def score(text: str, truth: Scene) -> AttributeScores:
     own attributes and may cost those after it. What is said beyond the truth costs the count.
     """
     said = parse(text)
-    scores = AttributeScores()
+    scores = AttributeScores(dict.fromkeys(ATTRIBUTES, 0), dict.fromkeys(ATTRIBUTES, 0))
 
     scores.note("count", len(said.shapes) == len(truth.shapes))
     scores.note("background", said.background == truth.field.colour)

@@ -191,3 +191,38 @@ def test_cutting_comes_to_an_end_and_never_touches_the_question(
         one = shortened(one, over, len)
     assert sizes == sorted(set(sizes), reverse=True)
     assert sizes[-1] == len(QUESTION)
+
+
+SOUNDS = "Sounds: applause, whistle"
+SPEECH = "Speech: " + "and so on and on " * 20
+IMAGES = (np.zeros((2, 2, 3), np.uint8),)
+
+
+def cut(lines: list[str], over: int) -> list[str]:
+    """What is left of lines that are a number of characters too long, each character a token."""
+    told = Request(0, IMAGES, (0.0,), "\n".join([*lines, "What?"]), "What?")
+    left = shortened(told, over, len)
+    assert left is not None
+    assert left.prompt.endswith("What?")
+    return left.context.splitlines()
+
+
+@pytest.mark.parametrize("lines", [[SPEECH, SOUNDS], [SOUNDS, SPEECH]])
+def test_the_longest_line_gives_way_first_wherever_it_stands(lines: list[str]) -> None:
+    left = cut(lines, over=100)
+    assert SOUNDS in left
+    (speech,) = [line for line in left if line != SOUNDS]
+    assert speech.endswith(" ...")
+    assert SPEECH.startswith(speech.removesuffix(" ..."))
+
+
+@pytest.mark.parametrize("over", [1, 7, 100, 300])
+def test_at_least_what_is_too_much_goes_and_hardly_more(over: int) -> None:
+    whole = sum(len(line) + 1 for line in (SPEECH, SOUNDS))
+    left = sum(len(line) + 1 for line in cut([SPEECH, SOUNDS], over))
+    # A mark of four characters, and a word that ends in a blank or a stop.
+    assert whole - over - len(" ...") - 4 <= left <= whole - over
+
+
+def test_lines_too_short_to_tell_anything_are_left_out_whole() -> None:
+    assert cut([SPEECH, SOUNDS], over=len(SPEECH) + len(SOUNDS) - 10) == []

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
-from kairos_lib.report.sections.badges import badge_marks
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.results.badges import UNSHOWN
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Pictures:
             return eager
         data = self._data(html.unescape(source[2][1:-1]), size[1] if size else "")
         if data is None:
-            return str(badge_marks([UNSHOWN]).markup)
+            return str(pills([UNSHOWN]).markup)
         return f'{eager[: source.start()]}src="{data}"{eager[source.end() :]}'
 
     def _data(self, source: str, size: str) -> str | None:

@@ -36,7 +36,7 @@ from kairos_lib.runs.status import Status
 @pytest.fixture(autouse=True)
 def no_forecasts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What models need is asked elsewhere, and takes torch."""
-    monkeypatch.setattr(requirements, "needs_of", lambda *_: [])
+    monkeypatch.setattr(requirements, "requirements_of", lambda *_: [])
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def test_an_unknown_suite_is_one_clear_line(maker: SuiteMaker, name: str) -> Non
 
 SECTIONS = (
     "overview", "end_to_end", "time_parts", "anomalies", "quality", "memory", "models", "stages",
-    "origins", "scenes",
+    "provenance", "scenes",
 )  # fmt: skip
 
 

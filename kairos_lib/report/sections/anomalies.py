@@ -14,7 +14,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.formats import MISSING
 from kairos_lib.media.scene import scene_number
 from kairos_lib.report.page.html import Html, joined, render
-from kairos_lib.report.sections.badges import badge_marks
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import MODEL, NOTES, VIDEO, Cell, Column, table
 from kairos_lib.results.caption_wording import Wording, wording
 from kairos_lib.results.suite import SuiteData
@@ -181,7 +181,7 @@ def _slopes(models: list[Explained]) -> Html | None:
             ),
             formats.share(fit.explained_scenes),
             MISSING if between is None else formats.share(between),
-            badge_marks(badge for pair in model.pairs for badge in pair.badges),
+            pills(badge for pair in model.pairs for badge in pair.badges),
         )
 
     return table(
@@ -220,7 +220,7 @@ def _videos(models: list[Explained]) -> Html | None:
         own = [time for time in model.times if time.video == pair.video]
         return (
             pair.model_title, pair.title, *_against_tokens(model, pair, own),
-            *_mean_tokens(own), *_worded(pair), badge_marks(pair.badges),
+            *_mean_tokens(own), *_worded(pair), pills(pair.badges),
         )  # fmt: skip
 
     return table(

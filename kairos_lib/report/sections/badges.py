@@ -8,7 +8,7 @@ from kairos_lib.report.page.html import Html, render
 from kairos_lib.results.badges import Badge, ordered
 
 
-def badge_marks(badges: Iterable[Badge]) -> Html:
+def pills(badges: Iterable[Badge]) -> Html:
     """Badges as they stand beside a number."""
     return render("pills", badges=ordered(badges))
 

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from kairos_lib import formats
 from kairos_lib.report.page.html import Html
-from kairos_lib.report.sections.badges import badge_marks
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import MODEL, NOTES, VIDEO, Cell, Column, measured, table
 from kairos_lib.results import rates
 from kairos_lib.results.suite import SuiteData
@@ -49,7 +49,7 @@ def energy(suite: SuiteData) -> Html | None:
             _joules(pair.joules_per_minute),
             _joules(each_j),
             _written(pair.measure("offline", rates.watts), lambda watts: f"{watts:.0f} W"),
-            badge_marks(pair.badges),
+            pills(pair.badges),
         )
 
     return table("Energy, offline", columns, map(row, shown))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kairos_lib import formats
 from kairos_lib.formats import MISSING
 from kairos_lib.report.page.html import Html, joined, render
-from kairos_lib.report.sections.badges import badge_marks
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import MODEL, NOTES, Cell, Column, parameters, table
 from kairos_lib.results.planned_models import PlannedModel, planned_models
 from kairos_lib.results.suite import SuiteData
@@ -100,7 +100,7 @@ def _needs(suite: SuiteData, models: list[PlannedModel]) -> Html | None:
             f"{found.visual_tokens:,}",
             _peak(model, told),
             "its weights" if model.from_weights else "its description",
-            badge_marks(badge for pair in told for badge in pair.badges),
+            pills(badge for pair in told for badge in pair.badges),
         )
 
     return table(

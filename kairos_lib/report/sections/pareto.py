@@ -12,7 +12,7 @@ from kairos_lib.formats import MISSING
 from kairos_lib.report.page import svg
 from kairos_lib.report.page.html import Html, joined, render
 from kairos_lib.report.page.labels import place
-from kairos_lib.report.sections.badges import badge_marks
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import MODEL, NOTES, Cell, Column, table
 from kairos_lib.results.speed_and_quality import Point, Standing, Yardstick, standing
 from kairos_lib.results.suite import SuiteData
@@ -69,7 +69,7 @@ def _table(shown: Standing, yardstick: Yardstick) -> Html | None:
             point.title, formats.factor(point.rtf), yardstick.written(point.value),
             f"{point.quality.n:,}",
             "on the front" if point.on_front else f"beaten by {'; '.join(point.beaten_by)}",
-            badge_marks(point.badges),
+            pills(point.badges),
         )
         for point in shown.points
     ]  # fmt: skip

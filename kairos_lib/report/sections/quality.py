@@ -7,7 +7,7 @@ from kairos_lib.formats import MISSING
 from kairos_lib.quality.judgement import Judged
 from kairos_lib.quality.sample import Sample, ends
 from kairos_lib.report.page.html import Html, joined, render
-from kairos_lib.report.sections.badges import badge_marks
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import MODEL, NOTES, VIDEO, Cell, Column, table
 from kairos_lib.results.caption_quality import PairQuality, Quality, quality_of
 from kairos_lib.results.suite import SuiteData
@@ -62,7 +62,7 @@ def reference_quality(suite: SuiteData) -> Html | None:
             _unless(one, _mean(judged.rouge_l, formats.of_hundred)),
             MISSING if corpus is None else f"{corpus.chrf:.1f}",
             MISSING if corpus is None else f"{corpus.bleu:.1f}",
-            badge_marks(one.pair.badges),
+            pills(one.pair.badges),
         )
 
     return joined(
@@ -183,7 +183,7 @@ def _seen_row(one: PairQuality) -> tuple[Cell, ...]:
         _unless(one, share(judged.named)),
         _unless(one, share(judged.unseen)),
         _unless(one, _mean(judged.agreement, formats.of_hundred)),
-        badge_marks(one.pair.badges),
+        pills(one.pair.badges),
     )
 
 

@@ -8,7 +8,7 @@ from kairos_lib.measure.usage import Resources
 from kairos_lib.parameters.published_figures import PublishedStages
 from kairos_lib.pipeline.records import BaseResult, StageReport
 from kairos_lib.report.page.html import Html, joined, render
-from kairos_lib.report.sections.badges import badge_marks
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import LENGTH, SCENES, STATUS, VIDEO, Cell, Column, table
 from kairos_lib.results.badges import of_base
 from kairos_lib.results.other_machines import references, stages_of
@@ -58,7 +58,7 @@ def stages(suite: SuiteData) -> Html | None:
             *(_stage(by_name.get(name), sum_s) for name in names),
             MISSING if sum_s is None else formats.work(sum_s),
             _total(result) if result else MISSING,
-            render("status", text=text, badge_marks=badge_marks(badges)),
+            render("status", text=text, pills=pills(badges)),
         )
 
     listed = table("Time of each stage, and its share of their sum", columns, map(row, suite.bases))

@@ -9,7 +9,7 @@ from kairos_lib import formats
 from kairos_lib.formats import MISSING
 from kairos_lib.parameters.published_figures import PublishedRun
 from kairos_lib.report.page.html import Html, render
-from kairos_lib.report.sections.badges import badge_marks
+from kairos_lib.report.sections.badges import pills
 from kairos_lib.results import memory_peaks, rates
 from kairos_lib.results.other_machines import matching
 from kairos_lib.results.suite import SuiteData
@@ -145,7 +145,7 @@ def _status(pair: Pair) -> Html:
     without = max((result.offline.failed for result in pair.results), default=0)
     if without:
         text += f", {formats.count(without, 'scene')} without caption"
-    return render("status", text=text, badge_marks=badge_marks(pair.badges))
+    return render("status", text=text, pills=pills(pair.badges))
 
 
 def single_stream(suite: SuiteData) -> Html | None:
@@ -178,7 +178,7 @@ def single_stream(suite: SuiteData) -> Html | None:
             _median(pair.measure("single-stream", rates.decode_rate), formats.rate),
             f"{max(result.batched_otherwise for result in pair.results):,}",
             *_parts(pair, "single-stream", without="Prefill"),
-            badge_marks(pair.badges),
+            pills(pair.badges),
         )
 
     measured_pairs = [pair for pair in pairs(suite) if pair.results]
@@ -208,7 +208,7 @@ def offline(suite: SuiteData) -> Html | None:
             measured(pair.measure("offline", rates.seconds_per_scene), formats.work),
             _median(pair.measure("offline", rates.throughput), formats.rate),
             *_parts(pair, "offline"),
-            badge_marks(pair.badges),
+            pills(pair.badges),
         )
 
     measured_pairs = [pair for pair in pairs(suite) if pair.results]
@@ -267,7 +267,7 @@ def memory(suite: SuiteData) -> Html | None:
             *(memory_peaks.highest(pair, peak) for _, peak in on_gpus),
             f"{first.offline.batch_size}",
             formats.work(first.load_s),
-            badge_marks(pair.badges),
+            pills(pair.badges),
         )
 
     return table("Peaks", columns, map(row, shown))

@@ -37,7 +37,7 @@ def main(names: tuple[str, ...]) -> None:
         log.info("%s ...", name)
         began_s = time.perf_counter()
         # A process of its own: each leaves its memory and its libraries' settings behind.
-        done = subprocess.run([sys.executable, "-m", f"kairos_lib.nano.{name}"], check=False)
+        done = subprocess.run([sys.executable, "-m", f"workshop.nano.{name}"], check=False)
         if done.returncode:
             raise click.ClickException(f"{name} failed; what is done so far is kept")
         log.info("%s took %.1f minutes", name, (time.perf_counter() - began_s) / 60)

@@ -49,7 +49,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "with open('said.jsonl', 'a') as file:\n"
         "    print(json.dumps([sys.argv, dict(os.environ)]), file=file)\n"
     )
-    for name in ("kairos", "python", "ruff", "mypy"):
+    for name in ("kairos", "python", "ruff", "lint-imports", "mypy"):
         (programs / name).write_text(says)
         (programs / name).chmod(0o755)
     return root

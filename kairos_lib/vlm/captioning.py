@@ -45,8 +45,8 @@ class Captioning:
         self._prompts = prompts
         self.captions = Journal(run.file("captions.jsonl"), Caption)
         self.alone = Journal(run.file("single_stream.jsonl"), Caption)
-        self._batches = Journal(run.file("batches.jsonl"), PlannedBatch)
-        for journal in (self.captions, self.alone, self._batches):
+        self.batches = Journal(run.file("batches.jsonl"), PlannedBatch)
+        for journal in (self.captions, self.alone, self.batches):
             journal.repair()
         self._remembered = run.folder.parent / FITTING_BATCH
         self._part = uuid.uuid4().hex[:8]
@@ -121,7 +121,7 @@ class Captioning:
         adapter = self.adapter
         adapter.reset_memory_peaks()
         done = {caption.scene for caption in self.captions}
-        recorded = {batch.scenes for batch in self._batches}
+        recorded = {batch.scenes for batch in self.batches}
         batches, limit = self._left(done)
         whole, began_j = not done, energy.used_j(adapter.placement())
         for batch in self.engine.offline(batches, limit):
@@ -131,7 +131,7 @@ class Captioning:
                 write_record(self._remembered, FittingBatch(scenes=batch.limit))
                 limit = batch.limit
             if numbers not in recorded:
-                self._batches.append(PlannedBatch(scenes=numbers, limit=batch.limit))
+                self.batches.append(PlannedBatch(scenes=numbers, limit=batch.limit))
             for answer in batch.answers:
                 if answer.number not in done:
                     self.captions.append(self._caption(answer))
@@ -166,7 +166,7 @@ class Captioning:
         A caption can depend on what else is in its batch by the last bits of the arithmetic, so
         a resumed run must form the batches that an uninterrupted one would have formed.
         """
-        recorded = list(self._batches)
+        recorded = list(self.batches)
         replayed = [
             [self._queries[number] for number in batch.scenes]
             for batch in recorded

@@ -13,6 +13,7 @@ from kairos_lib.bench.execution import write_manifest
 from kairos_lib.bench.plan import make_plan
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
+from kairos_lib.nano.judge import SCENE
 from kairos_lib.nano.truth import CLIPS, ClipTruth
 from kairos_lib.parameters.suite import Suite
 from kairos_lib.parameters.video import Video
@@ -91,7 +92,9 @@ def test_the_truth_of_a_synthetic_clip_is_its_reference(tmp_path: Path) -> None:
     truth = ClipTruth.of_demo("demo-match")
     assert found is not None
     assert [span.captions for span in found.spans] == [(s.caption,) for s in truth.scenes]
-    assert [span.world for span in found.spans] == [scene.scene for scene in truth.scenes]
+    assert [SCENE.validate_python(span.world) for span in found.spans] == [
+        scene.scene for scene in truth.scenes
+    ]
 
 
 def test_a_copy_is_named_by_what_is_in_it(tmp_path: Path) -> None:

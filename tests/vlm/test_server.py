@@ -141,13 +141,13 @@ def test_captions_that_were_paid_for_are_kept_when_the_server_fails(
         session.single_stream()
         with pytest.raises(KairosError, match="refused with 401"):
             session.offline()
-        assert [caption.scene for caption in session.captions] == list(range(answered))
-        assert all(batch.scenes for batch in session.batches)
+        assert [caption.scene for caption in session.captioning.captions] == list(range(answered))
+        assert all(batch.scenes for batch in session.captioning.batches)
         session.lock.release()
         again = VlmSession.open("theirs", "twelve", "plain")
         again.load()
         again.offline()
-    assert [caption.scene for caption in again.captions] == list(range(12))
+    assert [caption.scene for caption in again.captioning.captions] == list(range(12))
     asked = [body["messages"][0]["content"][-1]["text"] for body in server.requests]
     # Two warm-ups, three alone, twelve, and the one that was refused.
     assert len(asked) == 2 + 3 + 12 + 1

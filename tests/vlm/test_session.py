@@ -87,7 +87,6 @@ def test_what_gpus_used_and_held_is_in_the_result(
     assert result.single_stream.energy_j is None
     held = result.resources
     assert (held.peak_torch_allocated_mib, held.peak_torch_reserved_mib) == (700.0, 900.0)
-    assert held.samples > 0
 
 
 def test_a_result_tells_what_the_model_is_and_what_it_was_given(ready: Project) -> None:

@@ -65,7 +65,7 @@ def test_two_notebooks_at_once_write_what_one_alone_writes(
     for model in ("one", "two"):
         status, captions = run_of(project, model)
         assert status.slots == 2
-        assert captions == [caption.text for caption in alone.captions]
+        assert captions == [caption.text for caption in alone.captioning.captions]
         spans.append((moment(status.started_at), moment(status.ended_at)))
     assert max(began for began, _ in spans) < min(ended for _, ended in spans)
     # One could also be the suite of that name, so that the request's hash is told, too.

@@ -59,7 +59,7 @@ def test_a_run_captions_every_scene_and_sums_up(ready: Project) -> None:
     derandomize=True, deadline=None, max_examples=4,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
-@given(room=st.integers(0, 40))
+@given(room=st.integers(0, 30))
 def test_a_disk_that_fills_up_is_one_line_and_the_run_goes_on_later(
     ready: Project, room: int
 ) -> None:

@@ -59,14 +59,19 @@ def test_a_run_captions_every_scene_and_sums_up(ready: Project) -> None:
     derandomize=True, deadline=None, max_examples=4,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
-@given(room=st.integers(0, 30))
+@given(share=st.floats(0.0, 1.0, exclude_max=True))
 def test_a_disk_that_fills_up_is_one_line_and_the_run_goes_on_later(
-    ready: Project, room: int
+    ready: Project, share: float
 ) -> None:
     shutil.rmtree(ready.runs / "vlm", ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
+        whole = Disk(ready.runs / "vlm", patch)
+        run_all(VlmSession.open("tiny", "twelve", "plain"))
+    gc.collect()
+    shutil.rmtree(ready.runs / "vlm")
+    with pytest.MonkeyPatch.context() as patch:
         disk = Disk(ready.runs / "vlm", patch)
-        disk.room = room
+        disk.room = int(share * len(whole.names))
         with pytest.raises(KairosError, match="the disk is full: there is no room to write"):
             run_all(VlmSession.open("tiny", "twelve", "plain"))
     gc.collect()  # What was opened, and its lock, with it.

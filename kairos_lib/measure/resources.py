@@ -23,6 +23,9 @@ from kairos_lib.measure.vram import MIB, visible
 
 SAMPLE_HZ = 10.0
 
+FIRST_SAMPLE_S = 10.0
+"""How long a sampler may take to look for the first time."""
+
 
 class Sampler:
     """Watches the current process from a process of its own, from `start` to `stop`."""
@@ -43,12 +46,21 @@ class Sampler:
         )  # fmt: skip
 
     def stop(self) -> Resources:
-        """End the log and sum it up."""
+        """End the log and sum it up; work that was over at once is still looked at once."""
         if self._process is not None:
+            self._wait_for_a_sample(self._process)
             self._process.terminate()
             self._process.wait(timeout=10)
             self._process = None
         return summarise(self.path)
+
+    def _wait_for_a_sample(self, process: subprocess.Popen[bytes]) -> None:
+        """The sampler takes a moment to start, on a busy machine longer than some work lasts."""
+        deadline = time.monotonic() + FIRST_SAMPLE_S
+        while process.poll() is None and time.monotonic() < deadline:
+            if self.path.exists() and self.path.stat().st_size:
+                return
+            time.sleep(0.02)
 
 
 def summarise(path: Path, began: float = -math.inf, ended: float = math.inf) -> Resources:

@@ -7,4 +7,5 @@ import os
 
 from kairos_lib.project import ANALYZERS
 
-__path__ += [folder for folder in os.environ.get(ANALYZERS, "").split(os.pathsep) if folder]
+OWN_FOLDERS = [folder for folder in os.environ.get(ANALYZERS, "").split(os.pathsep) if folder]
+__path__ += OWN_FOLDERS

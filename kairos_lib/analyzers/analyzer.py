@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -23,6 +24,7 @@ from kairos_lib.media.scene import Scene
 from kairos_lib.media.video import Frame
 from kairos_lib.parameters.settings import Settings
 from kairos_lib.parameters.weights import Weights
+from kairos_lib.project import ANALYZERS
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.record import Record
 from kairos_lib.weights.location import Found
@@ -138,6 +140,10 @@ class Stage(ABC):
         """Where it sends something of a video, and with which key; empty where nothing is sent."""
         return ""
 
+    def release(self) -> None:
+        """Let go of its model, which is somebody else's now."""
+        self.model = None
+
     @classmethod
     def load(cls, settings: Any, weights: Path, device: str) -> Any:
         """Load its model, which knows no video and may be kept for the next one.
@@ -161,6 +167,13 @@ class Stage(ABC):
             records: Its own, of that scene.
         """
         return ""
+
+    @classmethod
+    def has_prompt_line(cls) -> bool:
+        """Whether it has anything to tell a model."""
+        own: Any = cls.prompt_line
+        none: Any = Stage.prompt_line
+        return own.__func__ is not none.__func__
 
     @classmethod
     def scene_data(cls, records: Sequence[Any]) -> Any:
@@ -206,30 +219,51 @@ def names() -> list[str]:
     """The analyzers that exist: the modules and packages that hold an `Analyzer`.
 
     None is imported for it.
+
+    Raises:
+        KairosError: A folder of one's own is not there, or two analyzers have one name.
     """
-    return sorted(
-        module.name
-        for module in pkgutil.iter_modules(analyzers.__path__)
-        if DEFINED.search(_source(module).read_text(encoding="utf-8"))
-    )
+    return sorted(_sources())
 
 
-def _source(module: pkgutil.ModuleInfo) -> Path:
-    """The file of a module, or of a package what it holds itself."""
-    folder = Path(getattr(module.module_finder, "path"))  # noqa: B009
-    return folder / module.name / "__init__.py" if module.ispkg else folder / f"{module.name}.py"
+@cache
+def _sources() -> dict[str, Path]:
+    """The file of each analyzer, looked up once: every scene of a report asks for some."""
+    for folder in analyzers.OWN_FOLDERS:
+        if not Path(folder).is_dir():
+            raise KairosError(f"{ANALYZERS} names {folder!r}, which is no folder")
+    found: dict[str, Path] = {}
+    for folder in analyzers.__path__:
+        for module in pkgutil.iter_modules([folder]):
+            path = Path(folder, module.name, "__init__.py" if module.ispkg else "")
+            path = path if module.ispkg else path.with_suffix(".py")
+            if not DEFINED.search(path.read_text(encoding="utf-8")):
+                continue
+            if module.name in found:
+                raise KairosError(f"two analyzers are called '{module.name}': rename {path}")
+            found[module.name] = path
+    return found
 
 
 def find(name: str) -> type[Stage]:
     """The stage of a name.
 
     Raises:
-        KairosError: There is none.
+        KairosError: There is none, or its file cannot be used.
     """
     if name not in (known := names()):
         raise KairosError(f"unknown stage '{name}': {closest(name, known)}")
-    module = importlib.import_module(f"kairos_lib.analyzers.{name}")
+    path = _sources()[name]
+    try:
+        module = importlib.import_module(f"kairos_lib.analyzers.{name}")
+    except Exception as error:  # A file of one's own can fail in any way.
+        if path.is_relative_to(Path(__file__).parent):
+            raise
+        told = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+        raise KairosError(f"the analyzer {path} cannot be imported: {told}") from error
     analyzer: type[Stage] = module.Analyzer
+    if analyzer.name != name:
+        raise KairosError(f"{path}: its analyzer is called '{analyzer.name}', and its file is not")
     return analyzer
 
 

@@ -280,7 +280,11 @@ class Graph:
                 return stage.load(settings, path, self._device)
 
         with self.pool.using(key, stage.memory_mib, load) as model:
-            yield model
+            try:
+                yield model
+            finally:
+                # The pool alone decides how long it is kept.
+                stage.release()
 
     def _claim_mib(self, stage: Stage) -> int:
         # Without a GPU its models all want the same few cores: they take turns.

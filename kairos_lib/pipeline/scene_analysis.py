@@ -64,7 +64,6 @@ class VideoFindings:
 
     def __init__(self, folder: Path) -> None:
         self.scenes = list(Journal(folder / "scenes.jsonl", Scene))
-        # The four of old stand in everybody's files, whether they found anything or not.
         there = {path.stem for path in folder.glob("*.jsonl")} & {*names()} | {*ALWAYS}
         kinds = {name: find(name) for name in sorted(there, key=_place)}
         self._found = {
@@ -85,5 +84,5 @@ class VideoFindings:
 
 
 def _place(name: str) -> tuple[int, str]:
-    """The four of old first, as their files have always had them; then by name."""
+    """Where an analyzer stands in files: those of every file first, then by name."""
     return (ALWAYS.index(name) if name in ALWAYS else len(ALWAYS), name)

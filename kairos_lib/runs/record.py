@@ -62,9 +62,14 @@ class Record(BaseModel):
         found._newer = isinstance(version, int) and version > cls.schema_version
         return found
 
+    @property
+    def version(self) -> dict[str, int]:
+        """The field that says it, where it is not the first."""
+        return {SCHEMA_VERSION: self.schema_version} if self.schema_version != 1 else {}
+
     def written(self) -> bytes:
-        """As JSON on one line, with its version where that is not the first."""
+        """As JSON on one line, with its version."""
         content = self.model_dump_json().encode()
-        if self.schema_version == 1:
+        if not self.version:
             return content
-        return f'{{"{SCHEMA_VERSION}":{self.schema_version},'.encode() + content[1:]
+        return json.dumps(self.version, separators=(",", ":")).encode()[:-1] + b"," + content[1:]

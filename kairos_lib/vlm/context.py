@@ -33,7 +33,7 @@ def prompt_of(found: SceneFindings, prompt: Prompt) -> str:
 
 
 def check_context(model: Model) -> None:
-    """See that a model is told of analyzers that exist.
+    """See that a model is told of analyzers that have something to tell.
 
     Raises:
         KairosError: Its parameters name another.
@@ -43,6 +43,11 @@ def check_context(model: Model) -> None:
             raise KairosError(
                 f"model {model.name}, prompt.context: unknown analyzer '{name}': "
                 f"{closest(name, known)}"
+            )
+        if not find(name).has_prompt_line():
+            raise KairosError(
+                f"model {model.name}, prompt.context: '{name}' has nothing to tell a model: "
+                "leave it out"
             )
 
 

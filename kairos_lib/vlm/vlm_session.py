@@ -121,34 +121,29 @@ class VlmSession:
 
         Args:
             adapter: One that is loaded already, of a worker that keeps it.
-        """
-        if self.result is not None:
-            return "This run is complete: there is nothing to load."
-        self._sampler.start()
-        self.run.progress("load", 0, 1)
-        if adapter is None:
-            started = time.perf_counter()
-            adapter = self._adapter()
-            self._load_s = time.perf_counter() - started
-        self.captioning.use(adapter, self.video.path, self.base.facts.joints)
-        largest = self.captioning.largest_batch
-        return f"Loaded in {self._load_s:.1f} s and warmed up; largest batch: {largest}."
-
-    def _adapter(self) -> Adapter:
-        """The model, loaded.
 
         Raises:
             KairosError: Its weights are not here, or cannot be loaded.
         """
-        if self._weights.path is None:
+        if self.result is not None:
+            return "This run is complete: there is nothing to load."
+        weights = self._weights.path
+        if weights is None:
             raise KairosError(
                 f"the weights of {self.model.name} are not here: {self._weights.missing}; "
                 f"{fetching(self.project, self.model.weights)}"
             )
-        adapter = find_family(self.model.family)(self.model, self._weights.path)
-        adapter.load()
-        adapter.synchronise()
-        return adapter
+        self._sampler.start()
+        self.run.progress("load", 0, 1)
+        if adapter is None:
+            started = time.perf_counter()
+            adapter = find_family(self.model.family)(self.model, weights)
+            adapter.load()
+            adapter.synchronise()
+            self._load_s = time.perf_counter() - started
+        self.captioning.use(adapter, self.video.path, self.base.facts.joints)
+        largest = self.captioning.largest_batch
+        return f"Loaded in {self._load_s:.1f} s and warmed up; largest batch: {largest}."
 
     def single_stream(self) -> Styler:
         """Caption the sample one scene at a time; what is there already is kept."""

@@ -164,3 +164,46 @@ def test_a_model_that_is_told_of_what_is_not_there_is_one_line(
     answer = kairos(project, None, "plan", "--suite", "one")
     assert answer.returncode
     assert len(answer.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "told"),
+    [
+        ("brightness", "class Analyzer(:", "cannot be imported: SyntaxError"),
+        ("brightness", "import nothing_of_the_kind\nclass Analyzer: pass", "ModuleNotFoundError"),
+        ("light", SOURCE, "its analyzer is called 'brightness', and its file is not"),
+        ("scenes", SOURCE, "two analyzers are called 'scenes': rename"),
+    ],
+)
+def test_one_that_cannot_be_used_is_one_line(
+    benched: tuple[Project, Answer], tmp_path: Path, name: str, source: str, told: str
+) -> None:
+    project, _ = benched
+    (tmp_path / f"{name}.py").write_text(source)
+    answer = kairos(project, tmp_path, "plan", "--suite", "one")
+    assert answer.returncode
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert told in answer.stderr
+
+
+def test_a_folder_of_analyzers_that_is_not_there_is_one_line(
+    benched: tuple[Project, Answer], tmp_path: Path
+) -> None:
+    project, _ = benched
+    answer = kairos(project, tmp_path / "nowhere", "plan", "--suite", "one")
+    assert answer.returncode
+    assert answer.stderr.startswith("kairos: KAIROS_ANALYZERS names '")
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_a_model_cannot_be_told_of_what_has_nothing_to_tell(
+    benched: tuple[Project, Answer], folder: Path
+) -> None:
+    project, _ = benched
+    weights = {"source": "path", "id": "weights"}
+    prompt = {"instruction": "What is it?", "context": ["vad"]}
+    told = {"title": "V", "family": "llava_next", "weights": weights, "prompt": prompt}
+    write_parameters(project, "models", "deaf", {**told, "base": "light"})
+    answer = kairos(project, folder, "plan", "--model", "deaf", "--video", "twelve")
+    assert answer.returncode
+    assert "model deaf, prompt.context: 'vad' has nothing to tell a model" in answer.stderr

@@ -1,5 +1,6 @@
 """Models that are kept: whoever wants one again has it without loading."""
 
+import gc
 import threading
 import time
 from pathlib import Path
@@ -121,3 +122,24 @@ def test_analyzers_load_their_models_once_for_two_videos(
         counts.append((pool.loads, pool.hits))
     assert counts[0][1] == 0
     assert counts[1] == (counts[0][0], counts[0][0])
+
+
+def test_a_model_that_was_given_up_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its memory would not come back: analyzers let go of what the pool gives up."""
+
+    def alive() -> list[str]:
+        gc.collect()
+        kinds = {"WhisperModel", "YOLO", "Classifier"}
+        return [name for one in gc.get_objects() if (name := type(one).__name__) in kinds]
+
+    project = make_project(tmp_path / "project")
+    monkeypatch.setenv("KAIROS_ROOT", str(project.root))
+    profile = yaml_files.read(ROOT / "parameters" / "base" / "nano.yaml", "nano.yaml")
+    write_parameters(project, "base", "all", profile)
+    before = alive()
+    pool = Pool(1)
+    session = BaseSession.open(str(ROOT / "kairos_lib/nano/clips/demo-speech.mp4"), "all", pool)
+    session.process()
+    assert (pool.loads, pool.evictions) == (3, 2)
+    assert len(alive()) == len(before) + 1
+    assert session

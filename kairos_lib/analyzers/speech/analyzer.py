@@ -99,6 +99,12 @@ class Analyzer(Stage):
             return "the base profile says speech.engine: none"
         return self.silent()
 
+    def release(self) -> None:
+        """The engine has it as well."""
+        super().release()
+        if self._engine:
+            self._engine.release()
+
     @classmethod
     def load(cls, settings: SpeechSettings, weights: Path, device: str) -> Any:
         """The engine's own model."""

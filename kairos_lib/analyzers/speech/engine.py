@@ -85,6 +85,10 @@ class Engine(ABC):
         """Load its model, of an engine that has weights of its own; it is kept in `model`."""
         return None
 
+    def release(self) -> None:
+        """Let go of its model."""
+        self.model = None
+
     def prepare(self) -> None:
         """Load libraries; called once, before `transcribe`."""
 

@@ -74,6 +74,8 @@ class FasterWhisper(Engine):
 
     device: ClassVar[Literal["gpu", "io"]] = "gpu"
     memory_mib: ClassVar[int] = 1500
+    _listener: Any = None
+    """What hears several windows at once, while there is a model."""
 
     @classmethod
     def load(cls, weights: Path, device: str) -> WhisperModel:
@@ -90,6 +92,11 @@ class FasterWhisper(Engine):
             device_index=int(number or 0),
             compute_type="int8" if kind == "cpu" else "float16",
         )
+
+    def release(self) -> None:
+        """And of what listens with it."""
+        super().release()
+        self._listener = None
 
     def prepare(self) -> None:
         """Make ready what listens to several windows at once."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from kairos_lib import analyzers
 from kairos_lib.project import Project
 from kairos_lib.report.page.html import Html, joined, render, style
 from kairos_lib.results import suite as suites
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 NOTEBOOK = "analysis.ipynb"
 SOURCES = frozenset({".py", ".j2", ".css", ".js", ".json"})
 PACKAGE = Path(__file__).parents[1]
-MADE_BY = ("report", "results", "quality", "statistics")
-"""Folders of the package whose code decides what a report says."""
+MADE_BY = ("analyzers", "formats.py", "nano", "quality", "report", "results", "statistics")
+"""Parts of the package whose code decides what a report says, analyzers of a scene among them."""
 
 
 class AnalysisResult(Record):
@@ -56,7 +57,10 @@ def analysis_run(project: Project, suite: str) -> Run:
         "runs": {folder: _state_hash(project.root / folder) for folder in folders if folder},
         "notebook": _notebook_hash(project.notebooks / NOTEBOOK),
         "references": _files_hash(project.parameters / "reference", {".yaml"}),
-        "code": {name: _files_hash(PACKAGE / name, SOURCES) for name in MADE_BY},
+        "code": {
+            part: _files_hash(PACKAGE / part, SOURCES)
+            for part in [*MADE_BY, *map(os.path.abspath, analyzers.OWN_FOLDERS)]
+        },
     }
     run = Run(Path(), key_inputs)
     return Run(project.runs / "analysis" / suite / run.key, key_inputs)
@@ -80,9 +84,10 @@ def _notebook_hash(path: Path) -> str:
 
 
 def _files_hash(folder: Path, suffixes: Set[str]) -> str:
-    """Of the files of a folder, names and contents: the code that makes the report, say."""
+    """Of the files of a folder, names and contents, or of one file: code that makes the report."""
     total = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in suffixes):
+    found = [folder] if folder.is_file() else folder.rglob("*")
+    for path in sorted(path for path in found if path.suffix in suffixes):
         total.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
     return total.hexdigest()[:KEY_HEX_DIGITS]
 

@@ -51,7 +51,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_record(path: Path, record: Record) -> None:
     """Write one record as a JSON file, all at once."""
-    write_json(path, {**record.version, **record.model_dump(mode="json")})
+    write_json(path, {**record.schema_field(), **record.model_dump(mode="json")})
 
 
 def read_record(path: Path, kind: type[R]) -> R | None:

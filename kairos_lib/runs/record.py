@@ -62,14 +62,13 @@ class Record(BaseModel):
         found._newer = isinstance(version, int) and version > cls.schema_version
         return found
 
-    @property
-    def version(self) -> dict[str, int]:
-        """The field that says it, where it is not the first."""
+    def schema_field(self) -> dict[str, int]:
+        """What says its version, where that is not the first."""
         return {SCHEMA_VERSION: self.schema_version} if self.schema_version != 1 else {}
 
     def written(self) -> bytes:
         """As JSON on one line, with its version."""
         content = self.model_dump_json().encode()
-        if not self.version:
+        if not (said := self.schema_field()):
             return content
-        return json.dumps(self.version, separators=(",", ":")).encode()[:-1] + b"," + content[1:]
+        return json.dumps(said, separators=(",", ":")).encode()[:-1] + b"," + content[1:]

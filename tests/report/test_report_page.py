@@ -18,8 +18,10 @@ import pytest
 from helpers.suites import SuiteMaker
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from kairos_lib import analyzers
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
+from kairos_lib.report import report_session
 from kairos_lib.report.export import export
 from kairos_lib.report.report_session import AnalysisResult, ReportSession, analysis_run
 from kairos_lib.runs.manifest import PlannedBase
@@ -156,6 +158,28 @@ def test_whatever_the_report_shows_makes_a_new_analysis_run(maker: SuiteMaker, w
         cell = [cell for cell in cells["cells"] if cell["cell_type"] == kind][-1]
         cell["source"].append(" ")
         notebook.write_text(json.dumps(cells))
+    assert analysis_run(project, "demo").key != before
+
+
+@pytest.mark.parametrize(
+    "file", ["formats.py", "analyzers/speech/segment.py", "report/page/template/page.css", "own.py"]
+)
+def test_whatever_code_makes_a_report_makes_a_new_analysis_run(
+    maker: SuiteMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """Formats of numbers, what analyzers show of a scene, the look, and analyzers of one's own."""
+    maker.base()
+    maker.done()
+    project = maker.write()
+    package, own = tmp_path / "package", tmp_path / "own"
+    own.mkdir()
+    monkeypatch.setattr(report_session, "PACKAGE", package)
+    monkeypatch.setattr(analyzers, "OWN_FOLDERS", [str(own)])
+    path = own / file if file == "own.py" else package / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("before")
+    before = analysis_run(project, "demo").key
+    path.write_text("after")
     assert analysis_run(project, "demo").key != before
 
 

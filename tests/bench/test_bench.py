@@ -103,6 +103,7 @@ def test_the_plan_starts_nothing_and_says_what_is_cached(benched: tuple[Project,
     assert statuses(project) == before
 
 
+@pytest.mark.services
 def test_another_round_runs_in_kernels_of_its_own_interleaved_across_models(
     benched: tuple[Project, Answer],
 ) -> None:
@@ -140,6 +141,7 @@ def test_an_edited_cell_leads_to_a_new_run_and_the_old_one_stays(
     assert any("edited by a researcher" in (r / "notebook.ipynb").read_text() for r in runs)
 
 
+@pytest.mark.services
 def test_fresh_runs_again_and_sets_the_old_results_aside(benched: tuple[Project, Answer]) -> None:
     project, _ = benched
     before = statuses(project)
@@ -244,6 +246,7 @@ def test_a_model_without_weights_stops_the_bench_before_anything_starts(small: P
     assert not small.runs.joinpath("base").exists()
 
 
+@pytest.mark.services
 def test_a_run_that_fails_is_in_the_report_and_in_the_exit_code(
     benched: tuple[Project, Answer], tmp_path: Path
 ) -> None:
@@ -261,6 +264,7 @@ def test_a_run_that_fails_is_in_the_report_and_in_the_exit_code(
     assert "Tiny" in page
 
 
+@pytest.mark.services
 def test_a_video_with_an_odd_name_and_no_sound_is_a_normal_video(small: Project) -> None:
     video = write_clip(small.root / 'it\'s <b>100% "odd" $HOME é.mp4', COLOURS[:2], tone=False)
     answer = kairos(small, "bench", KAIROS_MODEL="tiny", KAIROS_VIDEO=str(video))

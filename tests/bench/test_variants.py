@@ -61,6 +61,7 @@ def benched(project: Project) -> Answer:
     return kairos(project, "bench", "--suite", "two", "--weights", "dummy")
 
 
+@pytest.mark.services
 def test_a_model_without_its_weights_is_timed_at_its_size(
     project: Project, benched: Answer
 ) -> None:
@@ -72,6 +73,7 @@ def test_a_model_without_its_weights_is_timed_at_its_size(
     assert captions[0].visual_tokens > 2 * 576
 
 
+@pytest.mark.services
 def test_each_variant_is_a_model_of_its_own(project: Project, benched: Answer) -> None:
     _, captions = result(project, "tiny-short-dummy")
     assert [caption.new_tokens for caption in captions] == [3] * 12
@@ -80,6 +82,7 @@ def test_each_variant_is_a_model_of_its_own(project: Project, benched: Answer) -
     assert {run.variant_of for run in manifest.runs} == {"tiny-long-dummy"}
 
 
+@pytest.mark.services
 def test_the_report_says_what_each_variant_changed(project: Project, benched: Answer) -> None:
     page = (project.reports / "two-dummy" / "index.html").read_text()
     assert "Variants, compared with the first of them" in page
@@ -87,6 +90,7 @@ def test_the_report_says_what_each_variant_changed(project: Project, benched: An
     assert "captions are noise" in page
 
 
+@pytest.mark.services
 def test_the_plan_says_what_each_model_needs(project: Project, benched: Answer) -> None:
     plan = kairos(project, "plan", "--suite", "two", "--weights", "dummy")
     assert plan.returncode == 0, plan.stderr
@@ -161,6 +165,7 @@ def test_texts_are_alike_by_their_words_in_order() -> None:
     assert similarity("a b", "a  b") < 1.0
 
 
+@pytest.mark.services
 def test_job_files_say_what_was_changed(project: Project, benched: Answer) -> None:
     (folder,) = (project.runs / "vlm" / "tiny-short-dummy" / "twelve").glob("*/r001")
     job = json.loads((folder / "job.json").read_text())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,11 +40,15 @@ class Analyzer(Stage):
     record: ClassVar[type[Brightness]] = Brightness
     settings: ClassVar[type[Settings]] = BrightnessSettings
     placed: ClassVar[bool] = True
-    heading: ClassVar[str] = "Light"
+    heading: ClassVar[str] = "Light & shade"
 
     @classmethod
     def prompt_line(cls, records):
         return f"Brightness: {round(max(one.mean for one in records))}" if records else ""
+
+    @classmethod
+    def view(cls, records):
+        return f"{len(records)} frames, <b>none</b> of them dark"
 
     def frames_per_second(self):
         return self.context.profile.brightness.frames_per_second
@@ -124,9 +129,12 @@ def test_a_model_is_told_of_it(benched: tuple[Project, Answer]) -> None:
 
 
 def test_the_report_shows_it_under_its_heading(benched: tuple[Project, Answer]) -> None:
+    """As words: what an analyzer says is no HTML by itself."""
     project, _ = benched
     page = (project.reports / "one" / "index.html").read_text()
-    assert page.count("<dt>Light</dt><dd>Brightness: ") == 12
+    shown = re.findall(r"<dt>Light &amp; shade</dt><dd>(.*?)</dd>", page)
+    assert len(shown) == 12
+    assert set(shown) <= {f"{n} frames, &lt;b&gt;none&lt;/b&gt; of them dark" for n in (3, 4, 5)}
 
 
 def test_it_is_in_base_data_and_in_what_is_exported(
@@ -207,3 +215,15 @@ def test_a_model_cannot_be_told_of_what_has_nothing_to_tell(
     answer = kairos(project, folder, "plan", "--model", "deaf", "--video", "twelve")
     assert answer.returncode
     assert "model deaf, prompt.context: 'vad' has nothing to tell a model" in answer.stderr
+
+
+def test_one_that_does_not_run_changes_no_run(
+    benched: tuple[Project, Answer], folder: Path, tmp_path: Path
+) -> None:
+    """What was found before somebody put an analyzer into the house is found still."""
+    project, _ = benched
+    tmp_path.joinpath("dim.py").write_text(SOURCE.replace('"brightness"', '"dim"'))
+    both = Path(f"{folder}{os.pathsep}{tmp_path}")
+    one, two = (kairos(project, each, "plan", "--suite", "one") for each in (folder, both))
+    assert "cached" in one.stdout
+    assert two.stdout == one.stdout

@@ -1,6 +1,7 @@
 """A model's run by hand, as in JupyterLab: the same files, without a runner."""
 
 import gc
+import itertools
 import json
 import shutil
 from collections.abc import Callable
@@ -134,9 +135,13 @@ def test_notebooks_number_scenes_as_reports_do(ready: Project) -> None:
     assert captions_table(session.captioning.captions).data["scene"].tolist() == [1, 12]
 
 
-def test_a_run_cut_short_goes_on_with_the_scenes_that_are_missing(ready: Project) -> None:
+def test_a_run_cut_short_goes_on_with_the_scenes_that_are_missing(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter_j = itertools.count()
+    monkeypatch.setattr(energy, "used_j", lambda placement: float(next(counter_j)))
     whole = VlmSession.open("tiny", "twelve", "plain", repeat=1)
-    run_all(whole)
+    assert run_all(whole).offline.energy_j == 1.0
     cut = VlmSession.open("tiny", "twelve", "plain", repeat=2)
     cut.load()
     cut.single_stream()
@@ -159,6 +164,8 @@ def test_a_run_cut_short_goes_on_with_the_scenes_that_are_missing(ready: Project
     ]
     assert result.offline.parts == 2
     assert result.single_stream.parts == 1
+    # A counter that was read in another sitting says nothing of what lay between.
+    assert result.offline.energy_j is None
 
 
 def test_the_time_of_a_resumed_run_is_the_sum_of_its_sittings(ready: Project) -> None:

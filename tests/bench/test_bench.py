@@ -119,6 +119,7 @@ def test_another_round_runs_in_kernels_of_its_own_interleaved_across_models(
     assert len(list((project.runs / "vlm" / "tiny" / "twelve").glob("*/r002"))) == 1
 
 
+@pytest.mark.services
 def test_an_edited_cell_leads_to_a_new_run_and_the_old_one_stays(
     benched: tuple[Project, Answer],
 ) -> None:

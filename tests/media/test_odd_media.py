@@ -101,6 +101,7 @@ REFUSED_BY_COMMAND = (
 )
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("name", REFUSED_BY_COMMAND, ids=ascii)
 def test_the_command_refuses_a_bad_file_in_one_line_and_runs_nothing(
     small: Project, tmp_path: Path, name: str

@@ -244,6 +244,7 @@ def _answers(port: int) -> bool:
         return False
 
 
+@pytest.mark.services
 def test_transformers_serve_writes_what_the_same_model_writes_here(served: str) -> None:
     remote = adapter(
         served,

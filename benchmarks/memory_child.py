@@ -47,7 +47,7 @@ def _read(session: BaseSession) -> int:
         title=session.video.title,
         folder=project.relative(session.run.folder),
     )
-    plan = Manifest(name="memory", title="Memory", repeats=1, bases=(planned,), runs=())
+    plan = Manifest(name="memory", title="Memory", repeats=1, steps=(planned,))
     write_record(project.runs / "suites" / "memory.json", plan)
     gallery = Gallery(suite.read(project, "memory"), project.root)
     shown = (video for page in gallery.pages for video in gallery.videos(page))

@@ -185,7 +185,7 @@ def bench(
     with display(console) as shown:
         failed = benches.carry_out(project, planned, shown, at_once)
         if debug:
-            for step in (*planned.bases, *planned.vlms):
+            for step in planned.steps:
                 if not step.job.run.done and (cause := cause_of(step.job.run)):
                     click.echo(f"{step.label}:\n{cause}", err=True)
         index = benches.analyse(project, chosen.name, shown)
@@ -198,7 +198,7 @@ def bench(
         videos = len(planned.unusable) + len(planned.bases)
         wrong.append(f"{len(planned.unusable)} of {videos} videos could not be used")
     if failed:
-        wrong.append(f"{failed} of {len(planned.bases) + len(planned.vlms)} notebooks failed")
+        wrong.append(f"{failed} of {len(planned.steps)} notebooks failed")
     click.echo(f"{' and '.join(wrong)}; the report shows them: {index}{without}")
     sys.exit(1)
 

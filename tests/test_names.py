@@ -15,6 +15,7 @@ from kairos_lib.names import inside, is_name, showable
 from kairos_lib.project import Project
 from kairos_lib.report.report_session import analysis_run
 from kairos_lib.results import suite as suites
+from kairos_lib.runs.manifest import PlannedStep
 
 SEEDED = settings(
     derandomize=True,
@@ -36,6 +37,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Project:
     maker = SuiteMaker(root)
     maker.base()
     maker.done()
+    maker.further.append(PlannedStep(kind="digest", video="match", folder="runs/digest"))
     project = maker.write()
     (project.runs / "link").symlink_to(root / "secret")
     (project.runs / "loop").symlink_to(project.runs / "loop")
@@ -70,15 +72,16 @@ def test_a_name_is_one_folders(tmp_path: Path, name: str) -> None:
 @SEEDED
 @given(
     where=st.sampled_from(
-        [("bases", "video"), ("bases", "folder"), ("bases", "references"), ("runs", "video"),
-         ("runs", "model"), ("runs", "folder")]
+        [("base", "video"), ("base", "folder"), ("base", "references"), ("vlm", "video"),
+         ("vlm", "model"), ("vlm", "folder"), ("digest", "video"), ("digest", "folder")]
     ),
     path=paths,
 )  # fmt: skip
-@example(where=("runs", "folder"), path="runs/link")
-@example(where=("runs", "folder"), path="../secret")
-@example(where=("runs", "model"), path="../../..")
-@example(where=("bases", "references"), path="../secret/notebook.ipynb")
+@example(where=("vlm", "folder"), path="runs/link")
+@example(where=("vlm", "folder"), path="../secret")
+@example(where=("digest", "folder"), path="../secret")
+@example(where=("vlm", "model"), path="../../..")
+@example(where=("base", "references"), path="../secret/notebook.ipynb")
 def test_a_plan_of_somebody_elses_names_nothing_outside_of_its_runs(
     elsewhere: Project, where: tuple[str, str], path: str
 ) -> None:
@@ -86,7 +89,8 @@ def test_a_plan_of_somebody_elses_names_nothing_outside_of_its_runs(
     written = elsewhere.runs / "suites" / "demo.json"
     kept = written.read_text()
     plan = json.loads(kept)
-    plan[where[0]][0][where[1]] = path
+    (step,) = (step for step in plan["steps"] if step["kind"] == where[0])
+    step[where[1]] = path
     written.write_text(json.dumps(plan))
     try:
         data = suites.read(elsewhere, "demo")
@@ -123,7 +127,7 @@ def test_every_command_refuses_such_a_plan_by_one_line(
     written = elsewhere.runs / "suites" / "demo.json"
     kept = written.read_text()
     plan = json.loads(kept)
-    plan["runs"][0]["folder"] = "runs/link"
+    plan["steps"][1]["folder"] = "runs/link"
     written.write_text(json.dumps(plan))
     try:
         told = [word.format(root=elsewhere.root) for word in words]

@@ -171,9 +171,8 @@ def ending(label: str, status: Status) -> str:
 
 def plan_lines(project: Project, planned: Plan) -> list[str]:
     """What a bench would do, two lines a notebook: what and why, then where it goes."""
-    steps = [*planned.bases, *planned.vlms]
     lines = []
-    for step in steps:
+    for step in planned.steps:
         state = "[dim]cached[/]" if step.cached else "[bold]run[/]   "
         facts = [step.why]
         if step.key and not step.cached:
@@ -182,8 +181,8 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
             facts.append(f"sends to {step.sends}")
         if step.lacking:
             facts.append(f"skips {step.lacking}")
-        elif step.weights != "there":
-            facts.append(f"weights: {step.weights}")
+        elif step.missing_weights:
+            facts.append(f"weights: {step.missing_weights}")
         elif step.model is not None and step.model.weights.source == "server":
             facts.append("a server has the weights")
         elif not step.cached:
@@ -192,9 +191,9 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
         lines.append(f"        [dim]{escape(project.relative(step.job.run.folder))}[/]")
     for one in planned.unusable:
         lines.append(f"[red]left out[/]  {escape(one.name)}: {escape(one.why)}")
-    cached = sum(step.cached for step in steps)
+    cached = sum(step.cached for step in planned.steps)
     lines.append(
-        f"{len(steps) - cached} to run, {cached} cached, then the report: "
+        f"{len(planned.steps) - cached} to run, {cached} cached, then the report: "
         + escape(project.relative(project.reports / planned.suite.name / "index.html"))
     )
     return lines

@@ -6,95 +6,27 @@ Starts nothing and writes nothing but what it remembers of files. Imports no tor
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import Literal
 
-from kairos_lib.analyzers.analyzer import order
 from kairos_lib.analyzers.profile import Base
+from kairos_lib.bench.step import Chosen, Step, base_step, vlm_step
 from kairos_lib.errors import KairosError
-from kairos_lib.launch.job import Job
-from kairos_lib.launch.kernels import OWN
-from kairos_lib.media.facts import VideoFacts
 from kairos_lib.nano.judge import register_nano
 from kairos_lib.parameters.loading import expand, load, names
 from kairos_lib.parameters.loading import video as find_video
 from kairos_lib.parameters.model import Model
-from kairos_lib.parameters.settings import Changes
 from kairos_lib.parameters.suite import Suite
 from kairos_lib.parameters.video import Video
-from kairos_lib.pipeline.base_session import base_run, lacking, missing_keys, video_facts
+from kairos_lib.pipeline.base_session import base_run, video_facts
 from kairos_lib.project import Project, exists
-from kairos_lib.quality import reference_captions
-from kairos_lib.runs.run import Run
+from kairos_lib.runs.manifest import PlannedBase, PlannedStep, PlannedVlm
 from kairos_lib.vlm.context import check_context
-from kairos_lib.vlm.run import destination, missing_key, vlm_run
-from kairos_lib.weights.location import find
 
 register_nano()
 
 NOTEBOOKS_AT_MOST = 10_000
 """Of a plan, each of which is looked up on disk before any is run."""
-ALLOCATOR = "PYTORCH_ALLOC_CONF"
-"""Read by torch when it is imported."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One notebook of a plan."""
-
-    kind: Literal["base", "vlm"]
-    label: str
-    job: Job
-    video: Video
-    model: Model | None = None
-    variant_of: str = ""
-    """The model that it is compared with, where the suite has variants."""
-    repeat: int = 1
-    fresh: bool = False
-    weights: str = "there"
-    """Whether what it needs is on this machine."""
-    references: str = ""
-    """Of base processing: where its video's reference captions are kept."""
-    lacking: str = ""
-    """Of base processing: which stages are skipped for want of weights, and how to get these."""
-    key: str = ""
-    """An environment variable with a key that it wants and that is not set."""
-    sends: str = ""
-    """Where something of the video is sent, and with which key; empty where nothing leaves."""
-
-    @property
-    def cached(self) -> bool:
-        """Whether its results are there already and will be used."""
-        return self.job.run.done and not self.fresh
-
-    @property
-    def why(self) -> str:
-        """Why it will run, or that it need not."""
-        if self.cached:
-            return "nothing changed"
-        if who := self.job.run.worked_on():
-            return f"{who} is working on it"
-        if self.fresh and self.job.run.done:
-            return "asked for afresh"
-        status = self.job.run.status()
-        if status is not None:
-            if status.reason == "interrupted":
-                return "was interrupted: goes on"
-            return f"failed last time ({status.reason})"
-        if (self.job.run.folder / "key.json").exists():
-            return "was cut short: goes on"
-        return self.job.run.difference()
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A model of a suite, and what tells a notebook to open it."""
-
-    model: Model
-    name: str
-    """Of its file."""
-    changes: Changes
-    variant_of: str
 
 
 @dataclass(frozen=True)
@@ -116,10 +48,34 @@ class Plan:
     """What a suite will do."""
 
     suite: Suite
-    bases: list[Step]
-    vlms: list[Step]
-    """In the order in which they will run."""
+    steps: list[Step]
+    """Of any kinds, in the order in which they are shown; each after those that it needs."""
     unusable: list[UnusableVideo]
+
+    def of(self, kind: type[PlannedStep]) -> list[Step]:
+        """Its steps of one kind."""
+        return [step for step in self.steps if isinstance(step.planned, kind)]
+
+    @property
+    def bases(self) -> list[Step]:
+        """Base processing of each video."""
+        return self.of(PlannedBase)
+
+    @property
+    def vlms(self) -> list[Step]:
+        """Each model over each video, in each round."""
+        return self.of(PlannedVlm)
+
+    @property
+    def waves(self) -> list[list[Step]]:
+        """Steps that may run at once: first those that need no other, then those that need them."""
+        depths: dict[int, int] = {}
+        waves: dict[int, list[Step]] = defaultdict(list)
+        for step in self.steps:
+            depth = max((1 + depths[id(earlier)] for earlier in step.after), default=0)
+            depths[id(step)] = depth
+            waves[depth].append(step)
+        return [waves[depth] for depth in sorted(waves)]
 
     @property
     def lacking(self) -> str:
@@ -143,23 +99,24 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
             f"{len(videos):,} videos, {suite.repeats:,} rounds); {NOTEBOOKS_AT_MOST:,} is the most"
         )
     profile = load(project, Base, suite.base or _common_base([each.model for each in chosen]))
-    bases, vlms = [], []
+    bases: list[Step] = []
     for video in videos:
         try:
             run = base_run(project, video, profile)
             # A file that is no video is told now, not in a notebook.
             facts = video_facts(project, video)
-            bases.append(_base_step(project, video, facts, profile, run, fresh))
+            bases.append(base_step(project, video, facts, profile, run, fresh))
         except (KairosError, OSError) as error:
             unusable.append(UnusableVideo(video.name, video.title, error))
     if not bases:
         raise unusable[0].error if len(unusable) == 1 else _none_left(unusable)
-    for repeat in range(1, suite.repeats + 1):
-        for base in bases:
-            for each in chosen:
-                run = vlm_run(project, base.job.run, base.video, each.model, repeat)
-                vlms.append(_vlm_step(project, base.video, profile, each, run, repeat, fresh))
-    return Plan(suite, bases, vlms, unusable)
+    vlms = [
+        vlm_step(project, base, profile, each, repeat, fresh)
+        for repeat in range(1, suite.repeats + 1)
+        for base in bases
+        for each in chosen
+    ]
+    return Plan(suite, [*bases, *vlms], unusable)
 
 
 def _none_left(unusable: list[UnusableVideo]) -> KairosError:
@@ -229,75 +186,3 @@ def _videos(project: Project, entries: tuple[str, ...]) -> tuple[list[Video], li
                 "rename one, or give it a name of its own in parameters/videos"
             )
     return videos, unusable
-
-
-def _reference(video: Video, project: Project) -> str:
-    """How a notebook is told of a video: by its name, or by its path where it has none."""
-    # A user's own file can share its stem with a known video and is still another one.
-    if video.name in names(project, Video) and find_video(project, video.name) == video:
-        return video.name
-    return str(video.path)
-
-
-def _base_step(
-    project: Project, video: Video, facts: VideoFacts, profile: Base, run: Run, fresh: bool
-) -> Step:
-    job = Job(
-        notebook=project.notebooks / "base.ipynb",
-        run=run,
-        parameters={"video": _reference(video, project), "base": profile.name},
-        kernel=OWN,
-        timeout_s=profile.timeout_s,
-    )
-    return Step(
-        "base",
-        f"base · {video.name}",
-        job,
-        video,
-        fresh=fresh,
-        references=reference_captions.keep(project, video),
-        lacking=lacking(project, profile),
-        key=next(iter(missing_keys(profile, facts, run.folder, fresh)), ""),
-        sends="; ".join(filter(None, (s.sends(profile, facts) for s in order(profile.stages)))),
-    )
-
-
-def _vlm_step(
-    project: Project,
-    video: Video,
-    profile: Base,
-    chosen: Chosen,
-    run: Run,
-    repeat: int,
-    fresh: bool,
-) -> Step:
-    model = chosen.model
-    job = Job(
-        notebook=project.notebooks / "vlm.ipynb",
-        run=run,
-        parameters={
-            "model": chosen.name,
-            "changes": chosen.changes,
-            "video": _reference(video, project),
-            "base": profile.name,
-            "repeat": repeat,
-        },
-        kernel=model.kernel,
-        timeout_s=model.timeout_s,
-        environment={ALLOCATOR: model.allocator} if model.allocator else {},
-    )
-    found = find(project, model.weights)
-    label = f"{model.name} · {video.name}" + (f" · round {repeat}" if repeat > 1 else "")
-    return Step(
-        "vlm",
-        label,
-        job,
-        video,
-        model,
-        chosen.variant_of,
-        repeat,
-        fresh,
-        found.missing or "there",
-        key=missing_key(model),
-        sends=destination(model),
-    )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import psutil
 
-from kairos_lib.bench.plan import Plan, Step
+from kairos_lib.bench.plan import Plan
+from kairos_lib.bench.step import Step
 from kairos_lib.errors import KairosError
 from kairos_lib.measure.provenance import gpus
 from kairos_lib.parameters.model import Model
@@ -45,16 +46,16 @@ def requirements_of(project: Project, planned: Plan) -> list[Requirement]:
     for step in planned.vlms:
         if step.model is not None:
             first.setdefault(step.model.name, step)
-    return [_need(project, planned, step) for step in first.values()]
+    return [_need(project, step) for step in first.values()]
 
 
-def _need(project: Project, planned: Plan, step: Step) -> Requirement:
+def _need(project: Project, step: Step) -> Requirement:
     model = step.model
     assert model is not None
     on_gpu = model.device == "auto" and bool(gpus())
     have_mib = gpus()[0]["memory_mib"] if on_gpu else psutil.virtual_memory().available / 2**20
     device = str(gpus()[0]["name"]) if on_gpu else "this machine's free RAM"
-    base = next(base for base in planned.bases if base.video == step.video).job.run
+    base = step.after[0].job.run
     told = base.done and base.result(BaseResult) is not None
     found, problem = None, ""
     try:

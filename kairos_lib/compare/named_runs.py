@@ -7,7 +7,8 @@ from pathlib import Path
 
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.project import Project
-from kairos_lib.results.suite import SuiteData, VlmRun, read
+from kairos_lib.results.step_runs import VlmRun
+from kairos_lib.results.suite import SuiteData, read
 
 HOW = "name a suite, a folder of runs with ':' and a suite, or a suite's JSON file"
 

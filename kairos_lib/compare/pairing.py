@@ -11,7 +11,7 @@ from kairos_lib.compare.named_runs import NamedRuns
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
 from kairos_lib.results.comparability import unfit
-from kairos_lib.results.suite import BaseRun, VlmRun
+from kairos_lib.results.step_runs import BaseRun, VlmRun
 from kairos_lib.runs.journal import Journal
 from kairos_lib.vlm.records import Caption, VlmResult
 

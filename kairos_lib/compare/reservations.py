@@ -10,7 +10,7 @@ from kairos_lib.compare.named_runs import NamedRuns
 from kairos_lib.compare.pairing import Round, VideoPair
 from kairos_lib.formats import count
 from kairos_lib.results import badges, caveats
-from kairos_lib.results.suite import VlmRun
+from kairos_lib.results.step_runs import VlmRun
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.key_difference import changes, key_inputs, read_mapping
 from kairos_lib.vlm.records import Caption

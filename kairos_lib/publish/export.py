@@ -28,7 +28,8 @@ from kairos_lib.results.badges import (
     of_run,
     ordered,
 )
-from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.results.step_runs import BaseRun, VlmRun
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import Pair, pairs
 from kairos_lib.runs.files import write_bytes
 from kairos_lib.runs.journal import Journal

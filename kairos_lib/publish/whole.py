@@ -17,7 +17,8 @@ from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.pipeline.scene_analysis import SceneFindings, VideoFindings
 from kairos_lib.publish.streams import write_object
 from kairos_lib.results.badges import Badge, of_base, of_captions, of_run, ordered
-from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.results.step_runs import BaseRun, VlmRun
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.record import Record
 from kairos_lib.vlm.records import Caption, FusedScene, VlmResult

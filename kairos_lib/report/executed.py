@@ -17,7 +17,8 @@ from kairos_lib.report.page.html import Html, render
 from kairos_lib.report.page.outputs import Cell, cells_of
 from kairos_lib.report.sections.tables import MODEL, VIDEO, Column, table
 from kairos_lib.results import suite as suites
-from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.results.step_runs import BaseRun, StepRun, VlmRun
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.runs.files import write_bytes
 from kairos_lib.runs.run import EXECUTED
 
@@ -46,17 +47,20 @@ def notebooks(suite: SuiteData) -> list[Executed]:
     """The notebooks of a suite's runs, in the order in which they were planned."""
     found: list[Executed] = []
     taken: set[str] = {ANALYSIS}
-    runs: list[BaseRun | VlmRun] = [*suite.bases, *suite.runs]
-    for run in runs:
+    for run in (*suite.bases, *suite.runs, *suite.further):
         video = suite.video_title(run.planned.video)
+        model = repeat = ""
         if isinstance(run, BaseRun):
-            title, notebook, model, repeat = f"Base processing of {video}", "base.ipynb", "", ""
+            title, notebook = f"Base processing of {video}", "base.ipynb"
             name = f"base--{slug(run.planned.video)}"
-        else:
+        elif isinstance(run, VlmRun):
             planned = run.planned
             model, repeat = planned.model_title, f"{planned.repeat}"
             title, notebook = f"{model} on {video}, round {repeat}", "vlm.ipynb"
             name = f"{slug(planned.model)}--{slug(planned.video)}--r{planned.repeat:03d}"
+        else:
+            title = notebook = run.planned.in_words or run.planned.kind
+            name = f"{slug(run.planned.kind)}--{slug(run.planned.video)}"
         # Names that differ can have the same slug.
         file, count = f"{name}.html", 1
         while file in taken:
@@ -65,20 +69,16 @@ def notebooks(suite: SuiteData) -> list[Executed]:
         taken.add(file)
         path = run.folder / EXECUTED
         # By hand, what lies there is of an earlier attempt.
-        there = path.is_file() and not _by_hand(run)
+        there = path.is_file() and not run.by_hand
         problem = "" if there else _why_missing(run)
         found.append(Executed(title, notebook, model, video, repeat, path, file, problem))
     return found
 
 
-def _why_missing(run: BaseRun | VlmRun) -> str:
+def _why_missing(run: StepRun) -> str:
     if run.outcome.state == "not run":
         return "not run"
-    return "run by hand" if _by_hand(run) else "not there"
-
-
-def _by_hand(run: BaseRun | VlmRun) -> bool:
-    return run.outcome.state == "done" and run.status is None
+    return "run by hand" if run.by_hand else "not there"
 
 
 def notebooks_list(suite: SuiteData) -> Html | None:

@@ -51,7 +51,7 @@ def analysis_run(project: Project, suite: str) -> Run:
         KairosError: No such suite has been run.
     """
     plan = suites.manifest(project, suite)
-    folders = {base.folder for base in plan.bases} | {vlm.folder for vlm in plan.runs}
+    folders = {step.folder for step in plan.steps}
     key_inputs = {
         "manifest": plan.model_dump(mode="json"),
         "runs": {folder: _state_hash(project.root / folder) for folder in folders if folder},
@@ -143,6 +143,7 @@ class ReportSession:
         everything = [
             *(badge for run in self._data.runs for badge in badges.of_run(run, self._data)),
             *(badge for base in self._data.bases for badge in badges.of_base(base, self._data)),
+            *(badge for step in self._data.further for badge in badges.of_step(step, self._data)),
         ]
         return _section(
             tables.end_to_end(self._data),

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from kairos_lib.analyzers.profile import Base
-from kairos_lib.bench.plan import ALLOCATOR
+from kairos_lib.bench.step import ALLOCATOR
 from kairos_lib.errors import KairosError
 from kairos_lib.launch.job import Job
 from kairos_lib.launch.kernels import OWN, python_of

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kairos_lib.measure.usage import Resources
-from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.results.step_runs import BaseRun, StepRun, VlmRun
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.vlm.records import VlmResult
 
 SHARED_ABOVE_CORES = 0.5
@@ -165,9 +166,9 @@ def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:
     if run.result is None:
         if run.captions:
             found.add(PARTIAL)
-        return found | _machine(run, suite)
+        return found | _machine(run, suite, False)
     result = run.result
-    found |= of_captions(result) | _machine(run, suite)
+    found |= of_captions(result) | _machine(run, suite, True)
     if result.synthetic_video:
         found.add(SYNTHETIC)
     captioned = result.offline.scenes - result.offline.failed
@@ -212,7 +213,17 @@ def of_base(base: BaseRun, suite: SuiteData) -> set[Badge]:
             found.add(DAMAGED)
     if any(stage.weights_source == "nano" for stage in base.stages):
         found.add(NANO if base.result is None or base.result.synthetic_video else OUTSIDE_BASE)
-    return found | _machine(base, suite)
+    return found | _machine(base, suite, base.result is not None)
+
+
+def of_step(step: StepRun, suite: SuiteData) -> set[Badge]:
+    """What must be known of a step of which only that is known that all kinds have."""
+    found = {BROKEN[step.outcome.state]} if step.outcome.state in BROKEN else set()
+    if step.status is not None and step.status.slots > 1:
+        found.add(CO_RUN)
+    if step.by_hand:
+        found.add(BY_HAND)
+    return found | _machine(step, suite, step.outcome.state == "done")
 
 
 def _others(used: Resources) -> set[Badge]:
@@ -225,8 +236,8 @@ def _others(used: Resources) -> set[Badge]:
     return found
 
 
-def _machine(run: VlmRun | BaseRun, suite: SuiteData) -> set[Badge]:
-    if run.provenance is None and run.result is None:
+def _machine(run: StepRun, suite: SuiteData, has_result: bool) -> set[Badge]:
+    if run.provenance is None and not has_result:
         return set()  # It did not get to where it says on which machine it is.
     machine = run.provenance.machine.same_as if run.provenance else None
     return set() if machine == suite.usual_machine else {OTHER_MACHINE}

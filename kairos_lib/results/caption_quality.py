@@ -15,7 +15,8 @@ from kairos_lib.quality.objects import Vocabulary
 from kairos_lib.quality.reference_captions import kept, matched
 from kairos_lib.quality.sample import Sample, pooled
 from kairos_lib.results.badges import DUMMY, OUTSIDE, OUTSIDE_BASE, of_base, of_captions
-from kairos_lib.results.suite import SuiteData, VlmRun
+from kairos_lib.results.step_runs import VlmRun
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import Pair, pairs
 from kairos_lib.runs.journal import Journal
 from kairos_lib.vlm.records import FusedScene

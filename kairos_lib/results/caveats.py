@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from kairos_lib.results.badges import CO_RUN, SHARED, SHARED_GPU, Badge
-from kairos_lib.results.suite import VlmRun
+from kairos_lib.results.step_runs import VlmRun
 
 SAME_BOOT_S = 60
 """The time of a boot is reckoned back from the clock, which is set now and then."""

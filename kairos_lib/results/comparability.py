@@ -22,7 +22,8 @@ from kairos_lib.results.badges import (
     UNFINISHED,
     of_run,
 )
-from kairos_lib.results.suite import SuiteData, VlmRun
+from kairos_lib.results.step_runs import VlmRun
+from kairos_lib.results.suite import SuiteData
 
 WITHOUT_RESULT = {FAILED: "failed", NOT_RUN: "was not run", UNFINISHED: "is unfinished"}
 SPOILT = {

@@ -14,7 +14,8 @@ from kairos_lib.parameters.loading import load
 from kairos_lib.parameters.model import Model
 from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.project import Project
-from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.results.step_runs import BaseRun, VlmRun
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.runs.files import read_record
 from kairos_lib.runs.record import Record
 from kairos_lib.vlm import forecast

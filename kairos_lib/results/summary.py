@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from kairos_lib.results import rates
 from kairos_lib.results.badges import Badge, of_run, ordered
 from kairos_lib.results.comparability import Fitness, divide
-from kairos_lib.results.suite import SuiteData, VlmRun
+from kairos_lib.results.step_runs import VlmRun
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.vlm.records import ScenarioResult, VlmResult
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from kairos_lib.quality.judgement import Judged
 from kairos_lib.quality.sample import Sample, ends
 from kairos_lib.results.badges import of_base, ordered
 from kairos_lib.results.caption_quality import PairQuality, quality_of
-from kairos_lib.results.suite import FRAMES, BaseRun, SuiteData, frames_s
+from kairos_lib.results.step_runs import FRAMES, BaseRun, frames_s
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import RESOURCE_FIELDS, typed
 
 if TYPE_CHECKING:

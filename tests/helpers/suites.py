@@ -19,7 +19,7 @@ from kairos_lib.pipeline.records import BaseResult, StageReport
 from kairos_lib.project import Project
 from kairos_lib.runs.files import write_json, write_record
 from kairos_lib.runs.journal import Journal
-from kairos_lib.runs.manifest import Manifest, PlannedBase, PlannedVlm
+from kairos_lib.runs.manifest import Manifest, PlannedBase, PlannedStep, PlannedVlm
 from kairos_lib.runs.status import Status
 from kairos_lib.vlm.records import Caption, FusedScene, ScenarioResult, Timing, VlmResult
 
@@ -47,6 +47,7 @@ class SuiteMaker:
         shutil.copy(HERE / "notebooks" / "analysis.ipynb", root / "notebooks")
         self.bases: list[PlannedBase] = []
         self.runs: list[PlannedVlm] = []
+        self.further: list[PlannedStep] = []
         self.videos: dict[str, tuple[str, list[Scene]]] = {}
 
     def base(
@@ -185,7 +186,7 @@ class SuiteMaker:
         """The manifest, and with it the suite."""
         plan = Manifest(
             name=name, title=title, repeats=max((run.repeat for run in self.runs), default=1),
-            bases=tuple(self.bases), runs=tuple(self.runs), **more,
+            steps=(*self.bases, *self.runs, *self.further), **more,
         )  # fmt: skip
         write_record(self.project.runs / "suites" / f"{name}.json", plan)
         return self.project

@@ -12,8 +12,9 @@ from unittest import mock
 import pytest
 from helpers.projects import write_parameters
 
-from kairos_lib.bench.plan import Step, make_plan
+from kairos_lib.bench.plan import make_plan
 from kairos_lib.bench.request import BenchRequest, suite_of
+from kairos_lib.bench.step import Step
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import provenance
 from kairos_lib.pipeline.base_session import BaseSession

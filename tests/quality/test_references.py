@@ -141,8 +141,8 @@ def test_changed_references_make_a_new_report_and_run_no_model_again(project: Pr
         write_manifest(project, plan, {})
         manifest = read_record(project.runs / "suites" / "s.json", Manifest)
         assert manifest is not None
-        folders = [step.job.run.folder.name for step in (*plan.bases, *plan.vlms)]
-        keys = [step.job.run.key for step in (*plan.bases, *plan.vlms)]
+        folders = [step.job.run.folder.name for step in plan.steps]
+        keys = [step.job.run.key for step in plan.steps]
         assert folders[0] == keys[0]
         return keys, [base.references for base in manifest.bases]
 

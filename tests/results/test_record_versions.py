@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
 from kairos_lib.results import suite
 from kairos_lib.results.badges import NEWER, of_base, of_run
@@ -41,6 +42,20 @@ def test_a_run_of_before_records_had_versions_is_read_whole(project: Project) ->
     assert [first.scene.index, second.scene.index] == [0, 1]
     assert first.caption == captions[0]
     assert first.segments or second.segments
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"bases": "all"}, {"runs": [3]}, {"runs": [{"video": "x"}]}, {"schema_version": 2},
+     {"schema_version": 2, "steps": [{"kind": "vlm", "video": "x", "folder": "runs/x"}]}],
+)  # fmt: skip
+def test_a_plan_that_is_none_is_one_line_whichever_version_wrote_it(
+    project: Project, damage: dict[str, Any]
+) -> None:
+    path = project.runs / "suites" / "demo.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    with pytest.raises(KairosError, match=r"^[^\n]*demo\.json[^\n]*$"):
+        suite.read(project, "demo")
 
 
 def test_of_a_run_to_come_what_is_known_is_read_and_a_badge_says_so(project: Project) -> None:

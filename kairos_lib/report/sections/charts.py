@@ -13,7 +13,8 @@ from kairos_lib.report.sections.stages import stage_names, stage_title
 from kairos_lib.results import rates
 from kairos_lib.results.badges import Badge, of_base, ordered
 from kairos_lib.results.rates import OTHER, PARTS, parts_per_scene
-from kairos_lib.results.suite import FRAMES, SuiteData
+from kairos_lib.results.step_runs import FRAMES
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import Pair, Scenario, pairs
 
 if TYPE_CHECKING:

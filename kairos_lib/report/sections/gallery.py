@@ -21,7 +21,8 @@ from kairos_lib.media.scene import Scene
 from kairos_lib.report.page.html import Html, render
 from kairos_lib.report.page.paging import Page, Stretch, paged
 from kairos_lib.results.badges import BROKEN, Badge, of_captions, ordered
-from kairos_lib.results.suite import BaseRun, SuiteData, VlmRun
+from kairos_lib.results.step_runs import BaseRun, VlmRun
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import Pair, pairs
 from kairos_lib.runs.journal import Journal
 from kairos_lib.vlm.records import Caption, FusedScene

@@ -8,7 +8,8 @@ from typing import Any
 from kairos_lib.formats import MISSING
 from kairos_lib.report.page.html import Html, render
 from kairos_lib.report.sections.tables import Cell, Column, table
-from kairos_lib.results.suite import SuiteData, VlmRun
+from kairos_lib.results.step_runs import VlmRun
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.runs.key_difference import key_inputs
 
 # The device says where a server is; its address can hold more than is anyone's business.

@@ -7,7 +7,9 @@ from kairos_lib.formats import MISSING
 from kairos_lib.report.page.html import Html, joined, render
 from kairos_lib.report.sections.parameters import parameters as parameters_of
 from kairos_lib.report.sections.tables import LENGTH, MODEL, VIDEO, Column, parameters, table
-from kairos_lib.results.suite import Gpu, Machine, Provenance, SuiteData, VlmRun
+from kairos_lib.results.provenance import Gpu, Machine, Provenance
+from kairos_lib.results.step_runs import BaseRun, VlmRun
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import Pair, pairs
 
 IDENTITY_CHARACTERS = 12
@@ -143,7 +145,11 @@ def _packages(suite: SuiteData) -> Html | None:
     users: dict[tuple[tuple[str, str], ...], dict[str, None]] = {}
     for run in suite.everything:
         if run.provenance is not None:
-            user = run.planned.model_title if isinstance(run, VlmRun) else "Base processing"
+            user = run.planned.kind
+            if isinstance(run, VlmRun):
+                user = run.planned.model_title
+            elif isinstance(run, BaseRun):
+                user = "Base processing"
             users.setdefault(tuple(run.provenance.packages.items()), {})[user] = None
     environments = [dict(versions) for versions in users]
     if len(environments) == 1:

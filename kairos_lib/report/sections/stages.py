@@ -12,7 +12,8 @@ from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import LENGTH, SCENES, STATUS, VIDEO, Cell, Column, table
 from kairos_lib.results.badges import of_base
 from kairos_lib.results.other_machines import references, stages_of
-from kairos_lib.results.suite import FRAMES, BaseRun, SuiteData, frames_s
+from kairos_lib.results.step_runs import FRAMES, BaseRun, frames_s
+from kairos_lib.results.suite import SuiteData
 
 
 def stage_names(suite: SuiteData) -> list[str]:

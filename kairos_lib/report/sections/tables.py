@@ -301,4 +301,12 @@ def failures(suite: SuiteData) -> Html | None:
         for run in suite.runs
         if run.outcome.state != "done"
     ]  # fmt: skip
-    return table("Runs without a result", columns, [*bases, *runs])
+    further: list[tuple[Cell, ...]] = [
+        (
+            step.planned.in_words or step.planned.kind, suite.video_title(step.planned.video),
+            MISSING, MISSING, step.outcome.reason, step.outcome.message,
+        )
+        for step in suite.further
+        if step.outcome.state != "done"
+    ]  # fmt: skip
+    return table("Runs without a result", columns, [*bases, *runs, *further])

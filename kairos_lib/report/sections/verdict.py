@@ -17,7 +17,8 @@ from kairos_lib.results.badges import NANO, OUTSIDE, of_run
 from kairos_lib.results.contenders import Contenders, contenders
 from kairos_lib.results.ranked_models import KEEPS_UP, Lead, Runner, fastest, smallest
 from kairos_lib.results.speed_and_quality import Standing, apart, standing
-from kairos_lib.results.suite import SuiteData, VlmRun
+from kairos_lib.results.step_runs import VlmRun
+from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import pairs
 from kairos_lib.statistics import bootstrap, decision
 from kairos_lib.statistics.bootstrap import Interval

@@ -9,7 +9,7 @@ import psutil
 from kairos_lib.bench.plan import Plan
 from kairos_lib.bench.step import Step
 from kairos_lib.errors import KairosError
-from kairos_lib.measure.provenance import gpus
+from kairos_lib.measure.devices import gpu_of
 from kairos_lib.parameters.model import Model
 from kairos_lib.pipeline.base_session import video_facts
 from kairos_lib.pipeline.records import BaseResult
@@ -52,9 +52,9 @@ def requirements_of(project: Project, planned: Plan) -> list[Requirement]:
 def _need(project: Project, step: Step) -> Requirement:
     model = step.model
     assert model is not None
-    on_gpu = model.device == "auto" and bool(gpus())
-    have_mib = gpus()[0]["memory_mib"] if on_gpu else psutil.virtual_memory().available / 2**20
-    device = str(gpus()[0]["name"]) if on_gpu else "this machine's free RAM"
+    gpu = gpu_of(model.device)
+    have_mib = gpu["memory_mib"] if gpu else psutil.virtual_memory().available / 2**20
+    device = str(gpu["name"]) if gpu else "this machine's free RAM"
     base = step.after[0].job.run
     told = base.done and base.result(BaseResult) is not None
     found, problem = None, ""

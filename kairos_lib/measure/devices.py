@@ -1,8 +1,13 @@
-"""Which device models run on, where nobody names one."""
+"""Which device models run on: `cpu`, `cuda` (the first GPU), `cuda:1` …, or `auto`."""
 
 from __future__ import annotations
 
-from kairos_lib.measure.provenance import gpus
+from collections.abc import Mapping
+from typing import Any
+
+from kairos_lib.errors import KairosError
+from kairos_lib.measure import threads
+from kairos_lib.measure.provenance import cpu_name, gpus
 
 
 def usual_device() -> str:
@@ -15,3 +20,42 @@ def usual_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def gpu_of(device: str) -> dict[str, Any] | None:
+    """Name, memory and driver of the GPU that a device is, or the first of those that `auto` takes.
+
+    Returns:
+        None where it is the CPU.
+
+    Raises:
+        KairosError: This process does not see that GPU.
+    """
+    have = gpus()
+    if device == "cpu" or (device == "auto" and not have):
+        return None
+    number = number_of(device)
+    if number >= len(have):
+        seen = {0: "no GPU", 1: "one GPU, cuda:0"}.get(len(have), f"{len(have)} GPUs")
+        raise KairosError(f"device: {device} is not here, where {seen} can be seen: choose another")
+    return have[number]
+
+
+def number_of(device: str) -> int:
+    """Which of the GPUs that this process sees a device is, counted from 0."""
+    return int(device.partition(":")[2] or 0)
+
+
+def device_name(device: str, variables: Mapping[str, str] | None = None) -> str:
+    """What a model that is asked to run on a device will run on, by its maker's name.
+
+    Args:
+        device: As a model's parameters have it.
+        variables: The environment of the process that it runs in; this one's if left out.
+
+    Raises:
+        KairosError: This process does not see that GPU.
+    """
+    if gpu := gpu_of(device):
+        return str(gpu["name"])
+    return f"{cpu_name()} ({threads.title(variables)})"

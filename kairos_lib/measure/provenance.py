@@ -7,7 +7,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from itertools import zip_longest
@@ -101,18 +100,6 @@ def cpu_name() -> str:
     except OSError:
         pass  # Not Linux: the platform module's word is the best there is.
     return platform.processor() or platform.machine()
-
-
-def device_name(device: str, variables: Mapping[str, str] | None = None) -> str:
-    """What a model asked to run on `auto` or `cpu` will run on.
-
-    Args:
-        device: What was asked for.
-        variables: The environment of the process that it runs in; this one's if left out.
-    """
-    if device == "auto" and gpus():
-        return str(gpus()[0]["name"])
-    return f"{cpu_name()} ({threads.title(variables)})"
 
 
 @cache

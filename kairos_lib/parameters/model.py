@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kairos_lib.parameters.settings import ParameterFile, Settings
 from kairos_lib.parameters.weights import Weights
@@ -83,8 +83,9 @@ class Model(ParameterFile):
     quantisation: Literal["none", "int8", "nf4"] = "none"
     """What weights are made into while they are loaded; `none` takes them as they are, quantised
     already or not."""
-    device: Literal["auto", "cpu"] = "auto"
-    """`auto` is the GPU where there is one."""
+    device: str = "auto"
+    """`cpu`, `cuda` (the first GPU), one of several (`cuda:1`), or `auto`: all GPUs there are, or
+    the CPU where there is none."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
     frames: Frames = Frames()
     prompt: Prompt
@@ -105,6 +106,13 @@ class Model(ParameterFile):
     kernel: str = "python3"
     """Jupyter kernelspec whose environment runs this model."""
     timeout_s: float = Field(6 * 3600.0, gt=0)
+
+    @field_validator("device")
+    @classmethod
+    def _is_a_device(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", device):
+            raise ValueError(f"must be auto, cpu, cuda or cuda:N, not {device!r}")
+        return device
 
     @model_validator(mode="after")
     def _a_server_decides_for_itself(self) -> Model:

@@ -1,8 +1,8 @@
-"""Memory of all GPUs that a model lies on, as torch counts it."""
+"""Memory of all GPUs that a model lies on, as torch counts it, and waiting for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 MIB = 2**20
@@ -35,6 +35,18 @@ def peaks() -> Peaks:
         sum(torch.cuda.max_memory_allocated(device) for device in devices) / MIB,
         sum(torch.cuda.max_memory_reserved(device) for device in devices) / MIB,
     )
+
+
+def wait(devices: Iterable[str]) -> None:
+    """Wait until GPUs have done all they were asked to.
+
+    Args:
+        devices: `cuda:1` and the like: torch waits for the first one alone unless it is told.
+    """
+    import torch
+
+    for device in devices:
+        torch.cuda.synchronize(device)
 
 
 def rooms(work: Callable[[], object], share: float) -> list[int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kairos_lib.errors import KairosError
+from kairos_lib.measure.devices import number_of
 from kairos_lib.vlm.architecture import quantisation
 from kairos_lib.weights.checkpoint_files import precision_named
 
@@ -70,6 +72,39 @@ def reason_of(error: Exception) -> str:
             "knows by itself"
         )
     return said.splitlines()[0]
+
+
+def takes_gpu(device: str) -> bool:
+    """Whether a model goes to a GPU.
+
+    Args:
+        device: As a model's parameters have it.
+
+    Raises:
+        KairosError: It is to go to one that torch does not see.
+    """
+    import torch
+
+    have = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device in ("auto", "cpu"):
+        return device == "auto" and have > 0
+    if number_of(device) >= have:
+        raise KairosError(
+            f"device: {device} is not here: torch {torch.__version__} can use {have or 'no'} "
+            f"GPU{'' if have == 1 else 's'}"
+        )
+    return True
+
+
+def device_map(device: str) -> str | dict[str, str | int]:
+    """Where transformers is to put a model: whole on one device, or spread over all GPUs (`auto`).
+
+    Args:
+        device: As a model's parameters have it.
+    """
+    if device == "auto":
+        return "auto"
+    return {"": "cpu" if device == "cpu" else number_of(device)}
 
 
 def quantisation_config(precision: str, dtype: Any) -> Any:

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from kairos_lib.errors import KairosError
 from kairos_lib.launch.kernels import python_of, variables_of
-from kairos_lib.measure.provenance import device_name, key_versions
+from kairos_lib.measure.devices import device_name
+from kairos_lib.measure.provenance import key_versions
 from kairos_lib.parameters.model import Model
 from kairos_lib.parameters.video import Video
 from kairos_lib.project import Project
@@ -73,9 +75,16 @@ def destination(model: Model) -> str:
 
 
 def device_of(model: Model) -> str:
-    """What a model runs on, here or elsewhere."""
+    """What a model runs on, here or elsewhere.
+
+    Raises:
+        KairosError: It is to run on a GPU that is not here.
+    """
     if model.weights.source != "server":
-        return device_name(model.device, variables_of(model.kernel))
+        try:
+            return device_name(model.device, variables_of(model.kernel))
+        except KairosError as error:
+            raise KairosError(f"model {model.name}: {error}") from error
     from kairos_lib.vlm.families.openai import place
 
     return f"server {place(model)}"

@@ -34,6 +34,7 @@ from kairos_lib.vlm.loading import (
     cached_values,
     check_loaded,
     check_precision,
+    device_map,
     network_class,
     quantisation_config,
     read_config,
@@ -41,6 +42,7 @@ from kairos_lib.vlm.loading import (
     settle,
     spare_unpackable,
     take_quantised,
+    takes_gpu,
 )
 from kairos_lib.vlm.records import Architecture
 from kairos_lib.vlm.refusals import REFUSALS, telling
@@ -183,7 +185,7 @@ class TransformersAdapter(Adapter):
         """Load processor and weights, quantised on the way where asked."""
         import torch
 
-        self._gpu = self.settings.device == "auto" and torch.cuda.is_available()
+        self._gpu = not self._empty and takes_gpu(self.settings.device)
         self._dtype = getattr(torch, self.settings.dtype)
         whole = dummy.checkpoint(self.weights) if self.dummy else nullcontext(self.weights)
         with whole as folder:
@@ -207,7 +209,7 @@ class TransformersAdapter(Adapter):
                 dtype=self._dtype,
                 attn_implementation=self.settings.attention,
                 quantization_config=quantisation_config(making, self._dtype),
-                device_map="auto" if self._gpu else {"": "cpu"},
+                device_map=device_map(self.settings.device if self._gpu else "cpu"),
             )
             if not self._empty:
                 check_loaded(precision, model.config)
@@ -223,6 +225,7 @@ class TransformersAdapter(Adapter):
         if precision in ("nf4", "fp4") and not (self._gpu or self._empty):
             spare_unpackable(model)
         self.model = model.eval()
+        self._gpus = [one for one in self.placement() if one.startswith("cuda")]
 
     def _end(self, model: Any, folder: Path) -> None:
         """Have it end where its checkpoint says; nothing else of what that says is heeded."""
@@ -347,11 +350,9 @@ class TransformersAdapter(Adapter):
         return tuple(counts), tuple(truncated)
 
     def synchronise(self) -> None:
-        """Wait for the GPU, where one is used."""
+        """Wait for each GPU that it lies on."""
         if self._gpu:
-            import torch
-
-            torch.cuda.synchronize()
+            gpu_memory.wait(self._gpus)
 
     def reset_memory_peaks(self) -> None:
         """Forget the allocator's peaks so far."""

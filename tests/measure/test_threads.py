@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kairos_lib.bench.plan import make_plan
 from kairos_lib.errors import KairosError
 from kairos_lib.launch.kernels import OWN
-from kairos_lib.measure import provenance, threads
+from kairos_lib.measure import devices, threads
 from kairos_lib.parameters.loading import load
 from kairos_lib.parameters.suite import Suite
 from kairos_lib.project import Project
@@ -100,7 +100,7 @@ def test_a_kernel_works_in_the_folder_that_the_plan_named(variables: dict[str, s
     """Whatever the plan's process has set: a kernel has more, and that must change no key."""
     kernel = {**variables, **threads.missing(variables)}
     assert threads.missing(kernel) == {}
-    assert provenance.device_name("cpu", kernel) == provenance.device_name("cpu", variables)
+    assert devices.device_name("cpu", kernel) == devices.device_name("cpu", variables)
     assert all(kernel[name] == value for name, value in variables.items() if value)
     first = kernel["OMP_NUM_THREADS"].split(",")[0]
     assert kernel.get("MKL_NUM_THREADS") or int(first) == threads.count(variables)

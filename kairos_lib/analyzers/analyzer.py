@@ -11,7 +11,7 @@ import pkgutil
 import re
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -85,6 +85,14 @@ class Stage(ABC):
     """Whether its records, where they have a `scene`, are results rather than means to others'."""
     heading: ClassVar[str] = ""
     """Over what the report shows of a scene; nothing is shown where it has none."""
+    nothing: ClassVar[str] = "nothing"
+    """What the report says of a scene in which it found nothing."""
+    not_run: ClassVar[str] = "not looked for"
+    """What the report says there where it did not run."""
+    filter_title: ClassVar[str] = ""
+    """Of the list by whose labels the report's scenes can be filtered; none where it is empty."""
+    in_pictures: ClassVar[bool] = False
+    """Whether what it finds is to be seen in pictures: their descriptions then say it."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Stages that must be done before `prepare` and `run`."""
     placed: ClassVar[bool] = False
@@ -184,6 +192,21 @@ class Stage(ABC):
     def fused_data(cls, records: Sequence[Any]) -> dict[str, Any]:
         """What the fused record of a scene says, by the names of its fields."""
         return {cls.name: tuple(records)}
+
+    @classmethod
+    def exported_data(cls, records: Sequence[Any]) -> dict[str, Any]:
+        """What `kairos export --format json` says of a scene, by the names of its fields."""
+        return cls.fused_data(records)
+
+    @classmethod
+    def from_fused(cls, scene: Mapping[str, Any]) -> list[Any]:
+        """Its records, from the fused record of a scene: what `fused_data` gave."""
+        return [cls.record.model_validate(one) for one in scene.get(cls.name, ())]
+
+    @classmethod
+    def labels(cls, records: Sequence[Any]) -> list[str]:
+        """Under which a scene is found in the list of its `filter_title`."""
+        return []
 
     @classmethod
     def view(cls, records: Sequence[Any]) -> str | Html:

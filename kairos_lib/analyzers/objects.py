@@ -83,6 +83,11 @@ class Analyzer(Stage):
     record: ClassVar[type[Detection]] = Detection
     settings: ClassVar[type[Settings]] = ObjectsSettings
     data_name: ClassVar[str] = "yolo"
+    heading: ClassVar[str] = "Seen"
+    nothing: ClassVar[str] = "no objects"
+    not_run: ClassVar[str] = "not searched for objects"
+    filter_title: ClassVar[str] = "Object"
+    in_pictures: ClassVar[bool] = True
     placed: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("torch", "ultralytics", "av")
     device: Device = "gpu"
@@ -113,9 +118,26 @@ class Analyzer(Stage):
         return "Objects: " + ", ".join(named) if named else ""
 
     @classmethod
+    def view(cls, records: Sequence[Detection]) -> str:
+        """Labels, the most frequent first, with how many are in the picture at once."""
+        return ", ".join(
+            label if most == 1 else f"{label} ×{most}" for label, most in _most_at_once(records)
+        )
+
+    @classmethod
+    def labels(cls, records: Sequence[Detection]) -> list[str]:
+        """Each label once."""
+        return [label for label, _ in _most_at_once(records)]
+
+    @classmethod
     def scene_data(cls, records: Sequence[Detection]) -> dict[str, Any]:
         """Summed up by label, and each detection."""
         return {"objects": seen(records), "detections": list(records)}
+
+    @classmethod
+    def exported_data(cls, records: Sequence[Detection]) -> dict[str, Any]:
+        """Summed up as well."""
+        return cls.scene_data(records)
 
     def frames_per_second(self) -> float:
         """As the profile says."""
@@ -173,6 +195,15 @@ class Analyzer(Stage):
                 box=tuple(box),
                 track_id=tracks.get(number),
             )
+
+
+def _most_at_once(detections: Sequence[Detection]) -> list[tuple[str, int]]:
+    """Each label, the most frequent first, and how often it is in one frame at most."""
+    at_once: dict[str, Counter[float]] = defaultdict(Counter)
+    for detection in detections:
+        at_once[detection.label][detection.time_s] += 1
+    ranked = sorted(at_once.items(), key=lambda one: -one[1].total())
+    return [(label, max(frames.values())) for label, frames in ranked]
 
 
 def seen(detections: Sequence[Detection]) -> list[SeenObject]:

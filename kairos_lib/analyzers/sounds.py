@@ -66,6 +66,10 @@ class Analyzer(Stage):
     record: ClassVar[type[SoundEvent]] = SoundEvent
     settings: ClassVar[type[Settings]] = SoundsSettings
     data_name: ClassVar[str] = "ast"
+    heading: ClassVar[str] = "Heard"
+    nothing: ClassVar[str] = "no sounds"
+    not_run: ClassVar[str] = "not listened to"
+    filter_title: ClassVar[str] = "Sound"
     needs: ClassVar[tuple[str, ...]] = ("scenes", "vad", "slices")
     packages: ClassVar[tuple[str, ...]] = ("torch", "transformers")
     device: Device = "gpu"
@@ -75,6 +79,16 @@ class Analyzer(Stage):
     def prompt_line(cls, records: Sequence[SoundEvent]) -> str:
         """Their labels, the likeliest first."""
         return "Sounds: " + ", ".join(sound.label for sound in records) if records else ""
+
+    @classmethod
+    def view(cls, records: Sequence[SoundEvent]) -> str:
+        """Their labels, with how sure the model is."""
+        return ", ".join(f"{sound.label} {sound.score:.0%}" for sound in records)
+
+    @classmethod
+    def labels(cls, records: Sequence[SoundEvent]) -> list[str]:
+        """As the model calls them."""
+        return [sound.label for sound in records]
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:

@@ -115,7 +115,7 @@ def write(
     scenes = (
         SceneOfVideo(
             scene=found.scene,
-            **_told(found),
+            **_found(found),
             captions=tuple(_said(found.scene.index, said)),
         )
         for found in VideoFindings(base.folder)
@@ -123,12 +123,12 @@ def write(
     return write_object(path, head, {"models": models, "scenes": scenes})["scenes"]
 
 
-def _told(found: SceneFindings) -> dict[str, Any]:
-    """What each analyzer found, objects summed up as well."""
-    told: dict[str, Any] = {}
+def _found(found: SceneFindings) -> dict[str, Any]:
+    """What each analyzer found."""
+    fields: dict[str, Any] = {}
     for kind, records in found.told:
-        told |= kind.scene_data(records) if kind.name == "objects" else kind.fused_data(records)
-    return told
+        fields |= kind.exported_data(records)
+    return fields
 
 
 def _said(

@@ -41,10 +41,15 @@ class Analyzer(Stage):
     settings: ClassVar[type[Settings]] = BrightnessSettings
     placed: ClassVar[bool] = True
     heading: ClassVar[str] = "Light & shade"
+    filter_title: ClassVar[str] = "Light"
 
     @classmethod
     def prompt_line(cls, records):
         return f"Brightness: {round(max(one.mean for one in records))}" if records else ""
+
+    @classmethod
+    def labels(cls, records):
+        return ["dark" if max(one.mean for one in records) < 85 else "bright"]
 
     @classmethod
     def view(cls, records):
@@ -141,6 +146,15 @@ def test_the_report_shows_it_under_its_heading(benched: tuple[Project, Answer]) 
     shown = re.findall(r"<dt>Light &amp; shade</dt><dd>(.*?)</dd>", page)
     assert len(shown) == 12
     assert set(shown) <= {f"{n} frames, &lt;b&gt;none&lt;/b&gt; of them dark" for n in (3, 4, 5)}
+
+
+def test_the_report_can_be_filtered_by_its_labels(benched: tuple[Project, Answer]) -> None:
+    project, _ = benched
+    page = (project.reports / "one" / "index.html").read_text()
+    assert re.search(r'<label>Light<select [^>]*name="brightness">', page)
+    labels = [json.loads(one)["brightness"] for one in re.findall("data-labels='(.*?)'", page)]
+    assert len(labels) == 12
+    assert {label for (label,) in labels} == {"dark", "bright"}
 
 
 def test_it_is_in_base_data_and_in_what_is_exported(

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from kairos_lib.analyzers.objects import Detection
 from kairos_lib.analyzers.sounds import SoundEvent
+from kairos_lib.analyzers.speech.segment import Segment
 from kairos_lib.measure.usage import Resources
 from kairos_lib.media.facts import VideoFacts
 from kairos_lib.media.scene import Scene
@@ -124,7 +125,7 @@ class SuiteMaker:
             caption = captioned(scene.index, said)
             journal.append(
                 FusedScene(
-                    scene=scene, transcript=transcript, segments=(),
+                    scene=scene, transcript=transcript, segments=spoken(scene, transcript),
                     sounds=(SoundEvent(scene=scene.index, label="applause", score=0.83),),
                     objects=tuple(
                         Detection(scene=scene.index, time_s=scene.start_s, label=label, score=0.9,
@@ -269,3 +270,14 @@ def draw_thumbnail(path: Path, scene: int, share: int, title: str) -> None:
 def hash_of(text: str) -> int:
     """The same from one run to the next."""
     return sum(map(ord, text)) * 37
+
+
+def spoken(scene: Scene, transcript: str) -> tuple[Segment, ...]:
+    """All that is said in a scene, in one segment."""
+    if not transcript:
+        return ()
+    return (
+        Segment(
+            scene=scene.index, start_s=scene.start_s, end_s=scene.end_s, text=transcript,
+        ),
+    )  # fmt: skip

@@ -188,6 +188,7 @@ def test_scenes_are_filtered_by_video_object_sound_and_what_became_of_the_captio
     page = opened(context, address(small))
     assert found(page) == "7 scenes"
     assert options(page, "video") == ["all (7)", f"Cup final {ALERT} (4)", "Pasta (3)"]
+    assert options(page, "objects") == ["any (7)", "ball (7)", "person (7)"]
     assert options(page, "status") == [
         "any (7)", "captioned (7)", "cut off (1)", "failed (1)", "without caption (3)",
     ]  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from markupsafe import Markup
 
 from kairos_lib.analyzers.analyzer import Context, Stage
 from kairos_lib.analyzers.speech.engine import Engine, Setup, find
@@ -14,6 +16,7 @@ from kairos_lib.analyzers.vad import Span
 from kairos_lib.media.facts import VideoFacts
 from kairos_lib.parameters.settings import Settings
 from kairos_lib.parameters.weights import Weights
+from kairos_lib.report.page.html import Html
 from kairos_lib.runs.journal import Journal
 
 if TYPE_CHECKING:
@@ -34,6 +37,9 @@ class Analyzer(Stage):
     settings: ClassVar[type[Settings]] = SpeechSettings
     load_settings: ClassVar[frozenset[str]] = frozenset({"engine"})
     data_name: ClassVar[str] = "asr"
+    heading: ClassVar[str] = "Said"
+    nothing: ClassVar[str] = "no speech"
+    not_run: ClassVar[str] = "not transcribed"
     needs: ClassVar[tuple[str, ...]] = ("audio", "vad")
     placed: ClassVar[bool] = True
     not_in_key: ClassVar[frozenset[str]] = frozenset(
@@ -68,6 +74,17 @@ class Analyzer(Stage):
     def fused_data(cls, records: Sequence[Segment]) -> dict[str, Any]:
         """Likewise, by the names that these records have always had."""
         return {"transcript": transcript(records), "segments": in_order(records)}
+
+    @classmethod
+    def from_fused(cls, scene: Mapping[str, Any]) -> list[Segment]:
+        """The segments of that scene."""
+        return [Segment.model_validate(one) for one in scene.get("segments", ())]
+
+    @classmethod
+    def view(cls, records: Sequence[Segment]) -> str | Html:
+        """All that is said."""
+        words = transcript(records)
+        return Html(Markup("<q>{}</q>").format(words)) if words else ""
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:

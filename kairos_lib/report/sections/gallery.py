@@ -14,10 +14,10 @@ from typing import Literal
 from urllib.parse import quote
 
 from kairos_lib import formats
-from kairos_lib.analyzers.analyzer import find, names
-from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.analyzer import Stage, find, names
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
+from kairos_lib.pipeline.scene_analysis import ALWAYS
 from kairos_lib.report.page.html import Html, render
 from kairos_lib.report.page.paging import Page, Stretch, paged
 from kairos_lib.results.badges import BROKEN, Badge, of_captions, ordered
@@ -47,11 +47,13 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A sound or an object: its label, to be filtered by, and how it is written."""
+class Shown:
+    """What one analyzer found in a scene, as it shows it."""
 
-    label: str
-    text: str
+    analyzer: type[Stage]
+    found: str | Html
+    """Empty where it found nothing."""
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -83,16 +85,21 @@ class SceneCard:
 
     scene: Scene
     pictures: tuple[Picture, ...]
-    transcript: str = ""
-    sounds: tuple[Found, ...] = ()
-    objects: tuple[Found, ...] = ()
-    further: tuple[tuple[str, str | Html], ...] = ()
-    """What other analyzers found, each under its heading."""
-    known: bool = False
-    """Whether any run says what is heard and seen in it."""
+    shown: tuple[Shown, ...] = ()
+    """What analyzers found, as far as any run says so."""
     not_run: frozenset[str] = frozenset()
     """Stages that did not run: that they found nothing does not mean that nothing is there."""
     said: tuple[ShownCaption, ...] = ()
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """What it can be filtered by, for each analyzer with such a list."""
+        return {one.analyzer.name: one.labels for one in self.shown if one.analyzer.filter_title}
+
+    @property
+    def in_pictures(self) -> str:
+        """What is to be seen in its pictures."""
+        return ", ".join(str(one.found) for one in self.shown if one.analyzer.in_pictures)
 
 
 @dataclass(frozen=True)
@@ -165,9 +172,12 @@ class Gallery:
         """A page's scenes as cards, with what they can be searched and filtered by."""
         page = page or self.pages[0]
         titles = {video: self._suite.video_title(video) for video in self._told}
+        galleries = self.first if page.number == 1 else self.videos(page)
+        every = [one.analyzer for each in galleries for card in each.cards for one in card.shown]
         return render(
             "gallery",
-            galleries=self.first if page.number == 1 else self.videos(page),
+            galleries=galleries,
+            filters={kind.name: kind.filter_title for kind in every if kind.filter_title},
             page=page,
             pages=self.pages,
             titles=titles,
@@ -264,39 +274,18 @@ def _caption_badges(run: VlmRun) -> tuple[Badge, ...]:
 
 
 def _with_context(card: SceneCard, fused: FusedScene) -> SceneCard:
-    """Add what was heard and seen; all models are told the same of a video."""
-    if card.known:
-        return card
-    return replace(
-        card,
-        transcript=fused.transcript,
-        sounds=tuple(
-            Found(sound.label, f"{sound.label} {sound.score:.0%}") for sound in fused.sounds
-        ),
-        objects=tuple(_counted(fused.objects)),
-        further=tuple(_further(fused)),
-        known=True,
-    )
+    """Add what analyzers found; all models are told the same of a video."""
+    return card if card.shown else replace(card, shown=tuple(_shown(fused)))
 
 
-def _further(fused: FusedScene) -> Iterator[tuple[str, str | Html]]:
-    """What analyzers show of a scene beside those that every report has."""
-    for name, records in (fused.model_extra or {}).items():
-        if name in names() and (kind := find(name)).heading:
-            yield kind.heading, kind.view([kind.record.model_validate(one) for one in records])
-
-
-def _counted(detections: Iterable[Detection]) -> list[Found]:
-    """Object labels, the most frequent first, with how many are in the picture at once."""
-    at_once: dict[str, dict[float, int]] = {}
-    for detection in detections:
-        frames = at_once.setdefault(detection.label, {})
-        frames[detection.time_s] = frames.get(detection.time_s, 0) + 1
-    most = {label: max(frames.values()) for label, frames in at_once.items()}
-    ranked = sorted(most, key=lambda label: -sum(at_once[label].values()))
-    return [
-        Found(label, label if most[label] == 1 else f"{label} ×{most[label]}") for label in ranked
-    ]
+def _shown(fused: FusedScene) -> Iterator[Shown]:
+    """What each analyzer shows of a scene; one of somebody's own may be gone since."""
+    fields = dict(fused)
+    for name in (*ALWAYS, *(name for name in fused.model_extra or () if name in names())):
+        kind = find(name)
+        if kind.heading:
+            records = kind.from_fused(fields)
+            yield Shown(kind, kind.view(records), tuple(kind.labels(records)))
 
 
 def _pictures(base: BaseRun, scene: Scene, notebook_folder: Path) -> tuple[Picture, ...]:

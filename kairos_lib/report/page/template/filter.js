@@ -7,9 +7,11 @@
 
   const WAIT_MS = 120; // After the last key, before a search begins.
   const PREFIX = "#show:";
-  const FACETS = ["video", "object", "sound", "status"];
+  // Labels that analyzers gave to scenes, a list for each analyzer.
+  const LABELS = [...form.querySelectorAll("select[data-labels]")].map(({ name }) => name);
+  const FACETS = ["video", ...LABELS, "status"];
   const STATUSES = ["captioned", "cut off", "failed", "without caption"];
-  const everything = { video: "all", object: "any", sound: "any", status: "any" };
+  const everything = Object.fromEntries(FACETS.map((f) => [f, f === "video" ? "all" : "any"]));
   // Accents and capitals make no difference to a search.
   const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
@@ -17,8 +19,8 @@
     element,
     values: {
       video: [element.dataset.video],
-      object: JSON.parse(element.dataset.objects),
-      sound: JSON.parse(element.dataset.sounds),
+      ...Object.fromEntries(LABELS.map((facet) => [facet, []])),
+      ...JSON.parse(element.dataset.labels),
       status: [],
     },
     speech: folded(element.querySelector(".context q")?.textContent ?? ""),
@@ -32,13 +34,14 @@
   const sections = [...document.querySelectorAll(".kairos .gallery")];
 
   // The choices there are, with their titles.
-  const titles = { video: new Map(), object: new Map(), sound: new Map(), status: new Map() };
+  const titles = Object.fromEntries(FACETS.map((facet) => [facet, new Map()]));
   const models = new Map();
   for (const card of cards) {
     const section = card.element.closest(".gallery");
     titles.video.set(card.values.video[0], section.querySelector("h3").textContent);
-    for (const label of card.values.object) titles.object.set(label, label);
-    for (const label of card.values.sound) titles.sound.set(label, label);
+    for (const facet of LABELS) {
+      for (const label of card.values[facet]) titles[facet].set(label, label);
+    }
     for (const said of card.said) {
       titles.status.set(said.status, said.status);
       models.set(said.model, said.element.querySelector(".name").textContent);
@@ -52,7 +55,7 @@
     const select = form.elements[facet];
     select.append(new Option(everything[facet], ""));
     const values = [...titles[facet].keys()];
-    if (facet === "object" || facet === "sound") values.sort((a, b) => a.localeCompare(b));
+    if (LABELS.includes(facet)) values.sort((a, b) => a.localeCompare(b));
     if (facet === "status") values.sort((a, b) => STATUSES.indexOf(a) - STATUSES.indexOf(b));
     for (const value of values) addOption(facet, value);
     // One choice is none.

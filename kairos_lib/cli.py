@@ -10,25 +10,22 @@ import os
 import shutil
 import signal
 import sys
-import traceback
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import click
 
 from kairos_lib import __version__
-from kairos_lib.compare.command import compare
+from kairos_lib.commands.bench import bench, plan
+from kairos_lib.commands.compare import compare
+from kairos_lib.commands.ending import stop
+from kairos_lib.commands.export import export
+from kairos_lib.commands.fetch import fetch
+from kairos_lib.commands.reproduce import reproduce
 from kairos_lib.errors import KairosError, closest, no_room
 from kairos_lib.make_variables import check as check_given
-from kairos_lib.names import showable
-from kairos_lib.options import Switch, Words, flag, whole
-from kairos_lib.parameters.suite import REPEATS_AT_MOST
+from kairos_lib.options import Switch, Words, fresh_option, suite_option
 from kairos_lib.project import Project
-from kairos_lib.reproduce.command import reproduce
-
-SLOTS_AT_MOST = 64
 
 
 def _debug(context: click.Context, option: click.Parameter, given: bool) -> None:
@@ -56,7 +53,7 @@ class Group(click.Group):
         try:
             return super().parse_args(context, args)
         except KairosError as error:
-            _stop(str(error), 2)
+            stop(str(error), 2)
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command; an error that a user can put right needs no traceback."""
@@ -65,20 +62,14 @@ class Group(click.Group):
         except KairosError as error:
             if context.params.get("debug"):
                 raise
-            _stop(str(error), 2)
+            stop(str(error), 2)
         except OSError as error:
             if context.params.get("debug"):
                 raise
             plain = f"{error.strerror or error}: {error.filename or 'see --debug'}"
-            _stop(no_room(error) or plain, 2)
+            stop(no_room(error) or plain, 2)
         except KeyboardInterrupt:
-            _stop("stopped: run the same command to go on where it stopped", 130)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    line = "".join(c if showable(c) else "\ufffd" for c in " ".join(message.split()))
-    click.echo(f"kairos: {line}", err=True)
-    sys.exit(code)
+            stop("stopped: run the same command to go on where it stopped", 130)
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
@@ -103,116 +94,8 @@ def main(debug: bool) -> None:
             signal.signal(number, _interrupt)
 
 
-fresh_option = click.option(
-    "--fresh",
-    envvar="KAIROS_FRESH",
-    is_flag=False,
-    flag_value="1",
-    callback=flag,
-    help="Run again what is done already; the old results are set aside.",
-)
-model_id_option = click.option(
-    "--model-id", envvar="KAIROS_MODEL_ID", help="For MODEL=auto: a hub's id, or a path."
-)
-suite_option = click.option("--suite", envvar="KAIROS_SUITE", help="Name of a suite.")
-
-
-@main.command()
-@click.option("--model", envvar="KAIROS_MODEL", help="Model name; several with commas.")
-@click.option("--video", envvar="KAIROS_VIDEO", help="Video name or path; several with commas.")
-@suite_option
-@click.option("--base", envvar="KAIROS_BASE", help="Base profile.")
-@click.option("--repeats", envvar="KAIROS_REPEATS", type=str, help="Rounds, each in fresh kernels.")
-@click.option("--weights", envvar="KAIROS_WEIGHTS", help="dummy: full size, random, no download.")
-@model_id_option
-@click.option("--slots", envvar="KAIROS_SLOTS", type=str, help="Notebooks at once; 1 by default.")
-@fresh_option
-@click.option(
-    "--dry-run",
-    envvar="KAIROS_DRY_RUN",
-    is_flag=False,
-    flag_value="1",
-    callback=flag,
-    help="Print the plan and start nothing.",
-)
-def bench(
-    model: str | None,
-    video: str | None,
-    suite: str | None,
-    base: str | None,
-    repeats: str | None,
-    weights: str | None,
-    model_id: str | None,
-    slots: str | None,
-    fresh: bool,
-    dry_run: bool,
-) -> None:
-    """Run a suite, or MODEL on VIDEO, and write the report."""
-    from rich.console import Console
-
-    from kairos_lib.bench import execution as benches
-    from kairos_lib.bench.display import display, need_lines, plan_lines
-    from kairos_lib.bench.plan import make_plan
-    from kairos_lib.bench.request import BenchRequest, suite_of
-    from kairos_lib.bench.requirements import requirements_of
-    from kairos_lib.launch.launcher import cause_of
-
-    project = Project.find()
-    console = Console()
-    at_once = whole("SLOTS", slots, SLOTS_AT_MOST) or 1
-    asked = BenchRequest(
-        suite=suite or "",
-        model=model or "",
-        video=video or "",
-        base=base or "",
-        repeats=whole("REPEATS", repeats, REPEATS_AT_MOST),
-        weights=weights or "",
-        model_id=model_id or "",
-    )
-    chosen = suite_of(project, asked)
-    planned = make_plan(project, chosen, fresh)
-    debug = bool(click.get_current_context().find_root().params.get("debug"))
-    for one in planned.unusable:
-        if debug:
-            click.echo("".join(traceback.format_exception(one.error)), err=True)
-        click.echo(f"left out: {one.name}: {one.why}", err=True)
-    if dry_run:
-        with console.status("asking what the models need"):
-            needs = requirements_of(project, planned)
-        lines = [*plan_lines(project, planned), *need_lines(needs)]
-        console.print("\n".join(lines), soft_wrap=True, highlight=False)
-        sys.exit(1 if planned.unusable else 0)
-    with display(console) as shown:
-        failed = benches.carry_out(project, planned, shown, at_once)
-        if debug:
-            for step in planned.steps:
-                if not step.job.run.done and (cause := cause_of(step.job.run)):
-                    click.echo(f"{step.label}:\n{cause}", err=True)
-        index = benches.analyse(project, chosen.name, shown)
-    without = f" (without {planned.lacking})" if planned.lacking else ""
-    if not failed and not planned.unusable:
-        click.echo(f"report: {index}{without}")
-        return
-    wrong = []
-    if planned.unusable:
-        videos = len(planned.unusable) + len(planned.bases)
-        wrong.append(f"{len(planned.unusable)} of {videos} videos could not be used")
-    if failed:
-        wrong.append(f"{failed} of {len(planned.steps)} notebooks failed")
-    click.echo(f"{' and '.join(wrong)}; the report shows them: {index}{without}")
-    sys.exit(1)
-
-
-main.add_command(
-    click.Command(
-        "plan",
-        params=[option for option in bench.params if option.name != "dry_run"],
-        callback=partial(cast("Callable[..., None]", bench.callback), dry_run=True),
-        help="Say what a bench would do and what its models need, and start nothing.",
-    )
-)
-main.add_command(compare)
-main.add_command(reproduce)
+for command in (bench, plan, compare, reproduce, export, fetch):
+    main.add_command(command)
 
 
 @main.command()
@@ -236,93 +119,6 @@ def report(suite: str | None, fresh: bool) -> None:
     with display(Console()) as shown:
         index = benches.analyse(project, name, shown, fresh)
     click.echo(f"report: {index}")
-
-
-@main.command()
-@suite_option
-@click.option(
-    "--format", "formats", envvar="KAIROS_FORMAT", help="srt, vtt, coco, json; or several."
-)
-@click.option("--model", envvar="KAIROS_MODEL", help="Of the suite's; all by default.")
-@click.option("--video", envvar="KAIROS_VIDEO", help="Of the suite's; all by default.")
-@click.option("--out", envvar="KAIROS_OUT", help="Folder to write to.")
-@click.option(
-    "--transcript",
-    envvar="KAIROS_TRANSCRIPT",
-    is_flag=False,
-    flag_value="1",
-    callback=flag,
-    help="With srt and vtt: speech as subtitles of its own as well.",
-)
-def export(
-    suite: str | None,
-    formats: str | None,
-    model: str | None,
-    video: str | None,
-    out: str | None,
-    transcript: bool,
-) -> None:
-    """Write captions and findings of a suite's runs for other programs."""
-    from kairos_lib.publish import export as exports
-    from kairos_lib.results.suite import read
-
-    if not out:
-        raise KairosError("OUT is not given: name a folder to write to")
-    data = read(Project.find(), suite or "demo")
-    wanted = exports.Wanted(_names(formats), _names(model), _names(video), transcript)
-    count = 0
-    for one in exports.export(data, wanted, Path(out).expanduser()):
-        if isinstance(one, exports.Written):
-            count += 1
-            click.echo(f"{one.path}: {one.holds}")
-        else:
-            click.echo(f"left out: {one.what}: {' '.join(one.why.split())}", err=True)
-    if not count:
-        _stop(f"nothing was written to {out}: see above for what there is nothing of", 1)
-
-
-def _names(given: str | None) -> tuple[str, ...]:
-    return tuple(part for name in (given or "").split(",") if (part := name.strip()))
-
-
-@main.command()
-@click.option("--model", envvar="KAIROS_MODEL", help="Model name.")
-@model_id_option
-@click.option("--base", envvar="KAIROS_BASE", help="Base profile; the model's own by default.")
-def fetch(model: str | None, model_id: str | None, base: str | None) -> None:
-    """Download the weights of a model and of its base processing."""
-    from kairos_lib.analyzers.analyzer import order
-    from kairos_lib.analyzers.profile import Base
-    from kairos_lib.bench.request import AUTO, by_id
-    from kairos_lib.parameters import loading
-    from kairos_lib.parameters.model import Model
-    from kairos_lib.parameters.weights import Weights
-    from kairos_lib.weights import location
-
-    project = Project.find()
-    if model_id and model not in (None, AUTO):
-        raise KairosError(f"MODEL_ID goes with MODEL={AUTO}, not with MODEL={model}")
-    if not model and not model_id and not base:
-        known = loading.names(project, Model)
-        raise KairosError(f"MODEL is not given: name one of {', '.join(known)}")
-    wanted: list[Weights | None] = []
-    if model or model_id:
-        changes = by_id(model_id) if model_id else None
-        chosen = loading.load(project, Model, model or AUTO, changes)
-        wanted.append(chosen.weights)
-        base = base or chosen.base
-    profile = loading.load(project, Base, str(base))
-    wanted += [s.weights(profile) for s in order(profile.stages) if s.uses_weights(profile)]
-    for one in wanted:
-        if one is None or one.source in ("nano", "path", "dummy", "server"):
-            continue
-        found = location.find(project, one)
-        if found.path is not None:
-            click.echo(f"here already: {one.id}")
-            continue
-        click.echo(f"fetching {one.id}")
-        click.echo(f"fetched: {location.fetch(one)}")
-    click.echo("all weights that a hub has are on this machine")
 
 
 @main.command(hidden=True)

@@ -82,3 +82,17 @@ def share(name: str, given: str | None, default: float) -> float:
 def parts(text: str) -> tuple[str, ...]:
     """What commas divide."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+fresh_option = click.option(
+    "--fresh",
+    envvar="KAIROS_FRESH",
+    is_flag=False,
+    flag_value="1",
+    callback=flag,
+    help="Run again what is done already; the old results are set aside.",
+)
+model_id_option = click.option(
+    "--model-id", envvar="KAIROS_MODEL_ID", help="For MODEL=auto: a hub's id, or a path."
+)
+suite_option = click.option("--suite", envvar="KAIROS_SUITE", help="Name of a suite.")

@@ -9,7 +9,7 @@ from kairos_lib import formats
 from kairos_lib.formats import MISSING
 from kairos_lib.measure.usage import Resources
 from kairos_lib.report.page.html import Html, render
-from kairos_lib.results.provenance import Machine
+from kairos_lib.results.machine import Machine
 from kairos_lib.results.summary import Pair
 
 

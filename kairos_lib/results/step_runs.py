@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from kairos_lib.errors import KairosError
 from kairos_lib.pipeline.records import BaseResult, StageReport
 from kairos_lib.project import Project
-from kairos_lib.results.provenance import Provenance
+from kairos_lib.results.machine import Provenance
 from kairos_lib.runs.files import read_record
 from kairos_lib.runs.manifest import PlannedBase, PlannedStep, PlannedVlm
 from kairos_lib.runs.status import Status

@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kairos_lib.cli import main
+from kairos_lib.commands.reproduce import lines
 from kairos_lib.errors import KairosError
 from kairos_lib.names import showable
 from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.project import Project
-from kairos_lib.reproduce.command import lines
 from kairos_lib.reproduce.outcome import outcome
 from kairos_lib.reproduce.rebuild import Rebuilt, rebuild
 from kairos_lib.reproduce.record import read_run

@@ -7,7 +7,7 @@ from kairos_lib.formats import MISSING
 from kairos_lib.report.page.html import Html, joined, render
 from kairos_lib.report.sections.parameters import parameters as parameters_of
 from kairos_lib.report.sections.tables import LENGTH, MODEL, VIDEO, Column, parameters, table
-from kairos_lib.results.provenance import Gpu, Machine, Provenance
+from kairos_lib.results.machine import Gpu, Machine, Provenance
 from kairos_lib.results.step_runs import BaseRun, VlmRun
 from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import Pair, pairs

@@ -6,7 +6,6 @@ transformers have in common, since a model may run in an environment of its own.
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ import psutil
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.measure.memory import is_out_of_memory
 from kairos_lib.parameters.model import Model
-from kairos_lib.vlm import chat_template, dummy, ends, fitting, gpu_memory
+from kairos_lib.vlm import chat_template, dummy, ends, fitting, generation, gpu_memory
 from kairos_lib.vlm.adapter import (
     LARGEST_BATCH,
     Adapter,
@@ -46,7 +45,6 @@ from kairos_lib.vlm.loading import (
 )
 from kairos_lib.vlm.records import Architecture
 from kairos_lib.vlm.refusals import REFUSALS, telling
-from kairos_lib.vlm.scores import NO_NUMBERS, Scores
 from kairos_lib.weights.checkpoint_files import check_files, own_quantisation
 from kairos_lib.weights.checkpoints import check_whole
 
@@ -305,49 +303,12 @@ class TransformersAdapter(Adapter):
         return self._generate(prepared, limit, least)
 
     def _generate(self, prepared: Prepared, limit: int, least: int) -> Generated:
-        import torch
-        from transformers import LogitsProcessorList, StoppingCriteriaList
-
-        scores = Scores(len(prepared.prompt_tokens), self.synchronise)
-        self.synchronise()
-        started = time.perf_counter()
-        # A model compares what a prompt holds with what its pictures take.
-        with telling(ValueError, KairosError), torch.inference_mode():
-            output = self.model.generate(
-                **prepared.inputs,
-                max_new_tokens=limit,
-                min_new_tokens=least,
-                num_beams=self.settings.generation.num_beams,
-                do_sample=False,
-                use_cache=True,
-                pad_token_id=self.processor.tokenizer.pad_token_id,
-                logits_processor=LogitsProcessorList([scores]),
-                stopping_criteria=StoppingCriteriaList([scores.ended]),
-            )
-        self.synchronise()
-        ended = time.perf_counter()
-        written = output[:, prepared.inputs["input_ids"].shape[1] :]
-        counts, truncated = self._count(written, limit)
-        texts = self.processor.tokenizer.batch_decode(written, skip_special_tokens=True)
-        failed = scores.failed(counts)
-        return Generated(
-            texts=tuple("" if bad else t.strip() for t, bad in zip(texts, failed, strict=True)),
-            new_tokens=tuple(0 if bad else n for n, bad in zip(counts, failed, strict=True)),
-            truncated=tuple(cut and not bad for cut, bad in zip(truncated, failed, strict=True)),
-            prefill_s=scores.at - started,
-            decode_s=ended - scores.at,
-            errors=tuple(NO_NUMBERS if bad else "" for bad in failed),
+        beams = self.settings.generation.num_beams
+        lengths = generation.Lengths(least, limit)
+        tokenizer = self.processor.tokenizer
+        return generation.generate(
+            self.model, tokenizer, prepared, lengths, beams, self.synchronise
         )
-
-    def _count(self, written: Any, limit: int) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-        """Tokens of each row up to and with its end, and whether the limit cut it off."""
-        ended = set(ends.listed(self.model.generation_config.eos_token_id))
-        counts, truncated = [], []
-        for row in written.tolist():
-            stop = next((i for i, token in enumerate(row, start=1) if token in ended), None)
-            counts.append(stop or len(row))
-            truncated.append(stop is None and len(row) >= limit)
-        return tuple(counts), tuple(truncated)
 
     def synchronise(self) -> None:
         """Wait for each GPU that it lies on."""

@@ -23,6 +23,10 @@ class Video(ParameterFile):
     """JSON file of captions that people wrote: a list of `{start_s, end_s, captions: [...]}`. The
     report holds the models' captions against them; no run depends on it."""
 
+    events: Path | None = None
+    """What really happens in it: SoccerNet's `Labels-v2.json` or CSV (`label,time_s`). Event
+    spotting is scored against it; no run depends on it."""
+
     @model_validator(mode="after")
     def _told_once(self) -> Video:
         if self.truth is not None and self.references is not None:

@@ -147,6 +147,7 @@ def video(project: Project, name_or_path: str) -> Video:
             update={
                 "path": project.root / known.path,
                 "truth": project.root / known.truth if known.truth else None,
+                "events": project.root / known.events if known.events else None,
                 "references": project.root / known.references if known.references else None,
             }
         )

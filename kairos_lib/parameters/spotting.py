@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -54,6 +54,9 @@ class Spotting(ParameterFile):
     sampling: Sampling = Sampling()
     batch_size: int = Field(16, ge=1)
     """Windows that are asked about at once."""
+    time_from: Literal["windows", "answers"] = "windows"
+    """Where an event's time is taken from: the stretch that all windows share which found it, or
+    the moment that their answers name (a model must have learnt to)."""
     merge_radius_s: float = Field(3.0, ge=0)
     """Predictions of one label that are closer than this are one event."""
     tolerance_s: float = Field(5.0, gt=0)

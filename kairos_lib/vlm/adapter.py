@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ import numpy as np
 
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.parameters.model import Model
+from kairos_lib.vlm.choosing import Choosing
 from kairos_lib.vlm.gpu_memory import Peaks
 from kairos_lib.vlm.records import Architecture
 
@@ -65,6 +67,8 @@ class Prepared:
     visual_tokens: tuple[int, ...]
     left_out_chars: tuple[int, ...] = ()
     """Of each request's context, for want of room; none at all where all of it is there."""
+    numbers: tuple[int, ...] = ()
+    """Of the requests' queries."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,10 @@ class Generated:
     """From there until the last token."""
     prompt_tokens: tuple[int, ...] = ()
     """Of each request, where that is not known before."""
+    tokens: tuple[tuple[int, ...], ...] = ()
+    """Of each text, its end included; only where the adapter's `choosing` is set."""
+    log_probabilities: tuple[tuple[float, ...], ...] = ()
+    """Of each of these tokens, at temperature 1."""
     errors: tuple[str, ...] = ()
     """Why a request came to nothing, empty where it did not; none at all where none can."""
     unanswered: frozenset[int] = frozenset()
@@ -132,9 +140,21 @@ class Adapter(ABC):
 
     # Optional
 
+    choosing: Choosing | None = None
+    """How tokens are chosen, whose probabilities are then noted; the likeliest where it is none."""
+
     def __init__(self, settings: Model, weights: Path) -> None:
         self.settings = settings
         self.weights = weights
+
+    def tokens_of(self, tokens: Sequence[int], characters: tuple[int, int]) -> range:
+        """The places of the tokens that stand for some characters of a text.
+
+        Args:
+            tokens: Of the whole text.
+            characters: From the first one to behind the last.
+        """
+        return range(0)
 
     def synchronise(self) -> None:
         """Wait until the device has done all it was asked to."""

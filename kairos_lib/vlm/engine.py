@@ -256,6 +256,10 @@ class Engine:
             left_out_chars=prepared.left_out_chars[place] if prepared.left_out_chars else 0,
             new_tokens=generated.new_tokens[place],
             truncated=generated.truncated[place],
+            tokens=generated.tokens[place] if generated.tokens else (),
+            log_probabilities=generated.log_probabilities[place]
+            if generated.log_probabilities
+            else (),
             timing=timing,
             batch_size=batch_size,
         )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from kairos_lib.errors import KairosError
 from kairos_lib.vlm import ends
 from kairos_lib.vlm.adapter import Generated, Prepared
+from kairos_lib.vlm.choosing import Chooser, Choosing
 from kairos_lib.vlm.refusals import telling
 from kairos_lib.vlm.scores import NO_NUMBERS, Scores
 
@@ -27,6 +28,7 @@ def generate(
     lengths: Lengths,
     beams: int,
     synchronise: Callable[[], None],
+    choosing: Choosing | None = None,
 ) -> Generated:
     """Write one text for each request of a batch.
 
@@ -39,6 +41,7 @@ def generate(
         lengths: Of each text.
         beams: Texts that are followed at once for each request.
         synchronise: Waits until the device has done all it was asked to.
+        choosing: How tokens are chosen, whose probabilities are then noted; needs one beam.
 
     Raises:
         SceneError: The model refuses what it was given.
@@ -47,6 +50,7 @@ def generate(
     from transformers import LogitsProcessorList, StoppingCriteriaList
 
     scores = Scores(len(prepared.prompt_tokens), synchronise)
+    chooser = Chooser(choosing, prepared.numbers) if choosing else None
     synchronise()
     started = time.perf_counter()
     # A model compares what a prompt holds with what its pictures take.
@@ -59,7 +63,7 @@ def generate(
             do_sample=False,
             use_cache=True,
             pad_token_id=tokenizer.pad_token_id,
-            logits_processor=LogitsProcessorList([scores]),
+            logits_processor=LogitsProcessorList([scores, chooser] if chooser else [scores]),
             stopping_criteria=StoppingCriteriaList([scores.ended]),
         )
     synchronise()
@@ -68,12 +72,15 @@ def generate(
     counts, truncated = _count(model, written, lengths.most)
     texts = tokenizer.batch_decode(written, skip_special_tokens=True)
     failed = scores.failed(counts)
+    rows = zip(written.tolist(), counts, strict=True)
     return Generated(
         texts=tuple("" if bad else t.strip() for t, bad in zip(texts, failed, strict=True)),
         new_tokens=tuple(0 if bad else n for n, bad in zip(counts, failed, strict=True)),
         truncated=tuple(cut and not bad for cut, bad in zip(truncated, failed, strict=True)),
         prefill_s=scores.at - started,
         decode_s=ended - scores.at,
+        tokens=tuple(tuple(row[:count]) for row, count in rows) if chooser else (),
+        log_probabilities=tuple(chooser.log_probabilities(written, counts)) if chooser else (),
         errors=tuple(NO_NUMBERS if bad else "" for bad in failed),
     )
 

@@ -67,6 +67,10 @@ class Answer:
     """Cut off by the limit on new tokens."""
     timing: Timing = field(default_factory=Timing)
     """Of this query alone, or its even share of its batch."""
+    tokens: tuple[int, ...] = ()
+    """That were written, where how they are chosen was asked for."""
+    log_probabilities: tuple[float, ...] = ()
+    """Of each of them."""
     batch_size: int = 1
     elapsed_s: float = 0.0
     """Wall time from the start of the scenario's clock until this answer was ready."""

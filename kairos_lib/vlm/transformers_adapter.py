@@ -6,6 +6,8 @@ transformers have in common, since a model may run in an environment of its own.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -268,7 +270,12 @@ class TransformersAdapter(Adapter):
         visual = torch.isin(inputs["input_ids"], torch.tensor(self.visual_token_ids()))
         # Counted before they are moved: `to` moves them in place, and a device would be waited for.
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
-        return Prepared(inputs, tuple(prompt_tokens), tuple(visual.sum(dim=1).tolist()))
+        return Prepared(
+            inputs,
+            tuple(prompt_tokens),
+            tuple(visual.sum(dim=1).tolist()),
+            numbers=tuple(request.number for request in requests),
+        )
 
     def _harmless(self, request: Request) -> Request:
         return replace(request, prompt=self._controls.broken(request.prompt))
@@ -307,8 +314,21 @@ class TransformersAdapter(Adapter):
         lengths = generation.Lengths(least, limit)
         tokenizer = self.processor.tokenizer
         return generation.generate(
-            self.model, tokenizer, prepared, lengths, beams, self.synchronise
+            self.model, tokenizer, prepared, lengths, beams, self.synchronise, self.choosing
         )
+
+    def tokens_of(self, tokens: Sequence[int], characters: tuple[int, int]) -> range:
+        """By how much text the first so many tokens make; a few of them for each end."""
+        decode = self.processor.tokenizer.decode
+
+        def length(count: int) -> int:
+            return len(decode(tokens[:count], skip_special_tokens=True))
+
+        whole = decode(tokens, skip_special_tokens=True)
+        before = len(whole) - len(whole.lstrip())  # A text is kept without the space around it.
+        start, end = (before + place for place in characters)
+        first = bisect_right(range(len(tokens) + 1), start, key=length) - 1
+        return range(first, bisect_left(range(len(tokens) + 1), end, key=length))
 
     def synchronise(self) -> None:
         """Wait for each GPU that it lies on."""

@@ -7,11 +7,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
+from kairos_lib.vlm.adapter import Request
+
 TEMPLATE = (
     "{% for message in messages %}USER: {% for part in message['content'] %}"
     "{% if part['type'] == 'image' %}<image>{{ '\\n' }}{% else %}{{ part['text'] }}{% endif %}"
     "{% endfor %}{% endfor %}{% if add_generation_prompt %} ASSISTANT:{% endif %}"
 )
+
+
+CHECKPOINTS = {
+    "auto": "llava_next",
+    "instructblip": "instructblip",
+    "llava_next": "llava_next",
+    "llava_video": "llava_video",
+    "phi35": "phi35",
+    "qwen2_vl": "qwen2_vl",
+    "qwen2_vl (2.5)": "qwen2_5_vl",
+    "smolvlm2": "smolvlm",
+}
 
 
 def byte_tokenizer(special: list[str], size: int = 0, begins: bool = False, **more: object):
@@ -182,3 +198,14 @@ def tiny_whisper(folder: Path, scratch: Path) -> Path:
     TransformersConverter(str(scratch), copy_files=["tokenizer.json"]).convert(str(folder))
     (folder / "preprocessor_config.json").write_text(json.dumps({"feature_size": 80}))
     return folder
+
+
+def requests(count: int = 4) -> list[Request]:
+    """Scenes whose prompts and pictures are of different sizes."""
+    random = np.random.default_rng(0)
+    shapes = [(56, 84, 3), (84, 56, 3), (60, 60, 3), (56, 84, 3)]
+    prompts = ["Describe.", "Describe the scene in detail.", "What?", "Speech: hello\nDescribe."]
+    return [
+        Request(n, tuple(random.integers(0, 255, (2, *shape), dtype=np.uint8)), (0.0, 0.5), prompt)
+        for n, (shape, prompt) in enumerate(zip(shapes[:count], prompts, strict=False))
+    ]

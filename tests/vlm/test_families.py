@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.checkpoints import CHECKPOINTS, requests
 from helpers.projects import tiny_model
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -17,17 +18,6 @@ from kairos_lib.errors import KairosError
 from kairos_lib.parameters.model import Model
 from kairos_lib.vlm.adapter import Adapter, Request, SceneError, families, find_family
 from kairos_lib.vlm.transformers_adapter import TransformersAdapter
-
-CHECKPOINTS = {
-    "auto": "llava_next",
-    "instructblip": "instructblip",
-    "llava_next": "llava_next",
-    "llava_video": "llava_video",
-    "phi35": "phi35",
-    "qwen2_vl": "qwen2_vl",
-    "qwen2_vl (2.5)": "qwen2_5_vl",
-    "smolvlm2": "smolvlm",
-}
 
 
 @pytest.fixture(params=sorted(CHECKPOINTS))
@@ -52,17 +42,6 @@ def adapters(checkpoint: Callable[[str], Path]) -> Callable[[str], Adapter]:
         return loaded((name.split()[0], checkpoint(CHECKPOINTS[name])))
 
     return made
-
-
-def requests(count: int = 4) -> list[Request]:
-    """Scenes whose prompts and pictures are of different sizes."""
-    random = np.random.default_rng(0)
-    shapes = [(56, 84, 3), (84, 56, 3), (60, 60, 3), (56, 84, 3)]
-    prompts = ["Describe.", "Describe the scene in detail.", "What?", "Speech: hello\nDescribe."]
-    return [
-        Request(n, tuple(random.integers(0, 255, (2, *shape), dtype=np.uint8)), (0.0, 0.5), prompt)
-        for n, (shape, prompt) in enumerate(zip(shapes[:count], prompts, strict=False))
-    ]
 
 
 CONNECTORS = {

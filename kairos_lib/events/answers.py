@@ -15,13 +15,11 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
+from kairos_lib.events.records import Outcome
 from kairos_lib.parameters.spotting import Spotting
 
-Outcome = Literal["event", "no event", "echo", "other label", "unreadable"]
-"""What an answer comes to: one of the labels; nothing happens; the list of labels repeated; a label
-that is none of them; or text without an object."""
 READ_AT_MOST_CHARS = 4_000
 """Of an answer. A model that runs on says nothing more that counts."""
 DEPTH_AT_MOST = 20

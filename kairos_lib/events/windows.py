@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import count, takewhile
 
-from kairos_lib.parameters.spotting import Windows
+from kairos_lib.parameters.spotting import Share, Windows
+
+WHOLE = Share()
 
 
 @dataclass(frozen=True)
@@ -29,23 +31,7 @@ class Window:
         return self.start_s <= time_s < self.end_s
 
 
-@dataclass(frozen=True)
-class Part:
-    """A part of a video: the windows that start in it."""
-
-    from_s: float = 0.0
-    to_s: float | None = None
-    """None is the end of the video."""
-
-    def holds(self, start_s: float) -> bool:
-        """Whether a window that starts then is in it."""
-        return self.from_s <= start_s and (self.to_s is None or start_s < self.to_s)
-
-
-WHOLE = Part()
-
-
-def grid(duration_s: float, windows: Windows, part: Part = WHOLE) -> list[Window]:
+def grid(duration_s: float, windows: Windows, part: Share = WHOLE) -> list[Window]:
     """All windows over a part of a video, in order.
 
     Args:
@@ -56,7 +42,7 @@ def grid(duration_s: float, windows: Windows, part: Part = WHOLE) -> list[Window
     starts_s = takewhile(lambda one: one < duration_s, (n * windows.step_s for n in count()))
     found = []
     for number, start_s in enumerate(starts_s):
-        if not part.holds(start_s):
+        if start_s < part.from_s or (part.to_s is not None and start_s >= part.to_s):
             continue
         moments_s = (start_s + i / windows.frames_per_second for i in range(windows.frames))
         times_s = tuple(moment for moment in moments_s if moment < duration_s)
@@ -70,15 +56,14 @@ def batches(windows: list[Window], size: int) -> list[list[Window]]:
     return [windows[first : first + size] for first in range(0, len(windows), size)]
 
 
-@dataclass(frozen=True)
-class Slice:
-    """One of several shares of the work on a video."""
+def share(whole: list[list[Window]], part: Share) -> list[list[Window]]:
+    """The batches of one slice: neighbours, as many as other slices have but for one.
 
-    number: int = 1
-    """From 1 on."""
-    of: int = 1
-
-    def take(self, whole: list[list[Window]]) -> list[list[Window]]:
-        """Its batches: neighbours, and as many as the other slices have, but for one."""
-        first, last = (len(whole) * n // self.of for n in (self.number - 1, self.number))
-        return whole[first:last]
+    Args:
+        whole: All batches.
+        part: Whose slice; 0 has all of them.
+    """
+    if not part.slice:
+        return whole
+    first, last = (len(whole) * n // part.slices for n in (part.slice - 1, part.slice))
+    return whole[first:last]

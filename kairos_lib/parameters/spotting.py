@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from kairos_lib.errors import KairosError
 from kairos_lib.parameters.settings import ParameterFile, Settings
 
 LABELS_AT_MOST = 100
@@ -78,3 +80,37 @@ class Spotting(ParameterFile):
     def prompt(self) -> str:
         """What is asked about each window."""
         return self.instruction.replace(PLACE, ", ".join(self.labels))
+
+
+class Share(Settings):
+    """Which part of a video is worked on, and which share of that work."""
+
+    from_s: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Only windows that begin from here on."""
+    to_s: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Only windows that begin before this; none is the end of the video."""
+    slice: int = Field(0, ge=0)
+    """One of the slices, from 1 on; 0 does what these left to do, and puts all together."""
+    slices: int = Field(1, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _is_a_share(self) -> Share:
+        if self.slice > self.slices:
+            raise ValueError(f"slice must be from 0 to {self.slices}, not {self.slice}")
+        if self.to_s is not None and self.to_s <= self.from_s:
+            raise ValueError(f"to_s must be more than from_s, which is {self.from_s:g}")
+        return self
+
+
+def share_of(said: Mapping[str, Any]) -> Share:
+    """A share as a notebook's parameters say it.
+
+    Raises:
+        KairosError: They say it wrongly.
+    """
+    try:
+        return Share.model_validate(dict(said))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, ("part", *first["loc"])))
+        raise KairosError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error

@@ -159,6 +159,9 @@ class Adapter(ABC):
     def synchronise(self) -> None:
         """Wait until the device has done all it was asked to."""
 
+    def release_memory(self) -> None:
+        """Give back what is kept for the next batch, where others may need it."""
+
     def reset_memory_peaks(self) -> None:
         """Begin to count peak memory anew."""
 

@@ -270,6 +270,7 @@ class Engine:
             number=request.number,
             text="",
             error=str(reason) if scene_only else f"out of memory with one scene: {reason}",
+            no_room=not scene_only,
             frame_times_s=request.frame_times_s,
             frame_size_px=request.frame_size_px,
         )

@@ -53,6 +53,8 @@ class Answer:
     text: str
     error: str = ""
     """Why there is no text, where the query came to nothing."""
+    no_room: bool = False
+    """Whether that is for want of memory: smaller frames may have room."""
     frame_times_s: tuple[float, ...] = ()
     """Of the frames that were really shown."""
     frame_size_px: tuple[int, int] | None = None

@@ -31,7 +31,7 @@ def vlm_run(project: Project, base: Run, video: Video, model: Model, repeat: int
     """The run of a model over a video: its folder and what its key is made of."""
     key_inputs = {
         "base": base.key,
-        "parameters": model.model_dump(mode="json", exclude=_not_in_key(model)),
+        "parameters": model.model_dump(mode="json", exclude=not_in_key(model)),
         "family": find_family(model.family).version,
         "engine": engine.VERSION,
         "weights": find(project, model.weights).identity,
@@ -46,10 +46,11 @@ def vlm_run(project: Project, base: Run, video: Video, model: Model, repeat: int
 
 def given(model: Model) -> dict[str, Any]:
     """The parameters that a model's file or a suite gave; all others are by default."""
-    return model.model_dump(mode="json", exclude_unset=True, exclude=_not_in_key(model))
+    return model.model_dump(mode="json", exclude_unset=True, exclude=not_in_key(model))
 
 
-def _not_in_key(model: Model) -> dict[str, Any]:
+def not_in_key(model: Model) -> dict[str, Any]:
+    """What of a model's parameters its answers do not depend on."""
     excluded: dict[str, Any] = dict.fromkeys(NOT_IN_KEY, True)
     of_server = model.weights.source == "server"
     excluded["server"] = set(NOT_IN_KEY_OF_SERVERS) if of_server else True

@@ -335,6 +335,13 @@ class TransformersAdapter(Adapter):
         if self._gpu:
             gpu_memory.wait(self._gpus)
 
+    def release_memory(self) -> None:
+        """What torch's allocator keeps."""
+        if self._gpu:
+            import torch
+
+            torch.cuda.empty_cache()
+
     def reset_memory_peaks(self) -> None:
         """Forget the allocator's peaks so far."""
         if self._gpu:

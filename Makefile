@@ -2,8 +2,9 @@
 # What it is given travels in the environment, so that no shell ever reads the name of a file, and
 # under names of our own, since a shell holds some by itself (bash its GROUPS).
 .DEFAULT_GOAL := help
-VARIABLES := A ARGS B BASE DEBUG DRY_RUN FORMAT FRESH JSON LIMITED MODEL MODEL_ID NAME NAMES OUT \
-	REPEATS ROUNDS RUN SCALE SLOTS SUITE THRESHOLD TRANSCRIPT TRUST_NOTEBOOK VIDEO WEIGHTS
+VARIABLES := A ARGS B BASE BATCH DEBUG DRY_RUN FORMAT FRESH FROM JSON LIMITED MODEL MODEL_ID NAME \
+	NAMES OUT REPEATS ROUNDS RUN SCALE SLICES SLOTS SUITE TASK THRESHOLD TO TRANSCRIPT \
+	TRUST_NOTEBOOK VIDEO WEIGHTS
 # make itself hands on what stood on its command line, and expands it first: a file called
 # $(shell ...).mp4 would be obeyed. So nothing of it is handed on but the values, which are text.
 GIVEN := $(sort $(foreach name,$(filter-out -% MAKE%,$(.VARIABLES)),$(if \
@@ -22,14 +23,14 @@ BIN := $(VENV)/bin
 # Made last, so that an install that was cut short is done again.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo bench plan report compare reproduce export fetch lab nano nano-score \
+.PHONY: help install demo bench plan events report compare reproduce export fetch lab nano nano-score \
 	perf-base perf-vlm perf-repeats test test-services lint lock clean clean-all given
 
 # The names of files are read by the shell alone, quoted, and lose what a terminal would obey.
 help: ## This list
 	@echo 'make TARGET [NAME=value ...]'; echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
-	@echo; for kind in models videos suites base; do \
+	@echo; for kind in models videos suites base events; do \
 		printf '%-10s' "$$kind:"; \
 		for file in parameters/"$$kind"/*.yaml; do \
 			name=$${file##*/}; [ ! -e "$$file" ] || printf ' %s' "$${name%.yaml}"; \
@@ -48,6 +49,9 @@ bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=
 
 plan: $(INSTALLED) ## Same choices as bench: say what would run, and start nothing
 	@$(BIN)/kairos plan
+
+events: $(INSTALLED) ## MODEL=.. VIDEO=.. TASK=..: find events; FROM=1:30 TO=.. SLICES=n SLOTS=n FRESH=1
+	@$(BIN)/kairos events
 
 report: $(INSTALLED) ## SUITE=..: write a report again from the runs there are
 	@$(BIN)/kairos report

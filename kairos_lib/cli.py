@@ -19,6 +19,7 @@ from kairos_lib import __version__
 from kairos_lib.commands.bench import bench, plan
 from kairos_lib.commands.compare import compare
 from kairos_lib.commands.ending import stop
+from kairos_lib.commands.events import events
 from kairos_lib.commands.export import export
 from kairos_lib.commands.fetch import fetch
 from kairos_lib.commands.reproduce import reproduce
@@ -94,7 +95,7 @@ def main(debug: bool) -> None:
             signal.signal(number, _interrupt)
 
 
-for command in (bench, plan, compare, reproduce, export, fetch):
+for command in (bench, plan, events, compare, reproduce, export, fetch):
     main.add_command(command)
 
 
@@ -132,11 +133,12 @@ def list_() -> None:
     from kairos_lib.analyzers.profile import Base
     from kairos_lib.parameters import loading
     from kairos_lib.parameters.model import Model
+    from kairos_lib.parameters.spotting import Spotting
     from kairos_lib.parameters.suite import Suite
     from kairos_lib.parameters.video import Video
 
     project = Project.find()
-    for kind in (Model, Video, Base, Suite):
+    for kind in (Model, Video, Base, Suite, Spotting):
         known = loading.names(project, kind)
         click.echo(f"{kind.folder + ':':9}{', '.join(known)}")
 

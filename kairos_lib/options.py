@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from typing import Any
 
@@ -64,6 +65,20 @@ def whole(name: str, given: str | None, most: int) -> int:
     if not (given.isdecimal() and 1 <= int(given) <= most):
         raise KairosError(f"{name} must be a whole number from 1 to {most}, not '{given}'")
     return int(given)
+
+
+MOMENT = re.compile(r"(?:(?:([0-9]+):)?([0-9]{1,3}):)?([0-9]+(?:\.[0-9]+)?)")
+
+
+def moment_s(name: str, given: str | None) -> float | None:
+    """A moment that a user gave: seconds, or 1:30, or 1:02:03.5; none where none was given."""
+    if not given:
+        return None
+    match = MOMENT.fullmatch(given.strip())
+    if match is None or len(given) > 20:
+        raise KairosError(f"{name} must be seconds or H:MM:SS, such as 90 or 1:30, not '{given}'")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def share(name: str, given: str | None, default: float) -> float:

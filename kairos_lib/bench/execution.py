@@ -125,14 +125,16 @@ def carry_out(
                 [partial(run, numbers[id(step)], step) for step in wave if id(step) in numbers]
             )
         write_manifest(project, planned, problems)
-        return sum(not step.job.run.done for step in planned.steps)
+        return sum(not planned.done(step) for step in planned.steps)
 
 
 def write_manifest(project: Project, planned: Plan, problems: dict[Path, str]) -> None:
     """Say which run folders a suite consists of."""
+    put_away = [step for step in planned.steps if planned.done(step) and not step.job.run.done]
     steps = [
         step.planned.model_copy(update={"problem": problems.get(step.job.run.folder, "")})
         for step in planned.steps
+        if not any(step is other for other in put_away)
     ]
     unusable = [
         PlannedBase(

@@ -66,6 +66,13 @@ class Plan:
         """Each model over each video, in each round."""
         return self.of(PlannedVlm)
 
+    def done(self, step: Step) -> bool:
+        """Whether a step is, or was put away by one that it is a part of and that is done."""
+        takers = (other for other in self.steps if other.absorbs and other.job.run.done)
+        return step.job.run.done or any(
+            earlier is step for taker in takers for earlier in taker.after
+        )
+
     @property
     def waves(self) -> list[list[Step]]:
         """Steps that may run at once: first those that need no other, then those that need them."""
@@ -90,8 +97,8 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
         KairosError: A name is unknown, no video and its references can be read, or there would be
             more notebooks than anybody means to run.
     """
-    chosen = _models(project, suite)
-    videos, unusable = _videos(project, suite.videos)
+    chosen = chosen_models(project, suite)
+    videos, unusable = chosen_videos(project, suite.videos)
     count = len(chosen) * len(videos) * suite.repeats
     if count > NOTEBOOKS_AT_MOST:
         raise KairosError(
@@ -109,7 +116,7 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
         except (KairosError, OSError) as error:
             unusable.append(UnusableVideo(video.name, video.title, error))
     if not bases:
-        raise unusable[0].error if len(unusable) == 1 else _none_left(unusable)
+        raise unusable[0].error if len(unusable) == 1 else none_left(unusable)
     vlms = [
         vlm_step(project, base, profile, each, repeat, fresh)
         for repeat in range(1, suite.repeats + 1)
@@ -119,7 +126,7 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
     return Plan(suite, [*bases, *vlms], unusable)
 
 
-def _none_left(unusable: list[UnusableVideo]) -> KairosError:
+def none_left(unusable: list[UnusableVideo]) -> KairosError:
     """What is said where no video can be used."""
     if len({one.why for one in unusable}) == 1:
         return KairosError(unusable[0].why)
@@ -127,7 +134,7 @@ def _none_left(unusable: list[UnusableVideo]) -> KairosError:
     return KairosError(f"none of {len(unusable)} videos can be used: {told}")
 
 
-def _models(project: Project, suite: Suite) -> list[Chosen]:
+def chosen_models(project: Project, suite: Suite) -> list[Chosen]:
     """Each model of a suite in each of its variants."""
     found = []
     for name in expand(suite.models, names(project, Model), "model"):
@@ -158,7 +165,9 @@ def _common_base(models: list[Model]) -> str:
     return wanted[0]
 
 
-def _videos(project: Project, entries: tuple[str, ...]) -> tuple[list[Video], list[UnusableVideo]]:
+def chosen_videos(
+    project: Project, entries: tuple[str, ...]
+) -> tuple[list[Video], list[UnusableVideo]]:
     """The videos of a suite, and those whose parameter files cannot be read.
 
     Raises:

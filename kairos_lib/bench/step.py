@@ -43,6 +43,8 @@ class Step:
     video: Video
     after: tuple[Step, ...] = ()
     """Steps whose results it needs: it begins when they have ended, and only if they are done."""
+    absorbs: bool = False
+    """Whether these are parts of it, which it puts away once it is done."""
     fresh: bool = False
     forget: Callable[[], None] = lambda: None
     """Done where it is made afresh: forgets what was found out beside the results set aside."""
@@ -99,7 +101,7 @@ class Chosen:
     variant_of: str
 
 
-def _reference(video: Video, project: Project) -> str:
+def reference(video: Video, project: Project) -> str:
     """How a notebook is told of a video: by its name, or by its path where it has none."""
     # A user's own file can share its stem with a known video and is still another one.
     if video.name in names(project, Video) and find_video(project, video.name) == video:
@@ -114,7 +116,7 @@ def base_step(
     job = Job(
         notebook=project.notebooks / "base.ipynb",
         run=run,
-        parameters={"video": _reference(video, project), "base": profile.name},
+        parameters={"video": reference(video, project), "base": profile.name},
         kernel=OWN,
         timeout_s=profile.timeout_s,
     )
@@ -152,7 +154,7 @@ def vlm_step(
         parameters={
             "model": chosen.name,
             "changes": chosen.changes,
-            "video": _reference(video, project),
+            "video": reference(video, project),
             "base": profile.name,
             "repeat": repeat,
         },

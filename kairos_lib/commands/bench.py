@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import cast
 
 import click
 
+from kairos_lib.commands.carrying_out import SLOTS_AT_MOST, carried_out, report_unusable
 from kairos_lib.options import flag, fresh_option, model_id_option, suite_option, whole
 from kairos_lib.parameters.suite import REPEATS_AT_MOST
 from kairos_lib.project import Project
-
-SLOTS_AT_MOST = 64
 
 
 @click.command()
@@ -50,15 +48,12 @@ def bench(
     """Run a suite, or MODEL on VIDEO, and write the report."""
     from rich.console import Console
 
-    from kairos_lib.bench import execution as benches
-    from kairos_lib.bench.display import display, need_lines, plan_lines
+    from kairos_lib.bench.display import need_lines, plan_lines
     from kairos_lib.bench.plan import make_plan
     from kairos_lib.bench.request import BenchRequest, suite_of
     from kairos_lib.bench.requirements import requirements_of
-    from kairos_lib.launch.launcher import cause_of
 
     project = Project.find()
-    console = Console()
     at_once = whole("SLOTS", slots, SLOTS_AT_MOST) or 1
     asked = BenchRequest(
         suite=suite or "",
@@ -71,36 +66,15 @@ def bench(
     )
     chosen = suite_of(project, asked)
     planned = make_plan(project, chosen, fresh)
-    debug = bool(click.get_current_context().find_root().params.get("debug"))
-    for one in planned.unusable:
-        if debug:
-            click.echo("".join(traceback.format_exception(one.error)), err=True)
-        click.echo(f"left out: {one.name}: {one.why}", err=True)
+    report_unusable(planned)
     if dry_run:
+        console = Console()
         with console.status("asking what the models need"):
             needs = requirements_of(project, planned)
         lines = [*plan_lines(project, planned), *need_lines(needs)]
         console.print("\n".join(lines), soft_wrap=True, highlight=False)
         sys.exit(1 if planned.unusable else 0)
-    with display(console) as shown:
-        failed = benches.carry_out(project, planned, shown, at_once)
-        if debug:
-            for step in planned.steps:
-                if not step.job.run.done and (cause := cause_of(step.job.run)):
-                    click.echo(f"{step.label}:\n{cause}", err=True)
-        index = benches.analyse(project, chosen.name, shown)
-    without = f" (without {planned.lacking})" if planned.lacking else ""
-    if not failed and not planned.unusable:
-        click.echo(f"report: {index}{without}")
-        return
-    wrong = []
-    if planned.unusable:
-        videos = len(planned.unusable) + len(planned.bases)
-        wrong.append(f"{len(planned.unusable)} of {videos} videos could not be used")
-    if failed:
-        wrong.append(f"{failed} of {len(planned.steps)} notebooks failed")
-    click.echo(f"{' and '.join(wrong)}; the report shows them: {index}{without}")
-    sys.exit(1)
+    carried_out(project, planned, at_once)
 
 
 plan = click.Command(

@@ -101,6 +101,8 @@ class Model(ParameterFile):
     """Size of the sample of scenes, spread evenly, for the single-stream scenario."""
     base: str = "default"
     """Base profile used when no suite names one."""
+    events: str = "soccer"
+    """Task of event spotting used when none is named."""
     allocator: str = ""
     """torch's PYTORCH_ALLOC_CONF on a GPU, such as `expandable_segments:True`."""
     kernel: str = "python3"

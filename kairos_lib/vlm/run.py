@@ -23,7 +23,7 @@ NOTEBOOK = "vlm.ipynb"
 FITTING_BATCH = "batch_size.json"
 """Beside the rounds of a key, which is of one model, video and device."""
 # What a model's numbers do not depend on.
-NOT_IN_KEY = ("name", "title", "timeout_s", "base", "kernel")
+NOT_IN_KEY = ("name", "title", "timeout_s", "base", "events", "kernel")
 NOT_IN_KEY_OF_SERVERS = frozenset({"attempts", "timeout_s", "key_name", "asked_for_usage"})
 
 

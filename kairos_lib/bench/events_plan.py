@@ -1,0 +1,171 @@
+"""What event spotting will do: for each model and video its slices, then what they found.
+
+Starts nothing and writes nothing but what it remembers of files. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kairos_lib.bench.plan import (
+    Plan,
+    UnusableVideo,
+    chosen_models,
+    chosen_videos,
+    none_left,
+)
+from kairos_lib.bench.step import ALLOCATOR, Chosen, Step, reference
+from kairos_lib.errors import KairosError
+from kairos_lib.events.planned import PlannedEvents, PlannedSlice
+from kairos_lib.events.run import NOTEBOOK, events_run, slice_run
+from kairos_lib.events.truth import keep
+from kairos_lib.events.windows import grid
+from kairos_lib.launch.job import Job
+from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.settings import Changes
+from kairos_lib.parameters.spotting import Share, Spotting
+from kairos_lib.parameters.suite import Suite
+from kairos_lib.parameters.video import Video
+from kairos_lib.pipeline.base_session import video_facts
+from kairos_lib.project import Project
+from kairos_lib.runs.run import Run
+from kairos_lib.vlm.run import destination, missing_key
+from kairos_lib.weights.location import find
+
+NOTEBOOKS_AT_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class EventsRequest:
+    """What a user asks for, beside models and videos."""
+
+    task: str = ""
+    """Each model's own where it is left out."""
+    changes: Changes | None = None
+    """Some of the task's parameters."""
+    from_s: float = 0.0
+    to_s: float | None = None
+    slices: int = 1
+
+
+def plan_events(project: Project, suite: Suite, asked: EventsRequest, fresh: bool = False) -> Plan:
+    """Say what a suite of models by videos will do.
+
+    Raises:
+        KairosError: A name is unknown, no video can be read, or there would be more notebooks than
+            anybody means to run.
+    """
+    chosen = chosen_models(project, suite)
+    videos, unusable = chosen_videos(project, suite.videos)
+    count = len(chosen) * len(videos) * (asked.slices + 1)
+    if count > NOTEBOOKS_AT_MOST:
+        raise KairosError(f"{count:,} notebooks are asked for; {NOTEBOOKS_AT_MOST:,} is the most")
+    steps: list[Step] = []
+    for video in videos:
+        try:
+            # A file that is no video is reported now, not in a notebook.
+            duration_s = video_facts(project, video).duration_s
+            truth = keep(project, video)
+            for each in chosen:
+                steps += _steps(project, video, duration_s, truth, each, asked, fresh)
+        except (KairosError, OSError) as error:
+            unusable.append(UnusableVideo(video.name, video.title, error))
+    if not steps:
+        raise unusable[0].error if len(unusable) == 1 else none_left(unusable)
+    return Plan(suite, steps, unusable)
+
+
+def _steps(
+    project: Project,
+    video: Video,
+    duration_s: float,
+    truth: str,
+    chosen: Chosen,
+    asked: EventsRequest,
+    fresh: bool,
+) -> list[Step]:
+    """Of one model over one video: its slices, if there are any left to do, then the whole."""
+    name = asked.task or chosen.model.events
+    task = load(project, Spotting, name, asked.changes)
+    whole = Share(from_s=asked.from_s, to_s=asked.to_s, slices=asked.slices)
+    if not grid(duration_s, task.windows, whole):
+        raise KairosError(f"it is {duration_s:.1f} s long, and nothing of it was asked about")
+    run = events_run(project, video, chosen.model, task, whole)
+    label = f"events · {chosen.model.name} · {video.name}"
+    slices = []
+    if asked.slices > 1 and (fresh or not run.done):
+        for number in range(1, asked.slices + 1):
+            part = whole.model_copy(update={"slice": number})
+            planned = PlannedSlice(
+                video=video.name,
+                in_words=f"slice {number} of {asked.slices} of {chosen.model.name} on {video.name}",
+                folder=project.relative(slice_run(run, part).folder),
+                model=chosen.model.name,
+            )
+            job = _job(project, slice_run(run, part), video, chosen, name, part, asked.changes)
+            slices.append(_step(project, planned, f"{label} · slice {number}", job, video, chosen))
+    planned_whole = PlannedEvents(
+        video=video.name,
+        in_words=f"events of {chosen.model.name} on {video.name}",
+        folder=project.relative(run.folder),
+        title=video.title,
+        model=chosen.model.name,
+        model_title=chosen.model.title,
+        task=task.model_dump_json(),
+        truth=truth,
+    )
+    job = _job(project, run, video, chosen, name, whole, asked.changes)
+    last = _step(project, planned_whole, label, job, video, chosen, tuple(slices), fresh)
+    return [*slices, last]
+
+
+def _job(
+    project: Project,
+    run: Run,
+    video: Video,
+    chosen: Chosen,
+    task: str,
+    part: Share,
+    changes: Changes | None,
+) -> Job:
+    model = chosen.model
+    return Job(
+        notebook=project.notebooks / NOTEBOOK,
+        run=run,
+        parameters={
+            "model": chosen.name,
+            "video": reference(video, project),
+            "task": task,
+            "part": part.model_dump(),
+            "changes": {"model": chosen.changes, "task": changes or {}},
+        },
+        kernel=model.kernel,
+        timeout_s=model.timeout_s,
+        environment={ALLOCATOR: model.allocator} if model.allocator else {},
+    )
+
+
+def _step(
+    project: Project,
+    planned: PlannedSlice | PlannedEvents,
+    label: str,
+    job: Job,
+    video: Video,
+    chosen: Chosen,
+    slices: tuple[Step, ...] = (),
+    fresh: bool = False,
+) -> Step:
+    return Step(
+        planned,
+        label,
+        job,
+        video,
+        after=slices,
+        absorbs=bool(slices),
+        # Slices lie within the whole run's folder, which was set aside before they began.
+        fresh=fresh and not slices,
+        model=chosen.model,
+        missing_weights=find(project, chosen.model.weights).missing,
+        key=missing_key(chosen.model),
+        sends=destination(chosen.model),
+    )

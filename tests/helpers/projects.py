@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 def make_project(root: Path) -> Project:
     """A project with the checkout's notebooks and no parameters."""
-    for folder in ("videos", "models", "base", "suites"):
+    for folder in ("videos", "models", "base", "suites", "events"):
         (root / "parameters" / folder).mkdir(parents=True)
     shutil.copytree(CHECKOUT / "notebooks", root / "notebooks")
     return Project(root)

@@ -1,0 +1,220 @@
+"""A whole run over a clip: in slices or not, killed or not, the events are the same byte for byte.
+
+The model is an adapter that says which frames are dark, with the words and the probabilities that
+real ones are tried with elsewhere: what is tried here is all that is around it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from helpers.projects import fill, write_parameters
+
+from kairos_lib.errors import KairosError
+from kairos_lib.events.events_session import EventsSession
+from kairos_lib.events.records import WindowAnswer
+from kairos_lib.project import Project
+from kairos_lib.runs.journal import Journal
+from kairos_lib.vlm.adapter import Adapter, Generated, OutOfMemoryError, Prepared, Request
+
+TASK = {
+    "title": "Dark frames",
+    "labels": {"Dark": ["night"], "Bright": []},
+    "instruction": "Is it one of {labels}?",
+    "windows": {"frames_per_second": 2, "frames": 4, "step_s": 1, "longest_px": 48},
+    "merge_radius_s": 1.5,
+    "batch_size": 3,
+}
+
+
+class LightMeter(Adapter):
+    """Says what is dark or bright, how sure it is, and which windows it was asked about at once."""
+
+    version = 1
+
+    def __init__(self, stops_after: int = 10**6, room_px: int = 10**6) -> None:
+        self.stops_after = stops_after
+        self.room_px = room_px
+        self.asked: list[list[int]] = []
+
+    def load(self) -> None:
+        raise AssertionError("it is given, and not loaded")
+
+    def prepare(self, requests: list[Request]) -> Prepared:
+        return Prepared(requests, (10,) * len(requests), (4,) * len(requests))
+
+    def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
+        requests: list[Request] = prepared.inputs
+        if max_new_tokens is None:
+            if any(r.number == 4 and r.frame_size_px[0] > self.room_px for r in requests):
+                raise OutOfMemoryError("no room")
+            if sum(map(len, self.asked)) >= self.stops_after:
+                raise KeyboardInterrupt
+            self.asked.append([r.number for r in requests])
+        texts = tuple(map(self._says, requests))
+        tokens = tuple(tuple(text.encode()) for text in texts)
+        sure = tuple(
+            tuple(math.log(0.5 + (r.number % 5) / 10) for _ in row)
+            for r, row in zip(requests, tokens, strict=True)
+        )
+        none = (False,) * len(texts)
+        return Generated(
+            texts, tuple(map(len, tokens)), none, 0.001, 0.002,
+            tokens=tokens, log_probabilities=sure,
+        )  # fmt: skip
+
+    def tokens_of(self, tokens: Sequence[int], characters: tuple[int, int]) -> range:
+        return range(*characters)
+
+    @staticmethod
+    def _says(request: Request) -> str:
+        light = [float(image.mean()) for image in request.images]
+        if min(light) < 40:
+            at = request.frame_times_s[light.index(min(light))] - request.frame_times_s[0]
+            return json.dumps({"label": "Night", "time": at, "details": "it's dark <b>"})
+        return '{"label": "no event"}' if max(light) < 150 else "{'label': 'bright', 'team': ''}"
+
+
+@pytest.fixture
+def ready(project: Project, clip: Path, tmp_path: Path) -> Project:
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "model.safetensors").write_bytes(b"weights")
+    fill(project, clip, weights)
+    write_parameters(project, "events", "light", TASK)
+    return project
+
+
+def opened(part: dict[str, object] | None = None, **task: object) -> EventsSession:
+    return EventsSession.open("tiny", "twelve", "light", part, {"task": task} if task else None)
+
+
+def work(session: EventsSession, adapter: Adapter | None) -> EventsSession:
+    try:
+        session.load(adapter)
+        session.ask()
+        session.merge()
+        session.finish()
+    finally:
+        session.lock.release()
+    return session
+
+
+def files(session: EventsSession) -> tuple[bytes, list[dict[str, object]]]:
+    """The events, and what was said of each window, times left out."""
+    own = {"timing", "elapsed_s", "part", "batch_size"}
+    windows = [a.model_dump(exclude=own) for a in Journal(session.run.file("windows.jsonl"),
+                                                          WindowAnswer)]  # fmt: skip
+    return session.run.file("events.jsonl").read_bytes(), windows
+
+
+@pytest.fixture
+def whole(ready: Project) -> tuple[bytes, list[dict[str, object]]]:
+    """What a run comes to that nothing disturbs; put out of the way."""
+    session = work(opened(), LightMeter())
+    found = files(session)
+    session.run.folder.rename(ready.root / "undisturbed")
+    return found
+
+
+def test_a_run_finds_what_there_is_and_says_how_sure_it_is(
+    whole: tuple[bytes, list[dict[str, object]]],
+) -> None:
+    events = [json.loads(line) for line in whole[0].splitlines()]
+    dark = [event for event in events if event["label"] == "Dark"]
+    assert [event["time_s"] for event in dark] == pytest.approx([7.5], abs=1.0)
+    assert 0.4 < dark[0]["confidence"] <= 0.9
+    assert dark[0]["details"] == "it's dark <b>"
+    assert {event["label"] for event in events} == {"Dark", "Bright"}
+    assert len(whole[1]) == 12
+
+
+@pytest.mark.parametrize("slices", [2, 3, 4, 7])
+def test_slices_come_to_the_same_byte_for_byte(
+    ready: Project, whole: tuple[bytes, list[dict[str, object]]], slices: int
+) -> None:
+    asked = []
+    for number in range(slices, 0, -1):
+        meter = LightMeter()
+        work(opened({"slice": number, "slices": slices}), meter)
+        asked += meter.asked
+    last = work(opened({"slices": slices}), None)
+    assert files(last) == whole
+    assert sorted(asked) == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
+    assert not last.run.file("slices").exists()
+    assert last.result is not None
+    assert last.result.slices == slices
+    assert last.result.windows == 12
+
+
+@pytest.mark.parametrize("killed_after", [1, 3, 6, 9])
+def test_a_run_that_was_killed_goes_on_in_the_same_batches_whatever_size_is_asked_for(
+    ready: Project, whole: tuple[bytes, list[dict[str, object]]], killed_after: int
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        work(opened(), LightMeter(stops_after=killed_after))
+    with opened().run.file("windows.jsonl").open("ab") as file:
+        file.write(b'{"window": 11, "start_s"')
+    meter = LightMeter()
+    last = work(opened(batch_size=5), meter)
+    assert files(last) == whole
+    assert all(batch in ([0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]) for batch in meter.asked)
+
+
+def test_windows_that_were_answered_are_not_asked_about_to_merge_them_otherwise(
+    ready: Project, whole: tuple[bytes, list[dict[str, object]]]
+) -> None:
+    (ready.root / "undisturbed").rename(opened().run.folder.with_name("before"))
+    last = work(opened(merge_radius_s=8.0), None)
+    assert last.result is not None
+    assert last.result.taken_over
+    assert len(last.events) < len(whole[0].splitlines())
+    assert files(last)[1] == whole[1]
+
+
+def test_another_question_is_asked_anew(
+    ready: Project, whole: tuple[bytes, list[dict[str, object]]]
+) -> None:
+    (ready.root / "undisturbed").rename(opened().run.folder.with_name("before"))
+    other = opened(instruction="Is it dark? {labels}")
+    with pytest.raises(KairosError, match="cannot load"):
+        work(other, None)
+
+
+def test_a_window_without_room_is_tried_smaller_and_then_left_out_and_listed(
+    ready: Project,
+) -> None:
+    smaller = work(opened(), LightMeter(room_px=24))
+    answers = {a.window: a for a in smaller.asking.answers}
+    assert answers[4].frame_size_px == (24, 14)
+    assert answers[4].outcome != "failed"
+    assert answers[3].frame_size_px == (48, 27)
+    none = work(opened({"from_s": 1.0}), LightMeter(room_px=0))
+    failed = [a for a in none.asking.answers if a.outcome == "failed"]
+    assert [(a.window, a.error) for a in failed] == [(4, "out of memory with one scene: no room")]
+    assert none.result is not None
+    assert none.result.outcomes["failed"] == 1
+
+
+def test_a_part_of_a_video_has_a_run_of_its_own(
+    ready: Project, whole: tuple[bytes, list[dict[str, object]]]
+) -> None:
+    part = work(opened({"from_s": 6.0, "to_s": 9.0}), LightMeter())
+    assert [a.window for a in part.asking.answers] == [6, 7, 8]
+    assert [e.label for e in part.events if e.label == "Dark"] == ["Dark"]
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [({"from_s": 99.0}, "no window begins between 99.0 s"), ({"slice": 2}, "part: slice must be"),
+     ({"slise": 1}, "part.slise"), ({"from_s": "x"}, "part.from_s")],
+)  # fmt: skip
+def test_a_part_that_cannot_be_is_one_line(
+    ready: Project, part: dict[str, object], said: str
+) -> None:
+    with pytest.raises(KairosError, match=rf"^[^\n]*{said}[^\n]*$"):
+        opened(part)

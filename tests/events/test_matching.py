@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kairos_lib.events.matching import NOBODY, in_turn, milliseconds, near
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=200)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=100)
 
 
 @SEEDED

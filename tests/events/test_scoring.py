@@ -11,7 +11,7 @@ from kairos_lib.events.records import Event
 from kairos_lib.events.scoring import Scores, score, score_videos
 
 LABELS = ("Goal", "Corner", "Foul")
-SEEDED = settings(derandomize=True, deadline=None, max_examples=150)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=100)
 
 
 def event(label: str, time_s: float, confidence: float = 1.0) -> Event:

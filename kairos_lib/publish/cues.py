@@ -1,24 +1,16 @@
-"""Cues: what stands on a screen from when to when. Knows nothing of file formats."""
+"""Captions and speech as cues. Knows nothing of file formats."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kairos_lib.pipeline.scene_analysis import SceneFindings
+from kairos_lib.subtitles import Cue
 from kairos_lib.vlm.records import FusedScene
 
 CUT_OFF = " […]"
 """Ends a caption that reached the limit on new tokens."""
-
-
-@dataclass(frozen=True)
-class Cue:
-    """A text and when it is shown."""
-
-    start_s: float
-    end_s: float
-    text: str
 
 
 def of_captions(scenes: Iterable[FusedScene], labels: Iterable[str] = ()) -> list[Cue]:

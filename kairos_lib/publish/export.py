@@ -18,7 +18,6 @@ from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.publish import coco, cues, whole
 from kairos_lib.publish.names import FileNames
-from kairos_lib.publish.subtitles import srt, webvtt
 from kairos_lib.results.badges import (
     NANO,
     OUTSIDE_BASE,
@@ -33,6 +32,7 @@ from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import Pair, pairs
 from kairos_lib.runs.files import write_bytes
 from kairos_lib.runs.journal import Journal
+from kairos_lib.subtitles import srt, webvtt
 from kairos_lib.vlm.records import Caption, FusedScene
 
 SUBTITLES = ("srt", "vtt")

@@ -1,4 +1,4 @@
-"""SRT and WebVTT. Knows nothing of scenes or models, only of cues.
+"""SRT and WebVTT: what stands on a screen from when to when. Knows nothing of scenes or models.
 
 WebVTT: https://www.w3.org/TR/webvtt1/. SRT has no standard; what is written here is what
 https://www.matroska.org/technical/subtitles.html and FFmpeg take for one.
@@ -7,14 +7,15 @@ https://www.matroska.org/technical/subtitles.html and FFmpeg take for one.
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-
-from kairos_lib.publish.cues import Cue
+from dataclasses import dataclass
 
 LINE_CHARACTERS = 42
 """Of a line on screen (Netflix, "English Timed Text Style Guide")."""
+ONE_LINE = sys.maxsize
 ARROW = re.compile("-{2,}>")
 """Stands between the times of a cue, and may stand nowhere else."""
 # Players take `<b>` and `{\an8}` for markup in SRT, which knows no way to escape them.
@@ -22,28 +23,46 @@ SRT_TAG = re.compile(r"<(?=\s*[A-Za-z/!])")
 SRT_BRACES = str.maketrans("{}", "()")
 
 
+@dataclass(frozen=True)
+class Cue:
+    """A text and when it is shown."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
 def srt(cues: Iterable[Cue]) -> str:
     """The text of an SRT file."""
     return "\n".join(_blocks(cues, ",", _plain))
 
 
-def webvtt(cues: Iterable[Cue], notes: Iterable[str] = ()) -> str:
+def webvtt(
+    cues: Iterable[Cue], notes: Iterable[str] = (), line_characters: int = LINE_CHARACTERS
+) -> str:
     """The text of a WebVTT file.
 
     Args:
         cues: In the order of time.
         notes: Comments in front of them, which no player shows.
+        line_characters: Of a line of a cue; `ONE_LINE` for the titles of chapters, which may
+            have no other.
     """
     lines = [line for note in notes for line in _lines(note, _without_arrow)]
     head = ["WEBVTT\n", *(["NOTE\n" + "\n".join(lines) + "\n"] if lines else [])]
-    return "\n".join([*head, *_blocks(cues, ".", _escaped)])
+    return "\n".join([*head, *_blocks(cues, ".", _escaped, line_characters)])
 
 
-def _blocks(cues: Iterable[Cue], mark: str, safe: Callable[[str], str]) -> Iterator[str]:
+def _blocks(
+    cues: Iterable[Cue],
+    mark: str,
+    safe: Callable[[str], str],
+    line_characters: int = LINE_CHARACTERS,
+) -> Iterator[str]:
     """Each cue with its number, without those that have nothing to show."""
     number = 0
     for cue in cues:
-        if lines := list(_lines(cue.text, safe)):
+        if lines := list(_lines(cue.text, safe, line_characters)):
             number += 1
             yield "\n".join([f"{number}", _times(cue, mark), *lines]) + "\n"
 
@@ -62,7 +81,9 @@ def _stamp(milliseconds: int, mark: str) -> str:
     return f"{hours:02d}:{minutes:02d}:{seconds:02d}{mark}{milliseconds:03d}"
 
 
-def _lines(text: str, safe: Callable[[str], str]) -> Iterator[str]:
+def _lines(
+    text: str, safe: Callable[[str], str], line_characters: int = LINE_CHARACTERS
+) -> Iterator[str]:
     """A text as lines of a screen, none of which is empty: that would end the cue."""
     # Other white space, such as line ends of any kind, becomes a space; what controls a terminal
     # or is half a character is left out.
@@ -71,7 +92,7 @@ def _lines(text: str, safe: Callable[[str], str]) -> Iterator[str]:
         for letter in text
         if letter.isspace() or unicodedata.category(letter) not in ("Cc", "Cs")
     )
-    for line in textwrap.wrap(words.strip(), LINE_CHARACTERS, break_on_hyphens=False):
+    for line in textwrap.wrap(words.strip(), line_characters, break_on_hyphens=False):
         yield safe(line)
 
 

@@ -29,7 +29,7 @@ def test_notebooks_are_thin_and_carry_no_outputs(path: Path) -> None:
 
 def test_there_is_a_notebook_for_each_step() -> None:
     assert {path.name for path in NOTEBOOKS} == {
-        "base.ipynb", "vlm.ipynb", "events.ipynb", "analysis.ipynb",
+        "base.ipynb", "vlm.ipynb", "events.ipynb", "analysis.ipynb", "events-analysis.ipynb",
     }  # fmt: skip
 
 

@@ -167,14 +167,16 @@ def analyse(project: Project, suite: str, display: Display, fresh: bool = False)
     Raises:
         KairosError: The notebook failed.
     """
+    from kairos_lib.report.executed import analysis_notebook
     from kairos_lib.report.report_session import analysis_run
+    from kairos_lib.results.suite import manifest
 
     run = analysis_run(project, suite)
     index = project.reports / suite / "index.html"
     if run.done and index.exists() and not fresh:
         return index
     job = Job(
-        notebook=project.notebooks / "analysis.ipynb",
+        notebook=project.notebooks / analysis_notebook(manifest(project, suite)),
         run=run,
         parameters={"suite": suite},
         kernel=OWN,

@@ -14,6 +14,7 @@ from kairos_lib.events.merging import merged
 from kairos_lib.events.records import EventsResult, SpottedEvent, WindowAnswer
 from kairos_lib.events.run import SLICES, events_run, fixed_batch_size, same_answers, slice_run
 from kairos_lib.events.tables import events_table, outcomes_table, overview_table
+from kairos_lib.events.thumbnails import THUMBNAILS, pictured
 from kairos_lib.events.totals import Totals
 from kairos_lib.measure import threads
 from kairos_lib.measure.provenance import provenance
@@ -183,9 +184,9 @@ class EventsSession:
     def merge(self) -> Styler:
         """Put what windows say together into events."""
         if self.result is None and not self.part.slice:
-            Journal(self.run.file(EVENTS), SpottedEvent).write_all(
-                iter(merged(self.asking.answers, self.spotting))
-            )
+            found = merged(self.asking.answers, self.spotting)
+            shown = pictured(found, self.video.path, self.run.file(THUMBNAILS), self.facts.joints)
+            Journal(self.run.file(EVENTS), SpottedEvent).write_all(iter(shown))
         return events_table(self.events)
 
     @property
@@ -238,7 +239,7 @@ class EventsSession:
             weights_source="hub" if weights.source == "url" else weights.source,
             weights=self._weights.identity,
             device=device_of(self.model),
-            synthetic_video=self.video.truth is not None,
+            synthetic_video=self.video.drawn,
         )
 
     def _as_asked(self) -> Model:

@@ -42,6 +42,8 @@ class SpottedEvent(Event):
     """Windows that hold its moment, those that are silent about it included."""
     said_confidence: float | None = None
     """Mean of what the model said of itself; kept beside ours."""
+    thumbnail: str = ""
+    """File name in the run's `thumbnails/`."""
 
 
 class WindowAnswer(Record):

@@ -23,9 +23,16 @@ class Video(ParameterFile):
     """JSON file of captions that people wrote: a list of `{start_s, end_s, captions: [...]}`. The
     report holds the models' captions against them; no run depends on it."""
 
+    synthetic: bool = False
+    """Whether a program drew it; one with a `truth` always is."""
     events: Path | None = None
     """What really happens in it: SoccerNet's `Labels-v2.json` or CSV (`label,time_s`). Event
     spotting is scored against it; no run depends on it."""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a program drew it: results on it say nothing about real footage."""
+        return self.synthetic or self.truth is not None
 
     @model_validator(mode="after")
     def _told_once(self) -> Video:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from kairos_lib.events.planned import PlannedEvents
 from kairos_lib.formats import MISSING
 from kairos_lib.project import Project, slug
 from kairos_lib.report.page.document import document
@@ -20,11 +21,18 @@ from kairos_lib.results import suite as suites
 from kairos_lib.results.step_runs import BaseRun, StepRun, VlmRun
 from kairos_lib.results.suite import SuiteData
 from kairos_lib.runs.files import write_bytes
+from kairos_lib.runs.manifest import Manifest
 from kairos_lib.runs.run import EXECUTED
 
 FOLDER = "notebooks"
 """Beside the report."""
 ANALYSIS = "analysis.html"
+
+
+def analysis_notebook(plan: Manifest) -> str:
+    """The notebook that shows what a suite came to: of events, where it captions nothing."""
+    only_events = bool(plan.of(PlannedEvents)) and not plan.runs
+    return "events-analysis.ipynb" if only_events else "analysis.ipynb"
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,8 @@ def notebooks_list(suite: SuiteData) -> Html | None:
         )
         for one in notebooks(suite)
     ]
-    analysis = ("analysis.ipynb", MISSING, MISSING, MISSING, _link(ANALYSIS, "as it was run"))
+    notebook = analysis_notebook(suite.manifest)
+    analysis = (notebook, MISSING, MISSING, MISSING, _link(ANALYSIS, "as it was run"))
     return table("Executed notebooks", columns, [*rows, analysis]) if rows else None
 
 
@@ -121,7 +130,13 @@ def export_notebooks(project: Project, suite: str, analysis: Path, reports: Path
     data = suites.read(project, suite)
     folder = reports / FOLDER
     last = Executed(
-        f"Analysis of {data.manifest.title}", "analysis.ipynb", "", "", "", analysis, ANALYSIS
+        f"Analysis of {data.manifest.title}",
+        analysis_notebook(data.manifest),
+        "",
+        "",
+        "",
+        analysis,
+        ANALYSIS,
     )
     made = set()
     for one in [*(one for one in notebooks(data) if not one.problem), last]:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from kairos_lib import analyzers
 from kairos_lib.project import Project
+from kairos_lib.report.executed import analysis_notebook
 from kairos_lib.report.page.html import Html, joined, render, style
 from kairos_lib.results import suite as suites
 from kairos_lib.runs.files import write_bytes, write_record
@@ -26,10 +27,18 @@ if TYPE_CHECKING:
     from kairos_lib.report.sections.gallery import Gallery
     from kairos_lib.results.suite import SuiteData
 
-NOTEBOOK = "analysis.ipynb"
 SOURCES = frozenset({".py", ".j2", ".css", ".js", ".json"})
 PACKAGE = Path(__file__).parents[1]
-MADE_BY = ("analyzers", "formats.py", "nano", "quality", "report", "results", "statistics")
+MADE_BY = (
+    "analyzers",
+    "events",
+    "formats.py",
+    "nano",
+    "quality",
+    "report",
+    "results",
+    "statistics",
+)
 """Parts of the package whose code decides what a report says, analyzers of a scene among them."""
 
 
@@ -55,7 +64,7 @@ def analysis_run(project: Project, suite: str) -> Run:
     key_inputs = {
         "manifest": plan.model_dump(mode="json"),
         "runs": {folder: _state_hash(project.root / folder) for folder in folders if folder},
-        "notebook": _notebook_hash(project.notebooks / NOTEBOOK),
+        "notebook": _notebook_hash(project.notebooks / analysis_notebook(plan)),
         "references": _files_hash(project.parameters / "reference", {".yaml"}),
         "code": {
             part: _files_hash(PACKAGE / part, SOURCES)
@@ -145,7 +154,7 @@ class ReportSession:
             *(badge for base in self._data.bases for badge in badges.of_base(base, self._data)),
             *(badge for step in self._data.further for badge in badges.of_step(step, self._data)),
         ]
-        return _section(
+        return section(
             tables.end_to_end(self._data),
             charts.rtf(self._data),
             variants.variants(self._data),
@@ -157,7 +166,7 @@ class ReportSession:
         """Where the time goes: one scene at a time, and in batches."""
         from kairos_lib.report.sections import charts, tables
 
-        return _section(
+        return section(
             charts.single_stream(self._data),
             tables.single_stream(self._data),
             charts.offline(self._data),
@@ -168,13 +177,13 @@ class ReportSession:
         """What tokens explain of the differences between videos and scenes, and what is left."""
         from kairos_lib.report.sections import anomalies
 
-        return _section(anomalies.anomalies(self._data))
+        return section(anomalies.anomalies(self._data))
 
     def quality(self) -> Html:
         """How good the captions are, and which models no other beats in speed and quality."""
         from kairos_lib.report.sections import pareto, quality
 
-        return _section(
+        return section(
             pareto.speed_against_quality(self._data),
             quality.reference_quality(self._data),
             quality.own_quality(self._data),
@@ -184,26 +193,26 @@ class ReportSession:
         """What each model needed of memory and of electricity."""
         from kairos_lib.report.sections import energy, tables
 
-        return _section(tables.memory(self._data), energy.energy(self._data))
+        return section(tables.memory(self._data), energy.energy(self._data))
 
     def models(self) -> Html:
         """What the models are made of, and what hardware they need."""
         from kairos_lib.report.sections import architecture, hardware
 
-        return _section(architecture.architecture(self._data), hardware.hardware(self._data))
+        return section(architecture.architecture(self._data), hardware.hardware(self._data))
 
     def stages(self) -> Html:
         """Where the time of base processing goes."""
         from kairos_lib.report.sections import charts, stages
 
-        return _section(charts.stages(self._data), stages.stages(self._data))
+        return section(charts.stages(self._data), stages.stages(self._data))
 
     def provenance(self) -> Html:
         """Weights, parameters, machines and versions, and the notebooks as they were run."""
         from kairos_lib.report import executed
         from kairos_lib.report.sections import provenance
 
-        return _section(provenance.origins(self._data), executed.notebooks_list(self._data))
+        return section(provenance.origins(self._data), executed.notebooks_list(self._data))
 
     def scenes(self) -> Html:
         """Every scene with what each model wrote; those beyond the first page go to files."""
@@ -251,7 +260,7 @@ class ReportSession:
         return render("finish", rows=rows, folder=self.project.relative(folder))
 
 
-def _section(*pieces: Html | None) -> Html:
+def section(*pieces: Html | None) -> Html:
     """Pieces of a section, or a line that says there is nothing to show."""
     found = [piece for piece in pieces if piece is not None]
     return joined(*found) if found else Html(Markup('<p class="none">Nothing was measured.</p>'))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from kairos_lib.events.records import EventsResult
 from kairos_lib.measure.usage import Resources
 from kairos_lib.results.step_runs import BaseRun, StepRun, VlmRun
 from kairos_lib.results.suite import SuiteData
@@ -224,6 +225,28 @@ def of_step(step: StepRun, suite: SuiteData) -> set[Badge]:
     if step.by_hand:
         found.add(BY_HAND)
     return found | _machine(step, suite, step.outcome.state == "done")
+
+
+def of_events(run: StepRun, result: EventsResult | None, suite: SuiteData) -> set[Badge]:
+    """What must be known of a model's events."""
+    found = of_step(run, suite)
+    if result is None:
+        return found
+    if result.weights_source == "nano":
+        found.add(NANO if result.synthetic_video else OUTSIDE)
+    if result.weights_source == "dummy":
+        found.add(DUMMY)
+    if result.weights_source == "server":
+        found.add(SERVER)
+    if result.synthetic_video:
+        found.add(SYNTHETIC)
+    if result.outcomes.get("failed"):
+        found.add(PARTIAL)
+    if result.parts > result.slices:
+        found.add(RESUMED)
+    if result.newer:
+        found.add(NEWER)
+    return found | _others(result.resources)
 
 
 def _others(used: Resources) -> set[Badge]:

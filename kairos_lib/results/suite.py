@@ -47,8 +47,10 @@ class SuiteData:
 
     def video_title(self, video: str) -> str:
         """A video's title, or its name where nothing more is known of it."""
-        base = self.base(video)
-        return base.planned.title if base else video
+        if base := self.base(video):
+            return base.planned.title
+        own = (run.planned.model_extra or {} for run in self.further if run.planned.video == video)
+        return next((str(said["title"]) for said in own if said.get("title")), video)
 
     @cached_property
     def usual_machine(self) -> tuple[object, ...] | None:

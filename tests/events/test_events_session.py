@@ -7,11 +7,10 @@ real ones are tried with elsewhere: what is tried here is all that is around it.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from helpers.light_meter import TASK, LightMeter
 from helpers.projects import fill, write_parameters
 
 from kairos_lib.errors import KairosError
@@ -19,64 +18,7 @@ from kairos_lib.events.events_session import EventsSession
 from kairos_lib.events.records import WindowAnswer
 from kairos_lib.project import Project
 from kairos_lib.runs.journal import Journal
-from kairos_lib.vlm.adapter import Adapter, Generated, OutOfMemoryError, Prepared, Request
-
-TASK = {
-    "title": "Dark frames",
-    "labels": {"Dark": ["night"], "Bright": []},
-    "instruction": "Is it one of {labels}?",
-    "windows": {"frames_per_second": 2, "frames": 4, "step_s": 1, "longest_px": 48},
-    "merge_radius_s": 1.5,
-    "batch_size": 3,
-}
-
-
-class LightMeter(Adapter):
-    """Says what is dark or bright, how sure it is, and which windows it was asked about at once."""
-
-    version = 1
-
-    def __init__(self, stops_after: int = 10**6, room_px: int = 10**6) -> None:
-        self.stops_after = stops_after
-        self.room_px = room_px
-        self.asked: list[list[int]] = []
-
-    def load(self) -> None:
-        raise AssertionError("it is given, and not loaded")
-
-    def prepare(self, requests: list[Request]) -> Prepared:
-        return Prepared(requests, (10,) * len(requests), (4,) * len(requests))
-
-    def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
-        requests: list[Request] = prepared.inputs
-        if max_new_tokens is None:
-            if any(r.number == 4 and r.frame_size_px[0] > self.room_px for r in requests):
-                raise OutOfMemoryError("no room")
-            if sum(map(len, self.asked)) >= self.stops_after:
-                raise KeyboardInterrupt
-            self.asked.append([r.number for r in requests])
-        texts = tuple(map(self._says, requests))
-        tokens = tuple(tuple(text.encode()) for text in texts)
-        sure = tuple(
-            tuple(math.log(0.5 + (r.number % 5) / 10) for _ in row)
-            for r, row in zip(requests, tokens, strict=True)
-        )
-        none = (False,) * len(texts)
-        return Generated(
-            texts, tuple(map(len, tokens)), none, 0.001, 0.002,
-            tokens=tokens, log_probabilities=sure,
-        )  # fmt: skip
-
-    def tokens_of(self, tokens: Sequence[int], characters: tuple[int, int]) -> range:
-        return range(*characters)
-
-    @staticmethod
-    def _says(request: Request) -> str:
-        light = [float(image.mean()) for image in request.images]
-        if min(light) < 40:
-            at = request.frame_times_s[light.index(min(light))] - request.frame_times_s[0]
-            return json.dumps({"label": "Night", "time": at, "details": "it's dark <b>"})
-        return '{"label": "no event"}' if max(light) < 150 else "{'label': 'bright', 'team': ''}"
+from kairos_lib.vlm.adapter import Adapter
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from kairos_lib.report.page.html import Html, render
 from kairos_lib.report.sections.gallery import Picture, SceneCard, VideoGallery
 from kairos_lib.results.badges import Badge, ordered
 from kairos_lib.results.ranked_models import KEEPS_UP
+from kairos_lib.results.spotted import Spotted
 from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import Pair, pairs
 
@@ -55,6 +56,22 @@ def masthead(suite: SuiteData) -> Html:
     return render(
         "masthead",
         title=plan.title,
+        extent=" × ".join(parts),
+        measured=measured,
+        written=_day(date.today()),
+    )
+
+
+def events_masthead(suite: SuiteData, spotted: list[Spotted]) -> Html:
+    """Title, dates and extent of a suite that spots events."""
+    parts = [
+        formats.count(len({one.planned.model for one in spotted}), "model"),
+        formats.count(len({one.planned.video for one in spotted}), "video"),
+    ]
+    measured = _days(run.status.ended_at for run in suite.everything if run.status is not None)
+    return render(
+        "masthead",
+        title=suite.manifest.title,
         extent=" × ".join(parts),
         measured=measured,
         written=_day(date.today()),

@@ -1,0 +1,152 @@
+"""The analysis of a suite that spots events: what `events-analysis.ipynb` calls."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kairos_lib.project import Project
+from kairos_lib.report.page.html import Html, joined, render, style
+from kairos_lib.report.report_session import AnalysisResult, analysis_run, section
+from kairos_lib.results import suite as suites
+from kairos_lib.runs.files import write_bytes, write_record
+from kairos_lib.runs.run import NOTEBOOK_FOLDER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kairos_lib.results.spotted import Spotted
+    from kairos_lib.results.suite import SuiteData
+
+
+class EventsReport:
+    """One session of a suite's report; each section is a method."""
+
+    def __init__(self, project: Project, suite: str) -> None:
+        self.project = project
+        self.suite = suite
+        self.run = analysis_run(project, suite)
+        # Pictures are relative to the executed copy; by hand in JupyterLab, to the notebook.
+        self._notebook_folder = Path(os.environ.get(NOTEBOOK_FOLDER) or Path.cwd())
+
+    @classmethod
+    def open(cls, suite: str) -> EventsReport:
+        """Open by the name that the notebook's parameters give.
+
+        Raises:
+            KairosError: No such suite has been run.
+        """
+        return cls(Project.find(), suite)
+
+    @cached_property
+    def _data(self) -> SuiteData:
+        return suites.read(self.project, self.suite)
+
+    @cached_property
+    def _spotted(self) -> list[Spotted]:
+        from kairos_lib.results.spotted import spotted
+
+        return spotted(self._data)
+
+    def overview(self) -> Html:
+        """Title, and what was found in a sentence for each model and video."""
+        from kairos_lib.report.sections import overview, spotting
+
+        return joined(
+            style(),
+            overview.events_masthead(self._data, self._spotted),
+            overview.left_out(self._data),
+            render("findings", lines=[spotting.sentence(one) for one in self._spotted]),
+        )
+
+    def found(self) -> Html:
+        """How much each model found, how right that is, what failed, and what the labels mean."""
+        from kairos_lib.report.sections import spotting, tables
+        from kairos_lib.report.sections.badges import legend
+
+        everything = [
+            badge for one in self._spotted for badge in spotting.badges_of(one, self._data)
+        ]
+        return section(
+            spotting.found(self._data, self._spotted),
+            spotting.outcomes(self._spotted),
+            spotting.left_out(self._spotted),
+            tables.failures(self._data),
+            legend(everything),
+        )
+
+    def timelines(self) -> Html:
+        """When what happened, and what it looked like."""
+        from kairos_lib.report.sections import filmstrip, spotting_charts
+
+        return section(
+            spotting_charts.timelines(self._spotted),
+            filmstrip.confident(self._spotted, self._notebook_folder),
+        )
+
+    def scores(self) -> Html:
+        """How right it is, label by label, and how that goes by threshold and merge radius."""
+        from kairos_lib.report.sections import spotting, spotting_charts
+
+        return section(
+            spotting.by_label(self._spotted),
+            spotting_charts.curves(self._spotted),
+            spotting.confusion(self._spotted),
+            spotting.radii(self._spotted),
+        )
+
+    def ensemble(self) -> Html:
+        """What several models agree on, and what they do not."""
+        from kairos_lib.report.sections import filmstrip, spotting
+
+        disputed = [
+            filmstrip.disputed(runs, self._notebook_folder)
+            for runs in spotting.together(self._spotted).values()
+        ]
+        return section(spotting.ensembles(self._spotted), *disputed)
+
+    def provenance(self) -> Html:
+        """Machines and versions, and the notebooks as they were run."""
+        from kairos_lib.report import executed
+        from kairos_lib.report.sections import provenance
+
+        return section(provenance.origins(self._data), executed.notebooks_list(self._data))
+
+    def events(self) -> pd.DataFrame:
+        """Every event that a model found: one row each."""
+        import pandas as pd
+
+        rows = [
+            {
+                "model": one.planned.model,
+                "video": one.planned.video,
+                "task": one.task.name,
+                **event.model_dump(exclude={"visibility", "thumbnail"}),
+            }
+            for one in self._spotted
+            for event in one.events
+        ]
+        columns = ["model", "video", "task", "label", "time_s", "end_s", "confidence", "team",
+                   "details", "votes", "windows", "said_confidence"]  # fmt: skip
+        return pd.DataFrame(rows, columns=columns)
+
+    def finish(self) -> Html:
+        """Write the events beside the report, and the result."""
+        folder = self.project.reports / self.suite
+        found = self.events()
+        write_bytes(folder / "events.csv", found.to_csv(index=False).encode())
+        write_bytes(folder / "events.parquet", found.to_parquet(index=False))
+        with self.run.writing():
+            write_record(
+                self.run.file("result.json"),
+                AnalysisResult(
+                    key=self.run.key,
+                    suite=self.suite,
+                    runs=len(self._spotted),
+                    failed=sum(one.result is None for one in self._spotted),
+                ),
+            )
+        rows = {"events": len(found)}
+        return render("finish", rows=rows, folder=self.project.relative(folder))

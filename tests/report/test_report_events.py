@@ -1,0 +1,144 @@
+"""The report of a suite that spots events: two models, of which one is short-sighted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from helpers.light_meter import TASK, LightMeter
+from helpers.projects import fill, make_project, tiny_model, write_parameters
+
+from kairos_lib.bench import execution
+from kairos_lib.bench.events_plan import EventsRequest, plan_events
+from kairos_lib.bench.events_request import events_suite
+from kairos_lib.events.events_session import EventsSession
+from kairos_lib.project import Project
+from kairos_lib.report.events_report import EventsReport
+from kairos_lib.report.executed import analysis_notebook
+from kairos_lib.results import suite as suites
+from kairos_lib.results.spotted import spotted
+from kairos_lib.runs.files import write_record
+from kairos_lib.runs.status import Status
+
+TRUTH = "label,time_s\nDark,7.4\nBright,4.5\nBright,10.4\n"
+HOSTILE = '<script>alert("x")</script>'
+METERS = {"tiny": LightMeter(dark=40, bright=150), "short": LightMeter(dark=0, bright=120)}
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Project:
+    """Two models over one video, done; a third that was never run."""
+    root = tmp_path_factory.mktemp("spotted")
+    weights = root / "weights"
+    weights.mkdir()
+    (weights / "model.safetensors").write_bytes(b"weights")
+    project = make_project(root / "project")
+    fill(project, clip, weights)
+    write_parameters(project, "events", "light", TASK)
+    for name in ("short", "third"):
+        write_parameters(project, "models", name, tiny_model(weights, title=f"{name} {HOSTILE}"))
+    (project.root / "videos" / "twelve.csv").write_text(TRUTH)
+    video = {
+        "title": f"Twelve {HOSTILE}",
+        "path": "videos/twelve.mp4",
+        "events": "videos/twelve.csv",
+    }
+    write_parameters(project, "videos", "twelve", video)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KAIROS_ROOT", str(project.root))
+        for name, meter in METERS.items():
+            session = EventsSession.open(name, "twelve", "light")
+            session.load(meter)
+            session.ask()
+            session.merge()
+            session.finish()
+            write_record(session.run.file("status.json"), Status(state="done"))
+        asked = EventsRequest(task="light")
+        suite = events_suite(project, asked, "tiny,short,third", "twelve", "")
+        suite = suite.model_copy(update={"name": "light"})
+        execution.write_manifest(project, plan_events(project, suite, asked), {})
+    return project
+
+
+@pytest.fixture
+def report(ready: Project, monkeypatch: pytest.MonkeyPatch) -> EventsReport:
+    monkeypatch.setenv("KAIROS_ROOT", str(ready.root))
+    return EventsReport.open("light")
+
+
+def text(piece: object) -> str:
+    return piece._repr_html_()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_what_was_found_is_held_against_what_happens(ready: Project) -> None:
+    tiny, short, third = spotted(suites.read(ready, "light"))
+    assert tiny.measures is not None
+    assert tiny.measures.scores.of("Dark").f1 == 1.0
+    assert tiny.measures.scores.of("Bright").true == 2
+    assert short.measures is not None
+    assert short.measures.scores.of("Dark").recall == 0.0
+    assert tiny.ceiling is not None
+    assert tiny.ceiling.scores.macro_f1 == 1.0
+    assert third.measures is None
+    assert third.result is None
+
+
+def test_it_says_in_a_sentence_how_right_each_model_is(report: EventsReport) -> None:
+    page = text(report.overview())
+    assert "of 3 that happen were found within 5 s" in page
+    assert "of at most" in page
+    assert "no result (not run)" in page
+
+
+def test_every_table_and_chart_is_there_and_nothing_of_others_is_html(
+    report: EventsReport,
+) -> None:
+    made = (report.overview, report.found, report.timelines, report.scores, report.ensemble,
+            report.provenance)  # fmt: skip
+    page = "".join(text(section()) for section in made)
+    assert "<script>" not in page
+    for words in ("Each model over each video", "What the answers came to", "Runs without a result",
+                  "How right it is, label by label", "With another merge radius",
+                  "what models agree on", "the vote beside its voters",
+                  "found by one model alone"):  # fmt: skip
+        assert words in page
+    assert 'aria-labelledby="timeline-0-title' in page
+    assert 'aria-labelledby="precision-recall-title' in page
+    pictures = re.findall(r'<img src="([^"]+)" alt="Dark at', page)
+    assert pictures
+    assert all((report._notebook_folder / picture).is_file() for picture in pictures)
+
+
+def test_the_events_are_written_beside_the_report(report: EventsReport, ready: Project) -> None:
+    report.finish()
+    lines = (ready.reports / "light" / "events.csv").read_text().splitlines()
+    assert lines[0].startswith("model,video,task,label,time_s")
+    found = {line.split(",")[0] for line in lines[1:]}
+    assert found == {"tiny", "short"}
+
+
+def test_a_suite_of_events_has_a_notebook_of_its_own(ready: Project) -> None:
+    assert analysis_notebook(suites.manifest(ready, "light")) == "events-analysis.ipynb"
+    assert (ready.notebooks / "events-analysis.ipynb").is_file()
+
+
+def test_another_truth_makes_another_report_and_no_other_run(
+    ready: Project, report: EventsReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ready.root / "videos" / "twelve.csv"
+    asked = EventsRequest(task="light")
+    suite = suites.manifest(ready, "light")
+    named = events_suite(ready, asked, "tiny,short,third", "twelve", "")
+    named = named.model_copy(update={"name": suite.name})
+    path.write_text(TRUTH + "Dark,1.0\n")
+    try:
+        planned = plan_events(ready, named, asked)
+        assert [step.cached for step in planned.steps] == [True, True, False]
+        execution.write_manifest(ready, planned, {})
+        again = EventsReport.open("light")
+        assert again.run.key != report.run.key
+        assert "of 4 that happen" in text(again.overview())
+    finally:
+        path.write_text(TRUTH)
+        execution.write_manifest(ready, plan_events(ready, named, asked), {})

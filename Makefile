@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .PHONY: help install demo bench plan report compare reproduce export fetch lab nano nano-score \
-	perf-base perf-vlm perf-repeats test test-services lint lock clean clean-all given
+	perf-base perf-vlm perf-events perf-repeats test test-services lint lock clean clean-all given
 
 # The names of files are read by the shell alone, quoted, and lose what a terminal would obey.
 help: ## This list
@@ -78,6 +78,9 @@ perf-base: given ## Benchmarks of base processing; NAME=visual|stage|batches|mem
 
 perf-vlm: given ## Benchmarks of captioning; NAME=captions|phi35|busy ROUNDS=n
 	@$(BIN)/python -m benchmarks.vlm
+
+perf-events: given ## Benchmarks of event spotting; NAME=scoring ROUNDS=n; SOCCERNET_PYTHON before make
+	@$(BIN)/python -m benchmarks.events
 
 perf-repeats: given ## How often comparing is right; ROUNDS=n, or NAME=table from what is recorded
 	@$(BIN)/python -m benchmarks.repeats

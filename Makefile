@@ -23,8 +23,9 @@ BIN := $(VENV)/bin
 # Made last, so that an install that was cut short is done again.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo bench plan events report compare reproduce export fetch lab nano nano-score \
-	perf-base perf-vlm perf-repeats test test-services lint lock clean clean-all given
+.PHONY: help install demo bench plan events report compare reproduce export fetch lab nano \
+	nano-score perf-base perf-vlm perf-events perf-repeats test test-services lint lock clean \
+	clean-all given
 
 # The names of files are read by the shell alone, quoted, and lose what a terminal would obey.
 help: ## This list
@@ -82,6 +83,9 @@ perf-base: given ## Benchmarks of base processing; NAME=visual|stage|batches|mem
 
 perf-vlm: given ## Benchmarks of captioning; NAME=captions|phi35|busy ROUNDS=n
 	@$(BIN)/python -m benchmarks.vlm
+
+perf-events: given ## Benchmarks of event spotting; NAME=scoring ROUNDS=n; SOCCERNET_PYTHON before make
+	@$(BIN)/python -m benchmarks.events
 
 perf-repeats: given ## How often comparing is right; ROUNDS=n, or NAME=table from what is recorded
 	@$(BIN)/python -m benchmarks.repeats

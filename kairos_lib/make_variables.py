@@ -26,6 +26,7 @@ OF_TARGETS: Mapping[str, frozenset[str]] = {
     "nano": frozenset({"NAMES"}),
     "perf-base": _OF_BENCHMARKS | {"VIDEO", "SCALE", "LIMITED"},
     "perf-vlm": _OF_BENCHMARKS,
+    "perf-events": _OF_BENCHMARKS,
     "perf-repeats": _OF_BENCHMARKS,
 }
 

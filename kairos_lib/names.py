@@ -17,7 +17,8 @@ SHOWN_CHARACTERS = 60
 
 def showable(text: str) -> bool:
     """Whether a text can be written and shown: no half of a character, nothing a terminal obeys."""
-    return not any(
+    # Most texts are printable, which is less than what is asked here and quickly told.
+    return text.isprintable() or not any(
         unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\r\t"
         for character in text
     )

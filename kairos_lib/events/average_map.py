@@ -141,16 +141,16 @@ def _marks(
 ) -> list[Marks]:
     """What is in which bin, for each label."""
     numbers = {label: number for number, label in enumerate(labels)}
-    rows = [
-        (numbers[event.label] * len(halves) + half, event.time_s, value(event))
-        for half, events in enumerate(halves)
-        for event in events
-        if event.label in numbers
-    ]
+    lines, times_s, given = [], [], []
+    for half, events in enumerate(halves):
+        known = [event for event in events if event.label in numbers]
+        lines += [numbers[event.label] * len(halves) + half for event in known]
+        times_s += [event.time_s for event in known]
+        given += [value(event) for event in known]
     # The later comes first, since `unique` keeps the first: the last in a bin wins.
-    lines, times_s, values = np.array(rows[::-1], np.float64).reshape(-1, 3).T
-    positions, kept = np.unique(lines.astype(np.int64) * STRIDE + _bins(times_s), return_index=True)
-    values = values[kept]
+    places = np.array(lines[::-1], np.int64) * STRIDE + _bins(np.array(times_s[::-1], np.float64))
+    positions, kept = np.unique(places, return_index=True)
+    values = np.array(given[::-1], np.float64)[kept]
     ends = np.searchsorted(positions, np.arange(1, len(labels)) * len(halves) * STRIDE)
     return [
         Marks(*both) for both in zip(np.split(positions, ends), np.split(values, ends), strict=True)

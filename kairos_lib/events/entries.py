@@ -5,9 +5,10 @@ Knows nothing of file formats.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Collection, Iterable, Mapping
+
+from pydantic import ValidationError
 
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.events.records import Event
@@ -38,7 +39,10 @@ def event_of(values: Mapping[str, object], labels: Collection[str] | None, where
     if told.get("visibility", VISIBILITIES[0]) not in VISIBILITIES:
         known = " or ".join(VISIBILITIES)
         raise KairosError(f"{where}: visibility {quoted(told['visibility'])} must be {known}")
-    event = Event.model_construct(**told)  # type: ignore[arg-type]
+    try:
+        event = Event.model_validate(told)
+    except ValidationError:  # `wrong` says more clearly what it is.
+        event = Event.model_construct(**told)  # type: ignore[arg-type]
     if why := wrong(event):
         raise KairosError(f"{where}: {why}")
     if labels is not None and event.label not in labels:
@@ -93,11 +97,11 @@ def number(value: object, name: str, where: str) -> float:
     Raises:
         KairosError: It is neither, or has no end.
     """
-    found = math.nan
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        with contextlib.suppress(ValueError, OverflowError):
-            # Python would take 1_000 for a number, and no other program would.
-            found = math.nan if isinstance(value, str) and "_" in value else float(value)
+    try:
+        # Python would take True and 1_000 for numbers, and no other program would.
+        found = math.nan if value is True or value is False or "_" in str(value) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
     if not math.isfinite(found):
         raise KairosError(f"{where}: {name} {quoted(value)} must be a number, such as 12.5")
     return found

@@ -13,7 +13,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.events import chapters, event_csv, soccernet_json
 from kairos_lib.events.matching import milliseconds
 from kairos_lib.events.records import Event
-from kairos_lib.events.soccernet_json import SECOND, Kind
+from kairos_lib.events.soccernet_json import FIRST, SECOND, Kind
 from kairos_lib.runs.files import write_bytes
 
 LARGEST_BYTES = 32 * 2**20
@@ -41,7 +41,7 @@ def read_events(
                 f"{path}, entry {place}: is of half 2: say where that begins in the video "
                 "(second_half_s), or read the halves one by one"
             )
-        if second_half_s is not None and half != SECOND and event.time_s >= second_half_s:
+        if second_half_s is not None and half == FIRST and event.time_s >= second_half_s:
             raise KairosError(
                 f"{path}, entry {place}: of half 1, is at {event.time_s} s, when the second half "
                 f"has begun ({second_half_s} s): correct that, such as to the length of the first"
@@ -63,9 +63,11 @@ def read_halves(
     Raises:
         KairosError: It cannot be read, is no such file, or tells of no such events.
     """
-    found = list(_read(path, labels))
-    first, second = (tuple(event for half, event in found if half == n) for n in (1, SECOND))
-    return first, second
+    found = _read(path, labels)
+    return (
+        tuple(event for half, event in found if half != SECOND),
+        tuple(event for half, event in found if half == SECOND),
+    )
 
 
 def write_soccernet(
@@ -106,7 +108,7 @@ def write_chapters(path: Path, events: Sequence[Event]) -> None:
     write_bytes(path, chapters.text_of(events).encode())
 
 
-def _read(path: Path, labels: Collection[str] | None) -> list[tuple[int, Event]]:
+def _read(path: Path, labels: Collection[str] | None) -> list[tuple[int | None, Event]]:
     ending = path.suffix.lower()
     if ending not in (".json", ".csv"):
         raise KairosError(f"{path}: no file of events: its name must end in .json or .csv")
@@ -116,7 +118,7 @@ def _read(path: Path, labels: Collection[str] | None) -> list[tuple[int, Event]]
             return list(soccernet_json.parse(content, str(path), labels))
         except RecursionError as error:
             raise KairosError(f"{path}: not SoccerNet's JSON: lists too deep in lists") from error
-    return [(1, event) for event in event_csv.parse(content, str(path), labels)]
+    return [(None, event) for event in event_csv.parse(content, str(path), labels)]
 
 
 def _content(path: Path) -> str:

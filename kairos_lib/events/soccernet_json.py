@@ -22,11 +22,13 @@ from kairos_lib.names import quoted
 Kind = Literal["annotations", "predictions"]
 KINDS: tuple[Kind, ...] = ("annotations", "predictions")
 GAME_TIME = re.compile(r"(?:([0-9]+) - )?([0-9]{1,6}):([0-5][0-9])")
-SECOND = 2
+FIRST, SECOND = 1, 2
 
 
-def parse(content: str, shown: str, labels: Collection[str] | None) -> Iterator[tuple[int, Event]]:
-    """The events of a file with their halves, in its order.
+def parse(
+    content: str, shown: str, labels: Collection[str] | None
+) -> Iterator[tuple[int | None, Event]]:
+    """The events of a file, in its order, with their halves where it says them.
 
     Args:
         content: The file.
@@ -37,17 +39,18 @@ def parse(content: str, shown: str, labels: Collection[str] | None) -> Iterator[
         KairosError: It is no such file, or an entry of it no event.
     """
     kind, entries = _entries(content, shown)
-    without_half = 0
+    silent = second = 0
     for place, entry in enumerate(entries, start=1):
         where = f"{shown}, entry {place} of {kind}"
         if not isinstance(entry, dict):
             raise KairosError(f"{where}: {quoted(entry)} must be an object with label and position")
         half, seconds_s = _game_time(entry, where)
-        without_half = without_half or (0 if half else place)
-        if without_half and half == SECOND:
+        silent = silent or (0 if half else place)
+        second = second or (place if half == SECOND else 0)
+        if silent and second:
             raise KairosError(
-                f"{where}: is of half 2, but entry {without_half} says no half: say it of all "
-                'entries ("half", or gameTime "2 - 03:12"), or of none'
+                f"{shown}: entry {second} of {kind} is of half 2, but entry {silent} says no half: "
+                'say it of all ("half", or gameTime "2 - 03:12"), or of none'
             )
         values = {name: entry[name] for name in _FIELDS if name in entry}
         if "position" in entry:
@@ -58,7 +61,7 @@ def parse(content: str, shown: str, labels: Collection[str] | None) -> Iterator[
             raise KairosError(f"{where}: no position (milliseconds) and no gameTime: give one")
         if "end_position" in entry:
             values["end_s"] = _position_s(entry, "end_position", where)
-        yield half or 1, event_of(values, labels, where)
+        yield half, event_of(values, labels, where)
 
 
 _FIELDS = ("label", "confidence", "team", "details", "visibility")
@@ -96,7 +99,7 @@ def _game_time(entry: dict[str, Any], where: str) -> tuple[int | None, float | N
         seconds_s = 60.0 * int(parts[2]) + int(parts[3])
     if "half" in entry:
         halves.append(number(entry["half"], "half", where))
-    if any(half not in (1, SECOND) for half in halves):
+    if any(half not in (FIRST, SECOND) for half in halves):
         raise KairosError(f"{where}: half {quoted(entry.get('half', halves[0]))} must be 1 or 2")
     if len(set(halves)) > 1:
         raise KairosError(f"{where}: gameTime and half name different halves: correct one")
@@ -137,7 +140,7 @@ def _entry(event: Event, kind: Kind, second_half_s: float | None) -> dict[str, A
         int(milliseconds([time_s or 0.0])[0])
         for time_s in (event.time_s, event.end_s, second_half_s)
     )
-    half = SECOND if second_half_s is not None and start_ms >= second_ms else 1
+    half = SECOND if second_half_s is not None and start_ms >= second_ms else FIRST
     begin_ms = second_ms if half == SECOND else 0
     seconds = (start_ms - begin_ms) // 1000
     predicted = kind == "predictions"

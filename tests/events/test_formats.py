@@ -151,7 +151,9 @@ def test_a_file_without_halves_is_one_video(tmp_path: Path) -> None:
     path = soccernet(
         tmp_path / "a.json", {"label": "a", "position": 500}, {"label": "b", "gameTime": "75:03"}
     )
-    assert [event.time_s for event in read_events(path)] == [0.5, 4503]
+    for second_half_s in (None, 2700):
+        found = read_events(path, second_half_s=second_half_s)
+        assert [event.time_s for event in found] == [0.5, 4503]
     assert [len(half) for half in read_halves(path)] == [2, 0]
 
 
@@ -253,7 +255,8 @@ HEAD = "label,time_s,confidence\n"
         ([GOOD | {"gameTime": 5}], r"gameTime 5 must be a text"),
         ([GOOD | {"half": 3}], r"half 3 must be 1 or 2"),
         ([GOOD | {"gameTime": "1 - 00:01", "half": "2"}], r"name different halves"),
-        ([GOOD, GOOD | {"half": "2"}], r"is of half 2, but entry 1 says no half"),
+        ([GOOD, GOOD | {"half": "2"}], r"entry 2 of predictions is of half 2, but entry 1 says no"),
+        ([GOOD | {"half": "2"}, GOOD], r"entry 1 of predictions is of half 2, but entry 2 says no"),
         ([GOOD | {"half": "2"}], r"entry 1: is of half 2: say where that begins"),
         ([GOOD | {"confidence": 1.5}], r"confidence 1.5 must be from 0 to 1"),
         ([GOOD | {"confidence": float("nan")}], r"confidence nan must be a number"),

@@ -57,7 +57,7 @@ def _machines(sides: dict[str, list[VlmRun]]) -> Iterator[str]:
                 kinds.add(None)
                 continue
             gpus = "".join(f", {gpu.name}" for gpu in machine.gpus)
-            found.setdefault(name, set()).add(f"{machine.cpu} ({machine.told_threads}){gpus}")
+            found.setdefault(name, set()).add(f"{machine.cpu} ({machine.threads_text}){gpus}")
             kinds.add(machine.same_as)
     if len(kinds) > 1:
         told = ", ".join(f"{name} on {' and '.join(sorted(on))}" for name, on in found.items())

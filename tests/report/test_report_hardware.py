@@ -167,8 +167,8 @@ def test_a_model_whose_parameters_are_gone_is_listed_with_the_reason(maker: Suit
     maker.done("gone", "Gone <b>")
     page = shown(maker)
     assert [row[0] for row in rows(page, "What each model needs, computed")] == ["Kept"]
-    ((name, why),) = rows(page, "Models of which it cannot be told")
-    assert (name, why[:42]) == ("Gone <b>", "its parameters cannot be told any more: un")
+    ((name, why),) = rows(page, "Models without a forecast")
+    assert (name, why[:48]) == ("Gone <b>", "its parameters cannot be determined any more: un")
     assert "Gone <b>" not in page
 
 
@@ -186,7 +186,7 @@ def test_a_model_without_a_forecast_says_why(
     folder = maker.done()
     model = write_model(maker).model_dump(mode="json", exclude={"name": True, "title": True})
     (folder / "key.json").write_text(json.dumps({"parameters": {**model, "weights": weights}}))
-    ((_, told),) = rows(shown(maker), "Models of which it cannot be told")
+    ((_, told),) = rows(shown(maker), "Models without a forecast")
     assert told.startswith(why)
 
 

@@ -40,10 +40,10 @@ class Group(click.Group):
         """Add a command; `--debug` may stand behind it as well as before it."""
         handed_on = "ignore_unknown_options" in cmd.context_settings
         if not handed_on and all(option.name != "debug" for option in cmd.params):
-            told = "Show tracebacks, those of kernels too."
+            text = "Show tracebacks, those of kernels too."
             cmd.params.append(
                 click.Option(
-                    ["--debug"], is_flag=True, expose_value=False, callback=_debug, help=told
+                    ["--debug"], is_flag=True, expose_value=False, callback=_debug, help=text
                 )
             )
         super().add_command(cmd, name)
@@ -167,19 +167,19 @@ def clean(everything: bool) -> None:
     from kairos_lib.pipeline.base_session import TRANSCRIPTS
 
     project = Project.find()
-    doomed: list[Path] = [path for path in project.reports.glob("*") if path.name != "README.md"]
+    unwanted: list[Path] = [path for path in project.reports.glob("*") if path.name != "README.md"]
     if everything:
         kept = {"README.md", TRANSCRIPTS}
-        doomed += [path for path in project.runs.glob("*") if path.name not in kept]
+        unwanted += [path for path in project.runs.glob("*") if path.name not in kept]
     else:
-        doomed += list(project.runs.glob("**/*.superseded-*"))
-        doomed += list(project.runs.glob("analysis"))
-    for path in doomed:
+        unwanted += list(project.runs.glob("**/*.superseded-*"))
+        unwanted += list(project.runs.glob("analysis"))
+    for path in unwanted:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    click.echo(f"removed {len(doomed)} files and folders")
+    click.echo(f"removed {len(unwanted)} files and folders")
 
 
 if __name__ == "__main__":

@@ -48,8 +48,10 @@ def no_room(error: BaseException | str, path: Path | str = "") -> str:
     else:
         full = any(os.strerror(number) in str(error) for number in NO_ROOM)
     where = f" to write {path}" if path else ""
-    told = f"the disk is full: there is no room{where}; free some and run the same command to go on"
-    return told if full else ""
+    message = (
+        f"the disk is full: there is no room{where}; free some and run the same command to go on"
+    )
+    return message if full else ""
 
 
 def closest(word: str, known: Iterable[str], list_known: bool = False) -> str:

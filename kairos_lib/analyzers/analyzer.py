@@ -282,8 +282,8 @@ def find(name: str) -> type[Stage]:
     except Exception as error:  # A file of one's own can fail in any way.
         if path.is_relative_to(Path(__file__).parent):
             raise
-        told = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
-        raise KairosError(f"the analyzer {path} cannot be imported: {told}") from error
+        reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+        raise KairosError(f"the analyzer {path} cannot be imported: {reason}") from error
     analyzer: type[Stage] = module.Analyzer
     if analyzer.name != name:
         raise KairosError(f"{path}: its analyzer is called '{analyzer.name}', and its file is not")

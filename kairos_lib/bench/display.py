@@ -219,7 +219,9 @@ def need_lines(needs: list[Requirement]) -> list[str]:
         if found.stored_as != "none":
             stored = formats.memory(found.stored_mib)
             sizes = f"{stored} {escape(found.stored_as)}, as the checkpoint has them (this run)"
-        prompt = "longest prompt" if need.told else "prompt without what base processing finds"
+        prompt = (
+            "longest prompt" if need.whole_prompt else "prompt without base processing's findings"
+        )
         needed = found.needed_mib(need.model)
         verdict = "[green]fits[/]" if need.fits else "[red]does not fit[/]"
         lines += [

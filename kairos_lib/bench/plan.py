@@ -123,8 +123,8 @@ def _none_left(unusable: list[UnusableVideo]) -> KairosError:
     """What is said where no video can be used."""
     if len({one.why for one in unusable}) == 1:
         return KairosError(unusable[0].why)
-    told = "; ".join(f"{one.name}: {one.why}" for one in unusable)
-    return KairosError(f"none of {len(unusable)} videos can be used: {told}")
+    reasons = "; ".join(f"{one.name}: {one.why}" for one in unusable)
+    return KairosError(f"none of {len(unusable)} videos can be used: {reasons}")
 
 
 def _models(project: Project, suite: Suite) -> list[Chosen]:
@@ -153,8 +153,10 @@ def _common_base(models: list[Model]) -> str:
     """The base profile of all models: what they are told must be the same to be compared."""
     wanted = sorted({model.base for model in models})
     if len(wanted) > 1:
-        told = ", ".join(f"{model.name}: {model.base}" for model in models)
-        raise KairosError(f"the models have different base profiles ({told}): choose with BASE=")
+        profiles = ", ".join(f"{model.name}: {model.base}" for model in models)
+        raise KairosError(
+            f"the models have different base profiles ({profiles}): choose with BASE="
+        )
     return wanted[0]
 
 

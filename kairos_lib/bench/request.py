@@ -57,8 +57,12 @@ def suite_of(project: Project, asked: BenchRequest) -> Suite:
         base=base,
         dummy=dummy,
     )
-    told = [suite.title, *([f"base {base}"] if base else []), *(["dummy weights"] if dummy else [])]
-    changes: dict[str, Any] = {"name": name_of(project, request), "title": ", ".join(told)}
+    titles = [
+        suite.title,
+        *([f"base {base}"] if base else []),
+        *(["dummy weights"] if dummy else []),
+    ]
+    changes: dict[str, Any] = {"name": name_of(project, request), "title": ", ".join(titles)}
     if asked.base:
         changes["base"] = asked.base
     if asked.repeats:

@@ -28,7 +28,7 @@ class Requirement:
     forecast: Forecast | None
     problem: str
     """Why there is no forecast."""
-    told: bool
+    whole_prompt: bool
     """Whether the prompt is the longest of base processing's, not the instruction alone."""
     have_mib: float
     """Memory of the device, all of it on a GPU, and what is free on a CPU."""
@@ -56,11 +56,11 @@ def _need(project: Project, step: Step) -> Requirement:
     have_mib = gpu["memory_mib"] if gpu else psutil.virtual_memory().available / 2**20
     device = str(gpu["name"]) if gpu else "this machine's free RAM"
     base = step.after[0].job.run
-    told = base.done and base.result(BaseResult) is not None
+    whole_prompt = base.done and base.result(BaseResult) is not None
     found, problem = None, ""
     try:
         prompt = model.prompt.instruction
-        if told:
+        if whole_prompt:
             prompt = longest_prompt(VideoFindings(base.folder), model.prompt)
         # Its architecture is known without its weights, if somebody wrote it down.
         own = "weights" not in step.job.parameters["changes"]
@@ -71,4 +71,4 @@ def _need(project: Project, step: Step) -> Requirement:
         found = forecast.of(project, built, weights, size, prompt)
     except KairosError as error:
         problem = str(error)
-    return Requirement(model, found, problem, told, have_mib, device)
+    return Requirement(model, found, problem, whole_prompt, have_mib, device)

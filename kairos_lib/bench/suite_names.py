@@ -55,8 +55,8 @@ def name_of(project: Project, request: Request) -> str:
     plain = by_name and not request.model_id and len(text) <= SLUG_CHARS
     if plain and _readings(text, _grammar(project)) == 1:
         return text
-    told = json.dumps({**asdict(request), "videos": [_place(project, v) for v in request.videos]})
-    digits = hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:HASH_DIGITS]
+    text = json.dumps({**asdict(request), "videos": [_place(project, v) for v in request.videos]})
+    digits = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:HASH_DIGITS]
     return f"{text[:SLUG_CHARS].rstrip('-')}-{digits}"
 
 

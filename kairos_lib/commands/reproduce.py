@@ -91,12 +91,12 @@ def lines(found: Outcome) -> Iterator[str]:
     for time in found.times:
         change_of = f"{formats.work(time.before_s)} → {formats.work(time.after_s)}"
         ends = time.interval
-        told = (
+        interval = (
             f"[{ends.low:.3f}, {ends.high:.3f}] over {formats.count(time.n, 'scene')}"
             if ends
             else "(one run each, so no interval)"
         )
-        yield f"time, {time.title}: {change_of}, ratio {time.ratio:.3f} {told}"
+        yield f"time, {time.title}: {change_of}, ratio {time.ratio:.3f} {interval}"
     before, after = (formats.memory(mib) for mib in found.memory_mib)
     yield f"peak memory: {before} → {after}"
     yield (

@@ -93,7 +93,7 @@ def pair_up(
             else:
                 pairs.append(_pair(a, b, (first, second), (video, other)))
     if not pairs:
-        reason = alone[0] if alone else f"A has {_told(a)}, B has {_told(b)}"
+        reason = alone[0] if alone else f"A has {_described(a)}, B has {_described(b)}"
         raise KairosError(
             f"A={a.given} and B={b.given} have no model and video in common: {reason}"
         )
@@ -129,7 +129,7 @@ def _alone(a: NamedRuns, b: NamedRuns, wanted: tuple[str, ...]) -> list[str]:
     return [] if a.model and b.model else lines
 
 
-def _told(side: NamedRuns) -> str:
+def _described(side: NamedRuns) -> str:
     videos = dict.fromkeys(run.planned.video for run in side.runs)
     return f"{', '.join(side.models)} on {', '.join(videos)}"
 
@@ -168,8 +168,8 @@ def _pair(
             for letter, side, run in (("A", a, first), ("B", b, second))
         }
         if first is None or second is None or any(reasons.values()):
-            told = "; ".join(f"{side} {reason}" for side, reason in reasons.items() if reason)
-            left_out.append(f"{models[0]}, {videos[0]}, round {number}: {told}")
+            why = "; ".join(f"{side} {reason}" for side, reason in reasons.items() if reason)
+            left_out.append(f"{models[0]}, {videos[0]}, round {number}: {why}")
         else:
             rounds.append(Round(number, first, second))
     planned = [each[0].planned for each in runs]

@@ -60,8 +60,8 @@ def _machines(sides: dict[str, list[VlmRun]]) -> Iterator[str]:
             found.setdefault(name, set()).add(f"{machine.cpu} ({machine.threads_text}){gpus}")
             kinds.add(machine.same_as)
     if len(kinds) > 1:
-        told = ", ".join(f"{name} on {' and '.join(sorted(on))}" for name, on in found.items())
-        yield f"different machines: {told}: the ratios are of these as well"
+        machines = ", ".join(f"{name} on {' and '.join(sorted(on))}" for name, on in found.items())
+        yield f"different machines: {machines}: the ratios are of these as well"
     else:
         yield from caveats.boots(run for runs in sides.values() for run in runs)
 

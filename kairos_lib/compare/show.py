@@ -41,7 +41,7 @@ def show(found: Comparison, console: Console) -> None:
 def verdict(found: Comparison) -> list[str]:
     """What it comes to, a line for each regression."""
     lines = [
-        f"regression: {row.model}, {row.quantity.title}: B takes {_told(row.ratio)} × A"
+        f"regression: {row.model}, {row.quantity.title}: B takes {_with_interval(row.ratio)} × A"
         for row in found.regressions
         if row.ratio
     ]
@@ -81,7 +81,7 @@ def _interval(row: Row) -> Interval | None:
     return row.ratio.interval if row.ratio and row.ratio.interval.known else None
 
 
-def _told(ratio: Ratio) -> str:
+def _with_interval(ratio: Ratio) -> str:
     """`1.10 (1.05 – 1.15)`."""
     return f"{ratio.value:.2f} ({ratio.interval.low:.2f} – {ratio.interval.high:.2f})"
 

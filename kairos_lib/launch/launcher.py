@@ -45,10 +45,10 @@ class CauseError(Exception):
 def cause_of(run: Run) -> str:
     """The tracebacks that a run's notebook ended with or printed; empty where there are none."""
     cells = read_mapping(run.file(EXECUTED)).get("cells", [])
-    told = []
+    parts = []
     for output in (one for cell in cells for one in cell.get("outputs", [])):
         if output["output_type"] == "error":
-            told.append("\n".join(output["traceback"]))
+            parts.append("\n".join(output["traceback"]))
         elif output["output_type"] == "stream" and "Traceback" in "".join(output["text"]):
-            told.append("".join(output["text"]))
-    return ANSI.sub("", "\n".join(told))
+            parts.append("".join(output["text"]))
+    return ANSI.sub("", "\n".join(parts))

@@ -124,8 +124,8 @@ def available(root: Path = Path("/")) -> int:
 def _core(topology: Path) -> str:
     """The core that a processor is of, by all its processors."""
     for name in ("core_cpus_list", "thread_siblings_list"):
-        if told := _read(topology / name):
-            return told
+        if value := _read(topology / name):
+            return value
     return str(topology)
 
 

@@ -24,7 +24,7 @@ class Video(ParameterFile):
     report holds the models' captions against them; no run depends on it."""
 
     @model_validator(mode="after")
-    def _told_once(self) -> Video:
+    def _one_source(self) -> Video:
         if self.truth is not None and self.references is not None:
             raise ValueError("a synthetic clip's truth has its reference captions: leave one out")
         return self

@@ -111,12 +111,12 @@ class _StrictLoader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
-        with _told(node):
+        with _errors_with_line(node):
             return super().construct_object(node, deep)
 
 
 @contextmanager
-def _told(node: yaml.Node) -> Iterator[None]:
+def _errors_with_line(node: yaml.Node) -> Iterator[None]:
     """What a value cannot be, such as a date of the 99th month, is an error of its line."""
     try:
         yield

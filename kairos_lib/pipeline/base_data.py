@@ -78,8 +78,10 @@ def write_base_data(folder: Path, result: BaseResult) -> Path:
 
 
 def _scene_data(found: SceneFindings) -> SceneData:
-    told = {kind.data_name or kind.name: kind.scene_data(records) for kind, records in found.told}
-    return SceneData(scene=found.scene, **told)
+    fields = {
+        kind.data_name or kind.name: kind.scene_data(records) for kind, records in found.by_analyzer
+    }
+    return SceneData(scene=found.scene, **fields)
 
 
 def read_base_data(path: Path) -> Iterator[SceneData]:

@@ -22,15 +22,15 @@ class Board:
         self._at_work: dict[str, None] = {}
         self._tell = tell
         self._lock = threading.Lock()
-        self._told_at = 0.0
+        self._reported_at = 0.0
 
     def teller(self, name: str) -> Callable[[int, int], None]:
         """What a stage calls with how much it has done and of how much."""
 
-        def told(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             self._update(name, done / max(1, total))
 
-        return told
+        return report
 
     def begin(self, name: str) -> None:
         """A stage is at work."""
@@ -48,8 +48,8 @@ class Board:
         with self._lock:
             self._share[name] = min(1.0, share)
             now = time.monotonic()
-            if not at_once and now - self._told_at < EVERY_S:
+            if not at_once and now - self._reported_at < EVERY_S:
                 return
-            self._told_at = now
+            self._reported_at = now
             percent = round(100 * sum(self._share.values()) / len(self._share))
             self._tell(", ".join(self._at_work) or name, percent, 100)

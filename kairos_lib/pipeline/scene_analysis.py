@@ -36,7 +36,7 @@ class SceneFindings:
         return self.records.get(name, ())
 
     @property
-    def told(self) -> Iterator[tuple[type[Stage], Sequence[Any]]]:
+    def by_analyzer(self) -> Iterator[tuple[type[Stage], Sequence[Any]]]:
         """Each analyzer with what it found."""
         return ((find(name), found) for name, found in self.records.items())
 

@@ -54,5 +54,5 @@ def of_speech(findings: Iterable[SceneFindings], labels: Iterable[str] = ()) -> 
 
 def _labelled(cues: list[Cue], labels: Iterable[str]) -> list[Cue]:
     """With labels in front of the first cue: subtitles have no other place that is always shown."""
-    told = "".join(f"[{label}] " for label in labels)
-    return [replace(cues[0], text=told + cues[0].text), *cues[1:]] if cues else []
+    prefix = "".join(f"[{label}] " for label in labels)
+    return [replace(cues[0], text=prefix + cues[0].text), *cues[1:]] if cues else []

@@ -126,7 +126,7 @@ def write(
 def _found(found: SceneFindings) -> dict[str, Any]:
     """What each analyzer found."""
     fields: dict[str, Any] = {}
-    for kind, records in found.told:
+    for kind, records in found.by_analyzer:
         fields |= kind.exported_data(records)
     return fields
 

@@ -89,8 +89,8 @@ def judge(
         references: Of the scenes that have one; none where the video has no references.
         agreement: Of each scene, with the other models; see `agreements`.
     """
-    told = [(one, words(one.text)) for one in said]
-    runs = [(one.scene, repeated(each)) for one, each in told]
+    worded = [(one, words(one.text)) for one in said]
+    runs = [(one.scene, repeated(each)) for one, each in worded]
 
     def share(right: Callable[[SceneCaption], bool]) -> Sample:
         return Sample.of(video, ((one.scene, float(right(one)), 1) for one in said))
@@ -101,10 +101,10 @@ def judge(
     alike, attributes, by_attribute, corpus = _against(video, compared, references or {})
     return Judged(
         captions=len(said),
-        words=Sample.of(video, ((one.scene, len(each), 1) for one, each in told)),
+        words=Sample.of(video, ((one.scene, len(each), 1) for one, each in worded)),
         repeated=Sample.of(video, ((at, run, 1) for at, run in runs if run is not None)),
-        distinct_2=distinct(each for _, each in told),
-        same=_same(video, told),
+        distinct_2=distinct(each for _, each in worded),
+        same=_same(video, worded),
         language=spoken,
         in_language=in_language,
         refusals=share(lambda one: refuses(one.text)),
@@ -122,8 +122,8 @@ def judge(
     )
 
 
-def _same(video: str, told: Iterable[tuple[SceneCaption, Sequence[str]]]) -> Sample:
-    texts = {one.scene: " ".join(each) for one, each in told if each}
+def _same(video: str, worded: Iterable[tuple[SceneCaption, Sequence[str]]]) -> Sample:
+    texts = {one.scene: " ".join(each) for one, each in worded if each}
     counts = Counter(texts.values())
     return Sample.of(video, ((scene, counts[text] > 1, 1) for scene, text in texts.items()))
 
@@ -188,22 +188,23 @@ def _against(
 
 
 def agreements(
-    told: Mapping[str, Sequence[SceneCaption]], related: Callable[[str, str], bool]
+    by_model: Mapping[str, Sequence[SceneCaption]], related: Callable[[str, str], bool]
 ) -> dict[str, dict[int, float]]:
     """How much each model's caption of a scene is like the other models', on average.
 
     Args:
-        told: Captions of one video by model.
+        by_model: Captions of one video by model.
         related: Whether two models are not to be compared, such as variants of one.
 
     Returns:
         For each model its scenes that another model has captioned too, each from 0 to 1.
     """
     said = {
-        model: {one.scene: words(one.text) for one in captions} for model, captions in told.items()
+        model: {one.scene: words(one.text) for one in captions}
+        for model, captions in by_model.items()
     }
-    sums: dict[str, dict[int, list[float]]] = {model: {} for model in told}
-    names = list(told)
+    sums: dict[str, dict[int, list[float]]] = {model: {} for model in by_model}
+    names = list(by_model)
     for place, one in enumerate(names):
         for other in names[place + 1 :]:
             if related(one, other):

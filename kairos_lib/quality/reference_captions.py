@@ -107,8 +107,8 @@ def _entries(content: bytes, shown: str) -> list[_Given]:
             ) from error
         entry, *key = first["loc"]
         where = f"{shown}, entry {int(entry) + 1}"
-        told = f"{'.'.join(map(str, key))}: {message}" if key else message
-        raise KairosError(f"{where}: {told}") from error
+        problem = f"{'.'.join(map(str, key))}: {message}" if key else message
+        raise KairosError(f"{where}: {problem}") from error
     if not found:
         raise KairosError(f"{shown}: holds no entry")
     return found

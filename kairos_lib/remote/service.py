@@ -110,16 +110,16 @@ class Service(ABC):
 
     def _explain(self, error: openai.APIStatusError) -> RefusedError:
         status = error.status_code
-        told = error.body.get("message") if isinstance(error.body, dict) else None
-        message = self._clean(str(told)) if told else f"no message in its answer of {status}"
+        given = error.body.get("message") if isinstance(error.body, dict) else None
+        message = self._clean(str(given)) if given else f"no message in its answer of {status}"
         reason = f"{status}: {message}"
         if error.code == NO_CREDIT:
             return RefusedError(f"{reason}: add credit or raise the account's limit", passing=False)
         if status in PASSING_STATUS or status >= 500:
             return RefusedError(reason, True, wait_of(error.response.headers), status == BUSY)
         advice = self.advice.get(status, "this will not change by trying again")
-        told = f"{reason}: {advice.format(key_name=self.key_name)}"
-        return RefusedError(told, passing=False, status=status)
+        message = f"{reason}: {advice.format(key_name=self.key_name)}"
+        return RefusedError(message, passing=False, status=status)
 
     def _clean(self, text: str) -> str:
         """The first line of a text, without the key."""
@@ -204,7 +204,7 @@ def _is_here(host: str) -> bool:
         return False
 
 
-def told(address: str, key_name: str | None) -> str:
+def describe_destination(address: str, key_name: str | None) -> str:
     """Where something is sent, and with what, for a plan."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}, with {key_name or 'no key'}"

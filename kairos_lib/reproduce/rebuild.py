@@ -121,10 +121,10 @@ def _model(project: Project, run: RecordedRun) -> Model:
     """The model with the parameters of the record, whatever its file says by now."""
     settings: dict[str, Any] = dict(run.key["parameters"])
     weights = dict(settings.get("weights", {}))
-    name = str(run.told.get("model") or run.result.model)
+    name = str(run.given.get("model") or run.result.model)
     own: dict[str, Any] = {}
     if name in names(project, Model):
-        given = run.told.get("changes")
+        given = run.given.get("changes")
         now = load(project, Model, name, dict(given) if isinstance(given, Mapping) else None)
         # What is no part of a key: names, limits of time, where a server is asked for its key.
         own = now.model_dump(mode="json")
@@ -175,7 +175,7 @@ def _video(project: Project, run: RecordedRun, given: str) -> Video:
     Raises:
         KairosError: It is not there, or is another one by now.
     """
-    named = given or str(run.told.get("video") or run.result.video)
+    named = given or str(run.given.get("video") or run.result.video)
     found = find_video(project, named)
     if not found.path.is_file():
         raise KairosError(f"its video is not at {found.path} any more: say where with VIDEO=")

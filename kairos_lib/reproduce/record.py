@@ -31,7 +31,7 @@ class RecordedRun:
     provenance: Mapping[str, Any]
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def given(self) -> Mapping[str, Any]:
         """The parameters that its notebook was given."""
         found = self.job.get("parameters")
         return found if isinstance(found, Mapping) else {}
@@ -74,16 +74,16 @@ def read_run(folder: Path) -> RecordedRun:
     )
 
 
-def _same(folder: Path, what: str, told: str, named: str) -> None:
+def _same(folder: Path, what: str, stated: str, named: str) -> None:
     """See that a record is that of the folder it lies in.
 
     Raises:
         KairosError: It was changed, or moved to where another belongs.
     """
-    if told != named:
+    if stated != named:
         raise KairosError(
             f"{folder} is not the folder of what lies in it: by its {what} it would be "
-            f"{quoted(told)}, not {quoted(named)}"
+            f"{quoted(stated)}, not {quoted(named)}"
         )
 
 

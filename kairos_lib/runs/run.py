@@ -200,16 +200,16 @@ def base_as_planned(own: Run) -> Run:
 
 
 def _folder_of_job() -> Path | None:
-    told = os.environ.get(NOTEBOOK_FOLDER)
-    return Path(told) if told and (Path(told) / "key.json").exists() else None
+    folder = os.environ.get(NOTEBOOK_FOLDER)
+    return Path(folder) if folder and (Path(folder) / "key.json").exists() else None
 
 
 def _agreeing(own: Run, planned: Path, within: str) -> Run:
     # As a file would have it: tuples are lists there.
     now = json.loads(json.dumps(own.key_inputs))
     if differing := changes(ingredients_of(planned), now, within):
-        told = "; ".join(map(str, differing))
-        raise KairosError(f"this run was planned for {told}: plan it again on this machine")
+        listed = "; ".join(map(str, differing))
+        raise KairosError(f"this run was planned for {listed}: plan it again on this machine")
     return Run(planned, own.key_inputs)
 
 

@@ -234,7 +234,7 @@ def test_a_model_cannot_be_told_of_what_has_nothing_to_tell(
     write_parameters(project, "models", "deaf", {**told, "base": "light"})
     answer = kairos(project, folder, "plan", "--model", "deaf", "--video", "twelve")
     assert answer.returncode
-    assert "model deaf, prompt.context: 'vad' has nothing to tell a model" in answer.stderr
+    assert "model deaf, prompt.context: 'vad' adds nothing to a prompt" in answer.stderr
 
 
 def test_one_that_does_not_run_changes_no_run(

@@ -176,7 +176,7 @@ def test_a_model_whose_parameters_are_gone_is_listed_with_the_reason(maker: Suit
     ("weights", "why"),
     [
         ({"source": "server", "id": "gpt"}, "a server runs it"),
-        ({"source": "hub", "id": "nobody/nothing"}, "its weights are not here, and nobody"),
+        ({"source": "hub", "id": "nobody/nothing"}, "its weights are not here, and no desc"),
     ],
 )
 def test_a_model_without_a_forecast_says_why(
@@ -198,7 +198,7 @@ def test_a_model_that_never_ran_is_told_of_as_its_file_has_it(maker: SuiteMaker)
     (maker.project.root / "weights" / "model.safetensors").unlink()
     (maker.project.root / "weights").rmdir()
     maker.plan(problem="its weights are not here")
-    assert "nobody described its architecture" in shown(maker)
+    assert "no description of its architecture" in shown(maker)
     # Somebody describes it.
     (maker.project.parameters / "architectures").mkdir()
     (maker.project.parameters / "architectures" / "small.yaml").write_text("config: {}")

@@ -22,7 +22,7 @@ from kairos_lib.analyzers.vad import Span
 from kairos_lib.media import audio
 from kairos_lib.remote import patience
 from kairos_lib.remote.limits import Limits
-from kairos_lib.remote.service import told
+from kairos_lib.remote.service import describe_destination
 
 
 class ApiEngine(Engine):
@@ -49,7 +49,7 @@ class ApiEngine(Engine):
     def sends(cls) -> str:
         """To the service; what the environment lacks is told as such."""
         lacking = any(not os.environ.get(name, "").strip() for name in cls.keys)
-        return "" if lacking else told(cls.service.address(), cls.service.key_name)
+        return "" if lacking else describe_destination(cls.service.address(), cls.service.key_name)
 
     def transcribe(
         self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]

@@ -118,7 +118,7 @@ class FasterWhisper(Engine):
             if (first := windows.window(chain, chain[0].start_s, longest_s))
         )
         segments: list[list[Segment]] = [[] for _ in joined]
-        told = 0
+        reported = 0
         while waiting:
             batch = [waiting.popleft() for _ in range(min(batches.size, len(waiting)))]
             pieces = [audio.read(wav, window.start_s, window.end_s) for _, window in batch]
@@ -140,11 +140,11 @@ class FasterWhisper(Engine):
                 if rest := windows.window(joined[number], next_s, longest_s):
                     waiting.appendleft((number, rest))
             until = waiting[0][0] if waiting else len(joined)
-            for number in range(told, until):
+            for number in range(reported, until):
                 yield from segments[number]
                 segments[number] = []
-            told = max(told, until)
-            progress(sum(map(len, joined[:told])), len(spans))
+            reported = max(reported, until)
+            progress(sum(map(len, joined[:reported])), len(spans))
 
     def _pause_s(self) -> float:
         """The longest pause in a window: as the profile says, or else the weights, or the rule."""
@@ -171,7 +171,7 @@ class FasterWhisper(Engine):
     def _hear(self, samples: Sequence[np.ndarray], language: str | None) -> tuple[_Heard, ...]:
         """Decode windows at once."""
         edges = np.cumsum([0, *(len(piece) for piece in samples)]) / audio.SAMPLE_RATE_HZ
-        told, _ = self._listener.transcribe(
+        segments, _ = self._listener.transcribe(
             np.concatenate(samples),
             language=language,
             beam_size=self.settings.beam_size,
@@ -181,7 +181,7 @@ class FasterWhisper(Engine):
             ],
             batch_size=len(samples),
         )
-        list(told)  # Decoding happens as they are drawn; the listener keeps them by window.
+        list(segments)  # Decoding happens as they are drawn; the listener keeps them by window.
         heard: tuple[_Heard, ...] = self._listener.heard
         return heard
 
@@ -189,13 +189,13 @@ class FasterWhisper(Engine):
         self, samples: np.ndarray, language: str | None
     ) -> tuple[tuple[float, float, str], ...]:
         """Decode one window as Whisper does when in doubt: again at higher temperatures."""
-        told, _ = self.model.transcribe(
+        segments, _ = self.model.transcribe(
             samples,
             language=language,
             beam_size=self.settings.beam_size,
             condition_on_previous_text=False,
         )
-        return tuple((segment.start, segment.end, segment.text) for segment in told)
+        return tuple((segment.start, segment.end, segment.text) for segment in segments)
 
 
 def _segments(window: Window, lines: Iterable[tuple[float, float, str]]) -> list[Segment]:

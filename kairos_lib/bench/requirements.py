@@ -1,4 +1,4 @@
-"""What the models of a plan need, and whether it is there. Imports no torch."""
+"""What the models of a plan need, and whether this machine has it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ class Requirement:
     problem: str
     """Why there is no forecast."""
     whole_prompt: bool
-    """Whether the prompt is the longest of base processing's, not the instruction alone."""
+    """Whether the forecast uses the longest prompt of base processing, not the instruction
+    alone."""
     have_mib: float
-    """Memory of the device, all of it on a GPU, and what is free on a CPU."""
+    """Memory of the device: total for a GPU, free for a CPU."""
     device: str
 
     @property
     def fits(self) -> bool:
-        """Whether weights and cache have room; computing takes more on top."""
+        """Whether weights and cache fit; computing needs more."""
         return self.forecast is not None and self.forecast.needed_mib(self.model) < self.have_mib
 
 
 def requirements_of(project: Project, planned: Plan) -> list[Requirement]:
-    """Ask for each model of a plan, over the first of its videos."""
+    """Compute the needs of each model of a plan, on the first of its videos."""
     first: dict[str, Step] = {}
     for step in planned.vlms:
         if step.model is not None:
@@ -62,7 +63,7 @@ def _need(project: Project, step: Step) -> Requirement:
         prompt = model.prompt.instruction
         if whole_prompt:
             prompt = longest_prompt(VideoFindings(base.folder), model.prompt)
-        # Its architecture is known without its weights, if somebody wrote it down.
+        # Without its weights, a description of its architecture is used if there is one.
         own = "weights" not in step.job.parameters["changes"]
         built, weights = forecast.buildable(
             project, model, step.job.parameters["model"] if own else ""

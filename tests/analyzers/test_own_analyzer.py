@@ -199,7 +199,7 @@ def test_a_model_that_is_told_of_what_is_not_there_is_one_line(
     [
         ("brightness", "class Analyzer(:", "cannot be imported: SyntaxError"),
         ("brightness", "import nothing_of_the_kind\nclass Analyzer: pass", "ModuleNotFoundError"),
-        ("light", SOURCE, "its analyzer is called 'brightness', and its file is not"),
+        ("light", SOURCE, "its analyzer is called 'brightness', unlike its file"),
         ("scenes", SOURCE, "two analyzers are called 'scenes': rename"),
     ],
 )

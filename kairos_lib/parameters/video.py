@@ -1,4 +1,4 @@
-"""What a file of `parameters/videos` may say."""
+"""Schema of a file in `parameters/videos`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Video(ParameterFile):
     title: str
     description: str = ""
     truth: Path | None = None
-    """JSON beside a synthetic clip that says what is really in it."""
+    """JSON file beside a synthetic clip that records what is really in it."""
     references: Path | None = None
     """JSON file of captions that people wrote: a list of `{start_s, end_s, captions: [...]}`. The
-    report holds the models' captions against them; no run depends on it."""
+    report compares the models' captions with them; no run depends on it."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Video:

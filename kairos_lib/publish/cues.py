@@ -1,4 +1,4 @@
-"""Cues: what stands on a screen from when to when. Knows nothing of file formats."""
+"""Cues: what is shown on a screen from when to when. Knows nothing of file formats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kairos_lib.pipeline.scene_analysis import SceneFindings
 from kairos_lib.vlm.records import FusedScene
 
 CUT_OFF = " […]"
-"""Ends a caption that reached the limit on new tokens."""
+"""Marks a caption that was cut off by the limit on new tokens."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def of_captions(scenes: Iterable[FusedScene], labels: Iterable[str] = ()) -> lis
 
     Args:
         scenes: In the order of time.
-        labels: What must be known before reading them.
+        labels: What a reader must know before reading them.
     """
     cues = [
         Cue(
@@ -41,7 +41,7 @@ def of_captions(scenes: Iterable[FusedScene], labels: Iterable[str] = ()) -> lis
 
 
 def of_speech(findings: Iterable[SceneFindings], labels: Iterable[str] = ()) -> list[Cue]:
-    """One cue for each stretch of speech; labels as those of captions."""
+    """One cue for each segment of speech; labels as for captions."""
     cues = [
         Cue(segment.start_s, segment.end_s, segment.text)
         for found in findings
@@ -53,6 +53,6 @@ def of_speech(findings: Iterable[SceneFindings], labels: Iterable[str] = ()) -> 
 
 
 def _labelled(cues: list[Cue], labels: Iterable[str]) -> list[Cue]:
-    """With labels in front of the first cue: subtitles have no other place that is always shown."""
+    """Put labels before the first cue: subtitles have no other place that is always shown."""
     prefix = "".join(f"[{label}] " for label in labels)
     return [replace(cues[0], text=prefix + cues[0].text), *cues[1:]] if cues else []

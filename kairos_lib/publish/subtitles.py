@@ -1,7 +1,7 @@
 """SRT and WebVTT. Knows nothing of scenes or models, only of cues.
 
-WebVTT: https://www.w3.org/TR/webvtt1/. SRT has no standard; what is written here is what
-https://www.matroska.org/technical/subtitles.html and FFmpeg take for one.
+WebVTT: https://www.w3.org/TR/webvtt1/. SRT has no standard; this follows
+https://www.matroska.org/technical/subtitles.html and FFmpeg.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from kairos_lib.publish.cues import Cue
 
 LINE_CHARACTERS = 42
-"""Of a line on screen (Netflix, "English Timed Text Style Guide")."""
+"""Characters of a line on screen (Netflix, "English Timed Text Style Guide")."""
 ARROW = re.compile("-{2,}>")
-"""Stands between the times of a cue, and may stand nowhere else."""
-# Players take `<b>` and `{\an8}` for markup in SRT, which knows no way to escape them.
+"""Separates the times of a cue, and must not occur anywhere else."""
+# In SRT, players interpret `<b>` and `{\an8}` as markup, and there is no way to escape them.
 SRT_TAG = re.compile(r"<(?=\s*[A-Za-z/!])")
 SRT_BRACES = str.maketrans("{}", "()")
 
@@ -32,7 +32,7 @@ def webvtt(cues: Iterable[Cue], notes: Iterable[str] = ()) -> str:
 
     Args:
         cues: In the order of time.
-        notes: Comments in front of them, which no player shows.
+        notes: Comments before them, which players do not show.
     """
     lines = [line for note in notes for line in _lines(note, _without_arrow)]
     head = ["WEBVTT\n", *(["NOTE\n" + "\n".join(lines) + "\n"] if lines else [])]
@@ -50,7 +50,7 @@ def _blocks(cues: Iterable[Cue], mark: str, safe: Callable[[str], str]) -> Itera
 
 def _times(cue: Cue, mark: str) -> str:
     start_ms = max(0, round(cue.start_s * 1000))
-    # A cue that ends as it begins is none.
+    # A cue that ends as it begins is not valid.
     end_ms = max(start_ms + 1, round(cue.end_s * 1000))
     return f"{_stamp(start_ms, mark)} --> {_stamp(end_ms, mark)}"
 
@@ -63,9 +63,9 @@ def _stamp(milliseconds: int, mark: str) -> str:
 
 
 def _lines(text: str, safe: Callable[[str], str]) -> Iterator[str]:
-    """A text as lines of a screen, none of which is empty: that would end the cue."""
-    # Other white space, such as line ends of any kind, becomes a space; what controls a terminal
-    # or is half a character is left out.
+    """A text as lines of a screen, none of them empty: that would end the cue."""
+    # Other white space, such as line ends of any kind, becomes a space; terminal control characters
+    # and surrogates are left out.
     words = "".join(
         " " if letter.isspace() else letter
         for letter in text
@@ -80,7 +80,7 @@ def _without_arrow(line: str) -> str:
 
 
 def _plain(line: str) -> str:
-    """A line without markup: what would begin it gives way to what looks alike."""
+    """A line without markup: its opening characters are replaced by similar ones."""
     return SRT_TAG.sub("‹", _without_arrow(line)).translate(SRT_BRACES)
 
 

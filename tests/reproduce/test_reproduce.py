@@ -324,7 +324,7 @@ def test_what_cannot_be_made_again_is_one_line(
 
 def test_a_run_without_result_or_base_cannot_be_made_again(old: Path) -> None:
     shutil.rmtree(Project.find().runs / "base")
-    with pytest.raises(KairosError, match="it needs .*, which is gone"):
+    with pytest.raises(KairosError, match=r"it needs .*, which is gone"):
         read_run(old)
     (old / "result.json").unlink()
     with pytest.raises(KairosError, match="failed or was cut short"):

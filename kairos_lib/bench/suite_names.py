@@ -54,8 +54,10 @@ def name_of(project: Project, request: Request) -> str:
     plain = by_name and not request.model_id and len(text) <= SLUG_CHARS
     if plain and _readings(text, _grammar(project)) == 1:
         return text
-    text = json.dumps({**asdict(request), "videos": [_place(project, v) for v in request.videos]})
-    digits = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:HASH_DIGITS]
+    content = json.dumps(
+        {**asdict(request), "videos": [_place(project, v) for v in request.videos]}
+    )
+    digits = hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:HASH_DIGITS]
     return f"{text[:SLUG_CHARS].rstrip('-')}-{digits}"
 
 

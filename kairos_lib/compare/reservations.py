@@ -15,7 +15,7 @@ from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.key_difference import changes, key_inputs, read_mapping
 from kairos_lib.vlm.records import Caption
 
-TOLD = (badges.OFFLOADED, badges.SERVER, badges.BY_HAND)
+OTHER_CAVEATS = (badges.OFFLOADED, badges.SERVER, badges.BY_HAND)
 """Badges of things that can have changed a time, apart from other work on the machine."""
 
 
@@ -40,7 +40,7 @@ def reservations(a: NamedRuns, b: NamedRuns, pairs: list[VideoPair]) -> list[str
         lines += [
             f"{name}: {badge.text}, {counts[badge]} of {count(len(runs), 'run')}: "
             f"{badge.explanation}"
-            for badge in TOLD
+            for badge in OTHER_CAVEATS
             if counts[badge]
         ]
     return lines

@@ -24,7 +24,7 @@ from kairos_lib.media.facts import Joint
 if TYPE_CHECKING:
     import av
 
-# Formats of broadcast streams, in which stamps may count anew at any time.
+# Formats of broadcast streams, in which stamps may restart at any time.
 SPLICED = ("mpegts", "mpeg")
 # Has no decoding stamps, and those that libavformat makes up do not survive a broken one.
 PRESENTATION_ONLY = ("matroska,webm",)

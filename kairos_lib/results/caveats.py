@@ -59,7 +59,7 @@ def _order(turns: Mapping[str, bool | None]) -> Iterator[str]:
     if apart:
         yield (
             f"not interleaved ({', '.join(apart)}): runs were not made in turn (A B A B), so that "
-            "a drift of the machine cannot be told from a difference"
+            "a drift of the machine cannot be distinguished from a difference"
         )
     if unknown:
         yield f"not known whether runs were made in turn ({', '.join(unknown)}): run by hand"

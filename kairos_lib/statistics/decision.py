@@ -84,7 +84,7 @@ def ratio_of(rounds: Sequence[float], level: float = LEVEL) -> Ratio:
         ValueError: There is no round, or a ratio is not above 0.
     """
     if not rounds or min(rounds) <= 0:
-        raise ValueError(f"no ratio can be told from {list(rounds)}")
+        raise ValueError(f"no ratio can be computed from {list(rounds)}")
     logs = [math.log(ratio) for ratio in rounds]
     centre = statistics.fmean(logs)
     if len(logs) < LEAST_ROUNDS:

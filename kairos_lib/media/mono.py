@@ -26,7 +26,7 @@ figure (equal channels with a correlation of -0.9) they are taken to cancel out,
 passed again: a decision is not turned over by every block."""
 LOST = 0.001
 """Power of the mix by that of the loudest channel. Less is left of a channel that FFmpeg took for a
-subwoofer, which it leaves out, where nobody says what the channels are."""
+subwoofer, which it leaves out, if the channels are not named."""
 SILENT_POWER = 1e-8
 """80 dB below full scale. Quieter sound decides nothing."""
 STAY_POWER = 0.25

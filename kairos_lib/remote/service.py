@@ -118,8 +118,8 @@ class Service(ABC):
         if status in PASSING_STATUS or status >= 500:
             return RefusedError(reason, True, wait_of(error.response.headers), status == BUSY)
         advice = self.advice.get(status, "this will not change by trying again")
-        message = f"{reason}: {advice.format(key_name=self.key_name)}"
-        return RefusedError(message, passing=False, status=status)
+        advised = f"{reason}: {advice.format(key_name=self.key_name)}"
+        return RefusedError(advised, passing=False, status=status)
 
     def _clean(self, text: str) -> str:
         """The first line of a text, without the key."""

@@ -129,10 +129,10 @@ def speed_and_quality(suite: SuiteData) -> SpeedAndQuality:
     absent = tuple((one.title, reasons[one.model]) for one in models if one.model in reasons)
     known = [one for one in models if fit[one.model]]
     if len(known) < 2:
-        reasons = "; ".join(f"{title} {why}" for title, why in absent)
+        listed = "; ".join(f"{title} {why}" for title, why in absent)
         why_not = "fewer than two models have captions and a time that can be compared"
         return SpeedAndQuality(
-            absent=absent, why_not=f"{why_not} ({reasons})" if reasons else why_not
+            absent=absent, why_not=f"{why_not} ({listed})" if listed else why_not
         )
     for yardstick in YARDSTICKS:
         points = _points(known, fit, yardstick)

@@ -1,7 +1,7 @@
 """The `kairos` command: chooses parameters and runs notebooks. Every make target calls it.
 
-Options are read from the environment as well (`KAIROS_MODEL`, ...): that is how make hands them
-over, so that no shell ever reads a file's name.
+Options are also read from the environment (`KAIROS_MODEL`, ...): that is how make passes them, so
+that no shell ever reads a file's name.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ class Group(click.Group):
     """Commands whose errors are one line."""
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        """Add a command; `--debug` may stand behind it as well as before it."""
+        """Add a command; `--debug` may come after it as well as before it."""
         handed_on = "ignore_unknown_options" in cmd.context_settings
         if not handed_on and all(option.name != "debug" for option in cmd.params):
-            told = "Show tracebacks, those of kernels too."
+            text = "Show tracebacks, those of kernels too."
             cmd.params.append(
                 click.Option(
-                    ["--debug"], is_flag=True, expose_value=False, callback=_debug, help=told
+                    ["--debug"], is_flag=True, expose_value=False, callback=_debug, help=text
                 )
             )
         super().add_command(cmd, name)
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Read the options of all commands."""
+        """Read options that all commands share."""
         try:
             return super().parse_args(context, args)
         except KairosError as error:
             stop(str(error), 2)
 
     def invoke(self, context: click.Context) -> Any:
-        """Run a command; an error that a user can put right needs no traceback."""
+        """Run a command; an error that a user can fix needs no traceback."""
         try:
             return super().invoke(context)
         except KairosError as error:
@@ -89,9 +89,9 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 def main(debug: bool) -> None:
     """Benchmark vision-language models over your own videos."""
     check_given(main)
-    # A scheduler's and a closed terminal's way to stop a bench ends it as Ctrl-C does.
+    # A scheduler's or a closed terminal's signal ends a bench as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # As under nohup: then it goes on.
+        if signal.getsignal(number) is not signal.SIG_IGN:  # Under nohup it goes on.
             signal.signal(number, _interrupt)
 
 
@@ -103,7 +103,7 @@ for command in (bench, plan, events, compare, reproduce, export, fetch):
 @suite_option
 @fresh_option
 def report(suite: str | None, fresh: bool) -> None:
-    """Write a suite's report again from the runs there are."""
+    """Write a suite's report again from its existing runs."""
     from rich.console import Console
 
     from kairos_lib.bench import execution as benches
@@ -124,7 +124,7 @@ def report(suite: str | None, fresh: bool) -> None:
 
 @main.command(hidden=True)
 def given() -> None:
-    """See that what make was given means something, for targets that run no other command."""
+    """Check make's variables, for targets that run no other command."""
 
 
 @main.command(name="list")
@@ -146,12 +146,12 @@ def list_() -> None:
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=Words(), envvar="KAIROS_ARGS")
 def lab(arguments: tuple[str, ...]) -> None:
-    """Open the notebooks in JupyterLab; ARGUMENTS are handed on to it."""
+    """Open the notebooks in JupyterLab; ARGUMENTS are passed on to it."""
     from kairos_lib.launch.kernels import OWN_PYTHON
     from kairos_lib.measure import threads
 
     project = Project.find()
-    # Replaces this process, so that Ctrl-C and the terminal are JupyterLab's own.
+    # Replaces this process, so that JupyterLab receives Ctrl-C and the terminal directly.
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={project.root}"]
     os.environ[OWN_PYTHON] = sys.executable
     threads.settle()  # For notebooks that load torch in a cell of their own.
@@ -160,7 +160,7 @@ def lab(arguments: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.option("--all", "everything", is_flag=True, help="Also the runs: all that was computed.")
+@click.option("--all", "everything", is_flag=True, help="Also the runs: all computed results.")
 def clean(everything: bool) -> None:
     """Remove reports and what was set aside; with --all the runs as well.
 
@@ -169,19 +169,19 @@ def clean(everything: bool) -> None:
     from kairos_lib.pipeline.base_session import TRANSCRIPTS
 
     project = Project.find()
-    doomed: list[Path] = [path for path in project.reports.glob("*") if path.name != "README.md"]
+    unwanted: list[Path] = [path for path in project.reports.glob("*") if path.name != "README.md"]
     if everything:
         kept = {"README.md", TRANSCRIPTS}
-        doomed += [path for path in project.runs.glob("*") if path.name not in kept]
+        unwanted += [path for path in project.runs.glob("*") if path.name not in kept]
     else:
-        doomed += list(project.runs.glob("**/*.superseded-*"))
-        doomed += list(project.runs.glob("analysis"))
-    for path in doomed:
+        unwanted += list(project.runs.glob("**/*.superseded-*"))
+        unwanted += list(project.runs.glob("analysis"))
+    for path in unwanted:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    click.echo(f"removed {len(doomed)} files and folders")
+    click.echo(f"removed {len(unwanted)} files and folders")
 
 
 if __name__ == "__main__":

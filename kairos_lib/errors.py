@@ -1,4 +1,4 @@
-"""The one kind of error that is meant for a person to read."""
+"""The one kind of error that is meant to be read by users."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-"""The disk is full, or this user's share of it is."""
+"""The disk or this user's quota is full."""
 
 
 class KairosError(Exception):
-    """Something a user can put right: one line that says what is wrong and what to do.
+    """Something a user can fix: one line that says what is wrong and what to do.
 
-    The command line prints it without a traceback and ends with an exit code that is not 0;
-    in a notebook it is the last line of the cell's output.
+    The command line prints it without a traceback and ends with an exit code other than 0; in a
+    notebook it is the last line of the cell's output.
     """
 
 
@@ -26,7 +26,7 @@ def room_for(path: Path) -> Iterator[None]:
     """Write to a path in a block.
 
     Raises:
-        KairosError: There is no room for it on its disk.
+        KairosError: The disk is full.
     """
     try:
         yield
@@ -37,28 +37,30 @@ def room_for(path: Path) -> Iterator[None]:
 
 
 def no_room(error: BaseException | str, path: Path | str = "") -> str:
-    """The one line about a full disk; empty of an error, or its text, that is about another thing.
+    """The message about a full disk; empty if the error, or its text, is about something else.
 
     Args:
-        error: What was raised here, or what a kernel says was raised there.
-        path: What was to be written, if it is known.
+        error: An exception raised here, or the text of one raised in a kernel.
+        path: The file to be written, if known.
     """
     if isinstance(error, OSError):
         full, path = error.errno in NO_ROOM, path or error.filename or ""
     else:
         full = any(os.strerror(number) in str(error) for number in NO_ROOM)
     where = f" to write {path}" if path else ""
-    told = f"the disk is full: there is no room{where}; free some and run the same command to go on"
-    return told if full else ""
+    message = (
+        f"the disk is full: there is no room{where}; free some and run the same command to go on"
+    )
+    return message if full else ""
 
 
 def closest(word: str, known: Iterable[str], list_known: bool = False) -> str:
-    """Say which known name a mistyped one is near to, for the end of an error line.
+    """Name the known word nearest to a mistyped one, for the end of an error message.
 
     Args:
-        word: What was given.
-        known: What there is; listed where nothing is near.
-        list_known: List it in any case.
+        word: The given word.
+        known: All known words; listed if none is near.
+        list_known: List them in any case.
     """
     known = sorted(known)
     listed = f"known: {', '.join(known) or 'none'}"

@@ -1,4 +1,4 @@
-"""Numbers as people read them. Knows nothing of what they measure."""
+"""Formats numbers for readers. Knows nothing of what they measure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import functools
 from collections.abc import Callable
 
 Writer = Callable[[float], str]
-"""Turns a number into what is read."""
+"""Turns a number into text."""
 MISSING = "—"
 
 
 class Number(str):
-    """What is read of a number, with the number itself: tables are sorted by it."""
+    """Text of a number, with the number itself, by which tables are sorted."""
 
     value: float
 
@@ -23,7 +23,7 @@ class Number(str):
 
 
 def remembered(write: Writer) -> Callable[[float], Number]:
-    """Let what a writer writes remember its number: `42 ms` comes before `12.3 s`."""
+    """Make a writer's texts keep their numbers, so that `42 ms` sorts before `12.3 s`."""
 
     @functools.wraps(write)
     def writer(number: float) -> Number:
@@ -69,7 +69,7 @@ def factor(rtf: float) -> str:
 
 
 def time_code(seconds: float) -> str:
-    """A place in a video: `0:12.4`, `1:02:03.4`."""
+    """A position in a video: `0:12.4`, `1:02:03.4`."""
     tenths = round(seconds * 10)
     minutes, tenths = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
@@ -105,18 +105,18 @@ def price(amount: float) -> str:
 
 @remembered
 def milliseconds(seconds: float) -> str:
-    """A very short time, which can be below nothing: `21.3 ms`, `-0.0124 ms`."""
+    """A very short time, which can be negative: `21.3 ms`, `-0.0124 ms`."""
     return f"{seconds * 1000:.3g} ms" if abs(seconds) < 0.9995 else f"{seconds:.2f} s"
 
 
 @remembered
 def rate(per_second: float) -> str:
-    """Something a second: `8.4`, `310`."""
+    """A rate per second: `8.4`, `310`."""
     return f"{per_second:.1f}" if per_second < 99.95 else f"{per_second:,.0f}"
 
 
 def of_hundred(score: float) -> str:
-    """A score between 0 and 1 as one from 0 to 100: `87.4`."""
+    """A score between 0 and 1, scaled to 0 to 100: `87.4`."""
     return f"{score * 100:.1f}"
 
 
@@ -126,5 +126,5 @@ def count(number: int, one: str, many: str = "") -> str:
 
 
 def shortened(text: str, characters: int) -> str:
-    """A text cut to a length, with an ellipsis where something is missing."""
+    """A text cut to a length, with an ellipsis if something is missing."""
     return text if len(text) <= characters else text[: characters - 1].rstrip() + "…"

@@ -1,7 +1,7 @@
-"""The names of the variables that make was given: a mistyped one is answered, none is ignored.
+"""The names of the variables given to make: a mistyped one is an error, none is ignored.
 
-The Makefile hands over the names that stood on its command line and the targets. What `kairos`
-commands take is known from their options; what other targets take stands here.
+The Makefile passes the names on its command line and the targets. Variables of `kairos` commands
+are known from their options; those of other targets are listed here.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from kairos_lib.errors import KairosError, closest
 from kairos_lib.options import PREFIX
 
 NAMES = "KAIROS_GIVEN"
-"""Environment variable: the names that stood on make's command line."""
+"""Environment variable: the names on make's command line."""
 TARGETS = "KAIROS_TARGETS"
-"""Environment variable: the targets that make was asked for."""
+"""Environment variable: the targets given to make."""
 OF_MAKE = frozenset({"DEBUG", "PYTHON", "SHELL", "VENV"})
-"""What goes with every target."""
+"""Variables that every target accepts."""
 _OF_BENCHMARKS = frozenset({"NAME", "ROUNDS"})
 OF_TARGETS: Mapping[str, frozenset[str]] = {
     "demo": frozenset({"BASE", "REPEATS", "FRESH", "DRY_RUN", "SLOTS", "WEIGHTS"}),
@@ -32,12 +32,12 @@ OF_TARGETS: Mapping[str, frozenset[str]] = {
 
 
 def check(commands: click.Group) -> None:
-    """See that each variable that make was given means something to one of its targets.
+    """Check that each variable given to make is used by one of its targets.
 
     Raises:
-        KairosError: One does not; the line says which was meant, or what the target takes.
+        KairosError: One is not; the message names the likely one, or what the target takes.
     """
-    # Once: what is started from here, such as a terminal in JupyterLab, was given nothing.
+    # Checked once: a process started from here, such as a JupyterLab terminal, was given none.
     names = os.environ.pop(NAMES, "").split()
     targets = os.environ.pop(TARGETS, "").split()
     if not names:
@@ -53,11 +53,12 @@ def check(commands: click.Group) -> None:
             means = sorted(target for target, taken in of_all.items() if name in taken)
             raise KairosError(
                 f"{name} means nothing to {here}: leave it out "
-                f"({here} takes {_listed(wanted - OF_MAKE)}; {name} is of {', '.join(means)})"
+                f"({here} takes {_listed(wanted - OF_MAKE)}; {name} belongs to {', '.join(means)})"
             )
         raise KairosError(
-            f"{name} is no variable of {here}: {closest(name.upper(), wanted, list_known=True)}; "
-            "what is for the environment stands before make"
+            f"{name} is not a variable of {here}: "
+            f"{closest(name.upper(), wanted, list_known=True)}; "
+            "environment variables go before make"
         )
 
 

@@ -1,6 +1,6 @@
-"""Names and paths that somebody else wrote, in a record or a parameter file: which may be trusted.
+"""Checks names and paths from records and parameter files that others may have written.
 
-Knows nothing of what they name. Every door at which such a name becomes a path asks here.
+Knows nothing of what they name. Every place that turns such a name into a path checks it here.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from pathlib import Path
 from kairos_lib.errors import KairosError
 
 LONGEST_BYTES = 200
-"""Of a name: systems allow 255 for a file's, and ours get endings."""
+"""Limit for a name: systems allow 255 for a file's, and ours get suffixes."""
 SHOWN_CHARACTERS = 60
 
 
 def showable(text: str) -> bool:
-    """Whether a text can be written and shown: no half of a character, nothing a terminal obeys."""
-    # Most texts are printable, which is less than what is asked here and quickly told.
+    """Whether a text can be written and shown: no surrogates, no terminal control characters."""
+    # Most texts are printable, which is quick to check.
     return text.isprintable() or not any(
         unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\r\t"
         for character in text
@@ -25,7 +25,7 @@ def showable(text: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be the name of one folder or file, and leads nowhere else."""
+    """Whether a text can be the name of one folder or file, and points nowhere else."""
     return (
         bool(text.strip(" ."))
         and not set(text) & set("/\\\n\r\t")
@@ -35,7 +35,7 @@ def is_name(text: str) -> bool:
 
 
 def checked_name(text: str, what: str) -> str:
-    """A name that somebody else wrote.
+    """Check a name from an untrusted source.
 
     Args:
         text: The name.
@@ -50,10 +50,10 @@ def checked_name(text: str, what: str) -> str:
 
 
 def inside(folder: Path, path: str | Path, what: str) -> Path:
-    """A path that somebody else wrote, if it lies in a folder.
+    """Check that a path from an untrusted source is in a folder.
 
     Args:
-        folder: That it may not leave, by `..` or by a link.
+        folder: The folder that it must not leave, by `..` or by a link.
         path: Relative to the folder, or absolute.
         what: Where it was found, for the error line.
 
@@ -61,11 +61,11 @@ def inside(folder: Path, path: str | Path, what: str) -> Path:
         The path, links not followed.
 
     Raises:
-        KairosError: It leads out of the folder.
+        KairosError: It points outside the folder.
     """
     try:
         found = folder / path
-        # Links are followed first, so that none leads out of the folder.
+        # Links are resolved first, so that none points outside the folder.
         within = showable(str(path)) and found.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):  # Too long, a link to itself, or not a path.
         within = False
@@ -75,6 +75,6 @@ def inside(folder: Path, path: str | Path, what: str) -> Path:
 
 
 def quoted(value: object) -> str:
-    """A value of anybody's in an error line, as much of it as fits one."""
+    """An untrusted value in an error line, as much of it as fits one."""
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

@@ -1,4 +1,4 @@
-"""What a user gives a command, as text: read and checked."""
+"""Reads and checks command options, which arrive as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.names import quoted
 
 PREFIX = "KAIROS_"
-"""Of the environment variables by which make hands over what it was given."""
+"""Prefix of the environment variables by which make passes its variables."""
 ON = frozenset({"1", "yes", "true", "on"})
 OFF = frozenset({"", "0", "no", "false", "off"})
 
@@ -24,10 +24,10 @@ def flag(context: click.Context, parameter: click.Parameter, value: str | None) 
 
 
 def switched(name: str, value: str | None) -> bool:
-    """Whether what a user gave switches something on.
+    """Whether an option's value switches it on.
 
     Raises:
-        KairosError: It says neither yes nor no.
+        KairosError: It means neither yes nor no.
     """
     word = (value or "").strip().lower()
     if word not in ON | OFF:
@@ -39,14 +39,14 @@ class Switch(click.types.BoolParamType):
     """A flag without a value, which an environment variable can switch on or off."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
-        """What click itself takes for neither is one line."""
+        """Report a value that click accepts as neither in one line."""
         if isinstance(value, str) and param is not None:
             return switched(str(param.envvar).removeprefix(PREFIX), value)
         return super().convert(value, param, ctx)
 
 
 class Words(click.ParamType[str]):
-    """Words as a shell has them; an environment variable holds several, with quotes."""
+    """Words as in a shell; an environment variable holds several, with quotes."""
 
     name = "words"
 
@@ -59,7 +59,7 @@ class Words(click.ParamType[str]):
 
 
 def whole(name: str, given: str | None, most: int) -> int:
-    """A number that a user gave, from 1 on; 0 where none was given."""
+    """A whole number from 1 on; 0 if none was given."""
     if not given:
         return 0
     if not (given.isdecimal() and 1 <= int(given) <= most):
@@ -82,7 +82,7 @@ def moment_s(name: str, given: str | None) -> float | None:
 
 
 def share(name: str, given: str | None, default: float) -> float:
-    """A share that a user gave, 0.05 for 5 %; the default where none was given."""
+    """A share, 0.05 for 5 %; the default if none was given."""
     if not given:
         return default
     try:
@@ -95,7 +95,7 @@ def share(name: str, given: str | None, default: float) -> float:
 
 
 def parts(text: str) -> tuple[str, ...]:
-    """What commas divide."""
+    """The parts between commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
@@ -105,7 +105,7 @@ fresh_option = click.option(
     is_flag=False,
     flag_value="1",
     callback=flag,
-    help="Run again what is done already; the old results are set aside.",
+    help="Run again what is already done; the old results are set aside.",
 )
 model_id_option = click.option(
     "--model-id", envvar="KAIROS_MODEL_ID", help="For MODEL=auto: a hub's id, or a path."

@@ -1,4 +1,4 @@
-"""Where things are: the folders of one checkout. Knows nothing of what is in them."""
+"""Locations: the folders of one checkout. Knows nothing of what is in them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from kairos_lib.errors import KairosError
 
 ANALYZERS = "KAIROS_ANALYZERS"
-"""Environment variable: folders with analyzers of one's own, divided as in `PATH`."""
+"""Environment variable: folders with custom analyzers, separated as in `PATH`."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """The folders of a project, all beneath its root."""
+    """The folders of a project, all below its root."""
 
     root: Path
 
@@ -25,7 +25,7 @@ class Project:
     def find(cls, start: Path | None = None) -> Project:
         """Find the project around a folder, as git finds its repository.
 
-        `KAIROS_ROOT` in the environment names the root outright.
+        `KAIROS_ROOT` in the environment names the root directly.
 
         Raises:
             KairosError: There is no folder with `parameters/` and `notebooks/` at or above it.
@@ -54,24 +54,24 @@ class Project:
 
     @property
     def runs(self) -> Path:
-        """What has been computed."""
+        """Computed results."""
         return self.root / "runs"
 
     @property
     def reports(self) -> Path:
-        """What is read by people."""
+        """Files for people to read."""
         return self.root / "reports"
 
     def relative(self, path: Path) -> str:
-        """A path as it is shown and recorded: relative to the root where it lies beneath it."""
+        """A path as shown and recorded: relative to the root if it is below it."""
         try:
             return str(path.resolve().relative_to(self.root))
-        except (ValueError, OSError, RuntimeError):  # Elsewhere, or a link that leads nowhere.
+        except (ValueError, OSError, RuntimeError):  # Elsewhere, or a broken link.
             return str(path)
 
 
 def exists(path: str | Path) -> bool:
-    """Whether a path is there; a name that the system itself refuses is not."""
+    """Whether a path exists; False for a name that the system itself refuses."""
     try:
         return Path(path).exists()
     except (OSError, RuntimeError):  # Too long, or a link that leads back to itself.
@@ -85,7 +85,7 @@ def slug(text: str) -> str:
     """Make a name that is safe as a folder on any system and in a URL.
 
     Letters of other scripts are kept as far as they fold to ASCII. A text that loses letters, or
-    its end, gets a few digits of its hash, so that two of them do not become one.
+    its end, gets a few digits of its hash, so that different texts keep different names.
     """
     letters = [c for c in unicodedata.normalize("NFKD", text) if c.isalnum()]
     folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()

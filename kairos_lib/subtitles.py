@@ -1,7 +1,7 @@
 """SRT and WebVTT: what stands on a screen from when to when. Knows nothing of scenes or models.
 
-WebVTT: https://www.w3.org/TR/webvtt1/. SRT has no standard; what is written here is what
-https://www.matroska.org/technical/subtitles.html and FFmpeg take for one.
+WebVTT: https://www.w3.org/TR/webvtt1/. SRT has no standard; this follows
+https://www.matroska.org/technical/subtitles.html and FFmpeg.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ LINE_CHARACTERS = 42
 """Of a line on screen (Netflix, "English Timed Text Style Guide")."""
 ONE_LINE = sys.maxsize
 ARROW = re.compile("-{2,}>")
-"""Stands between the times of a cue, and may stand nowhere else."""
-# Players take `<b>` and `{\an8}` for markup in SRT, which knows no way to escape them.
+"""Separates the times of a cue, and must not occur anywhere else."""
+# In SRT, players interpret `<b>` and `{\an8}` as markup, and there is no way to escape them.
 SRT_TAG = re.compile(r"<(?=\s*[A-Za-z/!])")
 SRT_BRACES = str.maketrans("{}", "()")
 
@@ -69,7 +69,7 @@ def _blocks(
 
 def _times(cue: Cue, mark: str) -> str:
     start_ms = max(0, round(cue.start_s * 1000))
-    # A cue that ends as it begins is none.
+    # A cue that ends as it begins is not valid.
     end_ms = max(start_ms + 1, round(cue.end_s * 1000))
     return f"{_stamp(start_ms, mark)} --> {_stamp(end_ms, mark)}"
 
@@ -101,7 +101,7 @@ def _without_arrow(line: str) -> str:
 
 
 def _plain(line: str) -> str:
-    """A line without markup: what would begin it gives way to what looks alike."""
+    """A line without markup: its opening characters are replaced by similar ones."""
     return SRT_TAG.sub("‹", _without_arrow(line)).translate(SRT_BRACES)
 
 

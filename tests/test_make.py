@@ -155,14 +155,18 @@ def test_every_variable_of_the_makefile_belongs_to_a_target() -> None:
 @pytest.mark.parametrize(
     ("targets", "given_names", "expected"),
     [
-        ("bench", "MODEL REPEAT VIDEO", "REPEAT is no variable of bench: did you mean 'REPEATS'?"),
-        ("plan", "model", "model is no variable of plan: did you mean 'MODEL'?"),
-        ("bench", "FRAMES", "FRAMES is no variable of bench"),
+        (
+            "bench",
+            "MODEL REPEAT VIDEO",
+            "REPEAT is not a variable of bench: did you mean 'REPEATS'?",
+        ),
+        ("plan", "model", "model is not a variable of plan: did you mean 'MODEL'?"),
+        ("bench", "FRAMES", "FRAMES is not a variable of bench"),
         ("bench", "FORMAT", "FORMAT means nothing to bench: leave it out"),
         ("demo", "MODEL", "MODEL means nothing to demo"),
         ("nano", "NAME", "NAME means nothing to nano"),
         ("lint", "ARGS", "ARGS means nothing to lint"),
-        ("bench", "CUDA_VISIBLE_DEVICES", "what is for the environment stands before make"),
+        ("bench", "CUDA_VISIBLE_DEVICES", "environment variables go before make"),
         ("reproduce", "RUN VIDEO TRUST_NOTEBOOK DEBUG PYTHON SHELL VENV", ""),
         ("lab", "ARGS", ""),
         ("plan export", "SUITE FORMAT OUT", ""),

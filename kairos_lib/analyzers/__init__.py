@@ -1,4 +1,4 @@
-"""What can be found out about a video before any model describes it: an analyzer each.
+"""Analyzers: what can be found out about a video before any model describes it.
 
 An analyzer is a module or a package here, or in a folder that the environment names.
 """

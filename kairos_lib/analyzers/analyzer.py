@@ -1,7 +1,7 @@
-"""What an analyzer of base processing is.
+"""The interface of an analyzer of base processing.
 
-A new one is one file in this folder, named as the stage, with a class `Analyzer`. It can be
-imported without torch: heavy libraries are imported where they are used.
+A new one is one file in this folder, named like the stage, with a class `Analyzer`. It must be
+importable without torch: heavy libraries are imported where they are used.
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ if TYPE_CHECKING:
 
 Device = Literal["cpu", "gpu", "io"]
 DEFINED = re.compile(r"^(class|from .+ import) Analyzer\b", re.M)
-"""How a module says that it holds an analyzer."""
+"""Marks a module that holds an analyzer."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage works on."""
+    """The input of a stage."""
 
     video: Path
     facts: VideoFacts
     profile: Base
     folder: Path
-    """Where the stage may write files of its own."""
+    """Where the stage may write its own files."""
     weights: Found
     transcripts: Path
-    """Where answers that were paid for are kept, whatever becomes of the run."""
+    """Where paid answers are kept, whatever happens to the run."""
     progress: Callable[[int, int], None] = field(default=lambda done, total: None)
 
     def scenes(self) -> list[Scene]:
-        """The scenes; an hour of video has some six hundred."""
+        """The scenes; an hour of video has about six hundred."""
         return list(Journal(self.folder / "scenes.jsonl", Scene))
 
 
 class Stage(ABC):
-    """One analyzer, made anew for each run.
+    """One analyzer; a new instance for each run.
 
     Stages run at once as far as their needs allow, each in a thread of its own.
     """
@@ -69,70 +69,71 @@ class Stage(ABC):
     version: ClassVar[int]
     """Raised whenever the same input would give other results: it is part of the stage's key."""
     record: ClassVar[type[Record]]
-    """What it yields, one line each in `<name>.jsonl`."""
+    """The type of its results, one line each in `<name>.jsonl`."""
 
     @abstractmethod
     def run(self) -> Iterator[Record]:
-        """Give the results, in order of time."""
+        """Yield the results, in order of time."""
 
     # Optional
 
     settings: ClassVar[type[Settings]] = Settings
-    """What a base profile may say in the section of its name."""
+    """Settings that a base profile may have in the section of its name."""
     data_name: ClassVar[str] = ""
-    """What its results are called in `base_data.json`; by its own name where nothing is said."""
+    """Name of its results in `base_data.json`; its own name if empty."""
     about_scenes: ClassVar[bool] = True
-    """Whether its records, where they have a `scene`, are results rather than means to others'."""
+    """Whether its records with a `scene` are results rather than intermediate data for others."""
     heading: ClassVar[str] = ""
-    """Over what the report shows of a scene; nothing is shown where it has none."""
+    """Heading of its findings in the report's scenes; without one, nothing is shown."""
     nothing: ClassVar[str] = "nothing"
-    """What the report says of a scene in which it found nothing."""
+    """Text in the report for a scene in which it found nothing."""
     not_run: ClassVar[str] = "not looked for"
-    """What the report says there where it did not run."""
+    """Text in the report if it did not run."""
     filter_title: ClassVar[str] = ""
-    """Of the list by whose labels the report's scenes can be filtered; none where it is empty."""
+    """Heading of the list of labels that filter the report's scenes; empty for no list."""
     in_pictures: ClassVar[bool] = False
-    """Whether what it finds is to be seen in pictures: their descriptions then say it."""
+    """Whether its findings are visible in the pictures: the pictures' descriptions then list
+    them."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Stages that must be done before `prepare` and `run`."""
     placed: ClassVar[bool] = False
-    """Whether its records (with `scene`, and `time_s` or `start_s` and `end_s`) are given their
-    scene afterwards. Such a stage need not wait for the scenes."""
+    """Whether its records (with `scene`, and `time_s` or `start_s` and `end_s`) are assigned to
+    scenes afterwards. Such a stage need not wait for the scenes."""
     not_in_key: ClassVar[frozenset[str]] = frozenset()
-    """Settings of its own that its results do not depend on."""
+    """Those of its settings that do not affect its results."""
     files: ClassVar[tuple[str, ...]] = ()
-    """Files and folders that it writes beside its records."""
+    """Files and folders that it writes in addition to its records."""
     packages: ClassVar[tuple[str, ...]] = ()
-    """Packages whose version its results depend on: part of its key."""
+    """Packages whose version affects its results: part of its key."""
     device: Device = "cpu"
-    """What it keeps busy. Stages on the GPU share its memory."""
+    """The resource it uses. Stages on the GPU share its memory."""
     memory_mib: int = 0
     """Device memory to reserve for it."""
     load_settings: ClassVar[frozenset[str]] = frozenset()
-    """Settings that a loaded model depends on, beside its weights and its device."""
+    """Settings that a loaded model depends on, besides its weights and its device."""
     batch_size: int | None = None
-    """Largest batch that has fitted, of a stage that works in batches."""
+    """Largest batch that has fitted, for a stage that works in batches."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.frames: Iterable[Frame] = ()
-        """The frames asked for by `frames_per_second`, while `run` is going on."""
+        """The frames requested by `frames_per_second`, during `run`."""
         self.model: Any = None
-        """What `load` gave, while `run` is going on."""
+        """The result of `load`, during `run`."""
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
-        """The weights that a profile names for it; asked only of a stage that uses any."""
+        """The weights that a profile names for it; called only for a stage that uses any."""
         return None
 
     @classmethod
     def uses_weights(cls, profile: Base) -> bool:
-        """Whether it cannot run without weights, going by a profile."""
+        """Whether it needs weights with a given profile."""
         return False
 
     @classmethod
     def remedy(cls, profile: Base) -> str:
-        """How to get the weights that a profile names for it, where they are not here."""
+        """How to get the weights that a profile names for it, if they are missing."""
         wanted = cls.weights(profile)
         if wanted is not None and wanted.source in ("hub", "url"):
             return f"run `make fetch BASE={profile.name}`"
@@ -140,121 +141,122 @@ class Stage(ABC):
 
     @classmethod
     def keys(cls, profile: Base, facts: VideoFacts) -> tuple[str, ...]:
-        """Environment variables that it cannot do without for a video."""
+        """Environment variables that it needs for a video."""
         return ()
 
     @classmethod
     def sends(cls, profile: Base, facts: VideoFacts) -> str:
-        """Where it sends something of a video, and with which key; empty where nothing is sent."""
+        """Where it sends something of a video, and with which key; empty if nothing is sent."""
         return ""
 
     def release(self) -> None:
-        """Let go of its model, which is somebody else's now."""
+        """Drop its model, which another stage uses now."""
         self.model = None
 
     @classmethod
     def load(cls, settings: Any, weights: Path, device: str) -> Any:
-        """Load its model, which knows no video and may be kept for the next one.
+        """Load its model, which is independent of the video and may be kept for the next one.
 
-        Called where it uses weights. What it gives is used by one at a time.
+        Called if it uses weights. The result is used by one stage at a time.
 
         Args:
             settings: The profile's section of its name.
-            weights: Where they lie.
+            weights: Their location.
             device: `cpu`, `cuda`, or one of several: `cuda:1`.
         """
-        raise NotImplementedError(f"{cls.name} uses weights and does not say how to load them")
+        raise NotImplementedError(f"{cls.name} uses weights but does not define how to load them")
 
-    # What others make of its records
+    # How other modules use its records
 
     @classmethod
     def prompt_line(cls, records: Sequence[Any]) -> str:
-        """What a model may be told of a scene, in one line; empty where there is nothing to tell.
+        """A line about a scene for a model's prompt; empty if there is nothing to say.
 
         Args:
-            records: Its own, of that scene.
+            records: Its own records of that scene.
         """
         return ""
 
     @classmethod
     def has_prompt_line(cls) -> bool:
-        """Whether it has anything to tell a model."""
+        """Whether it contributes to prompts."""
         own: Any = cls.prompt_line
         none: Any = Stage.prompt_line
         return own.__func__ is not none.__func__
 
     @classmethod
     def scene_data(cls, records: Sequence[Any]) -> Any:
-        """What `base_data.json` says of a scene: records, or what can be written as JSON."""
+        """Its part of a scene in `base_data.json`: records, or anything JSON can represent."""
         return tuple(records)
 
     @classmethod
     def fused_data(cls, records: Sequence[Any]) -> dict[str, Any]:
-        """What the fused record of a scene says, by the names of its fields."""
+        """Its fields in the fused record of a scene, by name."""
         return {cls.name: tuple(records)}
 
     @classmethod
     def exported_data(cls, records: Sequence[Any]) -> dict[str, Any]:
-        """What `kairos export --format json` says of a scene, by the names of its fields."""
+        """Its fields of a scene in `kairos export --format json`, by name."""
         return cls.fused_data(records)
 
     @classmethod
     def from_fused(cls, scene: Mapping[str, Any]) -> list[Any]:
-        """Its records, from the fused record of a scene: what `fused_data` gave."""
+        """Its records from the fused record of a scene: the reverse of `fused_data`."""
         return [cls.record.model_validate(one) for one in scene.get(cls.name, ())]
 
     @classmethod
     def labels(cls, records: Sequence[Any]) -> list[str]:
-        """Under which a scene is found in the list of its `filter_title`."""
+        """Labels of a scene for the list of its `filter_title`."""
         return []
 
     @classmethod
     def view(cls, records: Sequence[Any]) -> str | Html:
-        """What the report shows of a scene under its heading; empty where nothing was found.
+        """What the report shows of a scene under its heading; empty if nothing was found.
 
-        What is no HTML already is escaped.
+        Anything that is not HTML already is escaped.
         """
         return cls.prompt_line(records)
 
-    # Of one video
+    # For one video
 
     def skip(self) -> str:
-        """Why this video gives the stage nothing to do; empty where it does."""
+        """Why the stage has nothing to do for this video; empty if it has."""
         return ""
 
     def silent(self) -> str:
-        """Why a stage that listens has nothing to do with this video, if so."""
+        """Why a stage that listens has nothing to do for this video, if so."""
         return "" if self.context.facts.audio_streams else "the video has no audio stream"
 
     def frames_per_second(self) -> float | None:
-        """How many frames it wants; none for a stage that looks at none.
+        """How many frames it needs; None for a stage that reads none.
 
-        Infinity stands for all of them. A stage with frames has no `needs`: it runs while the
-        video is decoded for the first and only time.
+        Infinity means all of them. A stage with frames has no `needs`: it runs while the video is
+        decoded for the first and only time.
         """
         return None
 
     def prepare(self) -> None:
-        """Make ready for this video. Stages are prepared one after another, never at once."""
+        """Prepare for this video. Stages are prepared one after another, never at once."""
 
 
 def names() -> list[str]:
-    """The analyzers that exist: the modules and packages that hold an `Analyzer`.
+    """The existing analyzers: the modules and packages that hold an `Analyzer`.
 
-    None is imported for it.
+    None is imported for this.
 
     Raises:
-        KairosError: A folder of one's own is not there, or two analyzers have one name.
+        KairosError: A folder of custom analyzers does not exist, or two analyzers have the same
+        name.
     """
     return sorted(_sources())
 
 
 @cache
 def _sources() -> dict[str, Path]:
-    """The file of each analyzer, looked up once: every scene of a report asks for some."""
+    """The file of each analyzer, cached: every scene of a report needs some."""
     for folder in analyzers.OWN_FOLDERS:
         if not Path(folder).is_dir():
-            raise KairosError(f"{ANALYZERS} names {folder!r}, which is no folder")
+            raise KairosError(f"{ANALYZERS} names {folder!r}, which is not a folder")
     found: dict[str, Path] = {}
     for folder in analyzers.__path__:
         for module in pkgutil.iter_modules([folder]):
@@ -269,7 +271,7 @@ def _sources() -> dict[str, Path]:
 
 
 def find(name: str) -> type[Stage]:
-    """The stage of a name.
+    """The stage with a given name.
 
     Raises:
         KairosError: There is none, or its file cannot be used.
@@ -279,19 +281,19 @@ def find(name: str) -> type[Stage]:
     path = _sources()[name]
     try:
         module = importlib.import_module(f"kairos_lib.analyzers.{name}")
-    except Exception as error:  # A file of one's own can fail in any way.
+    except Exception as error:  # A custom file can fail in any way.
         if path.is_relative_to(Path(__file__).parent):
             raise
-        told = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
-        raise KairosError(f"the analyzer {path} cannot be imported: {told}") from error
+        reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+        raise KairosError(f"the analyzer {path} cannot be imported: {reason}") from error
     analyzer: type[Stage] = module.Analyzer
     if analyzer.name != name:
-        raise KairosError(f"{path}: its analyzer is called '{analyzer.name}', and its file is not")
+        raise KairosError(f"{path}: its analyzer is called '{analyzer.name}', unlike its file")
     return analyzer
 
 
 def order(wanted: tuple[str, ...]) -> list[type[Stage]]:
-    """The stages asked for and all they need, each after what it needs."""
+    """The requested stages and all that they need, each after its needs."""
     ordered: dict[str, type[Stage]] = {}
 
     def add(name: str) -> None:
@@ -302,19 +304,19 @@ def order(wanted: tuple[str, ...]) -> list[type[Stage]]:
             add(need)
         ordered[name] = stage
 
-    add("scenes")  # Everything is told by scenes.
+    add("scenes")  # All findings are reported by scene.
     for name in wanted:
         add(name)
     return list(ordered.values())
 
 
 def scene_of(scenes: Sequence[Scene], start_s: float, end_s: float | None = None) -> int:
-    """The scene that holds a moment, or that a range overlaps most.
+    """The scene that contains a moment, or that a range overlaps most.
 
-    What lies before the first scene or after the last belongs to the nearest.
+    Anything before the first scene or after the last belongs to the nearest.
     """
     end_s = start_s if end_s is None else end_s
-    # Scenes cover the video without gaps, so their ends are in order as their starts are.
+    # Scenes cover the video without gaps, so their ends are in order like their starts.
     first = max(0, bisect_right(scenes, start_s, key=lambda scene: scene.start_s) - 1)
     last = max(first + 1, bisect_left(scenes, end_s, key=lambda scene: scene.start_s))
 

@@ -1,4 +1,4 @@
-"""Audio: the whole of it, once, as 16 kHz mono."""
+"""Audio: decodes all of it once, as 16 kHz mono."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from kairos_lib.runs.record import Record
 
 
 class AudioSettings(Settings):
-    """Which of a video's audio streams is listened to."""
+    """Which of a video's audio streams is used."""
 
     stream: int | None = Field(None, ge=0)
-    """Its number among the audio streams, from 0; `null` takes the file's default one."""
+    """Its index among the audio streams, from 0; `null` takes the file's default one."""
 
 
 WAV = "audio.wav"
 
 
 class AudioTrack(Record):
-    """The sound of a video."""
+    """The audio of a video."""
 
     file: str
     """Relative to the run's folder."""
     duration_s: float
     broken: int = 0
-    """Packets of it that could not be decoded."""
+    """Number of its packets that could not be decoded."""
 
 
 class Analyzer(Stage):
-    """Decodes audio once, for all that listen."""
+    """Decodes audio once, for all stages that listen."""
 
     name: ClassVar[str] = "audio"
     version: ClassVar[int] = 3
@@ -44,11 +44,11 @@ class Analyzer(Stage):
     packages: ClassVar[tuple[str, ...]] = ("av",)
 
     def skip(self) -> str:
-        """A silent film is a normal film."""
+        """A silent film is normal."""
         return self.silent()
 
     def run(self) -> Iterator[AudioTrack]:
-        """Give the track, if there is any sound in it."""
+        """Yield the track, if there is any audio in it."""
         wav = self.context.folder / WAV
         stream = self.context.profile.audio.stream
         sound = audio.extract(self.context.video, wav, stream, self.context.facts)

@@ -16,17 +16,17 @@ class Batches(Generic[Item, Result]):
     """Calls a model with as many items at once as fit.
 
     A batch that runs out of memory is halved and tried again, down to one; the size that fitted is
-    kept for all that follow.
+    used from then on.
 
     Args:
-        work: Takes a batch, gives one result for each item.
+        work: Takes a batch and returns one result for each item.
         size: Largest batch to try.
     """
 
     def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], size: int) -> None:
         self._work = work
         self.size = size
-        """Largest batch that fits, as far as is known."""
+        """Largest batch that fits, as far as known."""
 
     def results(self, items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
         """Each item with its result, in order."""

@@ -1,4 +1,4 @@
-"""Objects: what is in the picture, by an ultralytics YOLO model at a few frames a second."""
+"""Objects: detected in the pictures by an ultralytics YOLO model, at a few frames per second."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ObjectsSettings(Settings):
     min_score: float = Field(0.35, ge=0, le=1)
     batch_size: int = Field(32, ge=1)
     tracker: Literal["none", "bytetrack", "botsort"] = "none"
-    """Gives each thing a number that it keeps from frame to frame."""
+    """Gives each object a number that stays the same from frame to frame."""
 
 
 class Detection(Record):
@@ -50,25 +50,25 @@ class Detection(Record):
 
 
 LABELS_AT_MOST = 8
-"""That a model is told of: a street can have dozens, few of them matter to its scene."""
+"""Maximum number in a prompt: a street can have dozens, few of them matter to its scene."""
 BOXED = ("detect", "segment", "pose")
-"""What a YOLO may be made for that gives upright boxes with labels."""
+"""YOLO tasks that yield upright boxes with labels."""
 
 
 class SeenObject(Record):
-    """All that was seen of one kind of thing in a scene."""
+    """Summary of one kind of object in a scene."""
 
     label: str
     count: int
-    """The most at once, in one frame."""
+    """Maximum number in any one frame."""
     tracks: int = 0
-    """How many different ones, going by a tracker; 0 where none was asked for."""
+    """Number of different objects, according to a tracker; 0 without one."""
     best: Detection
-    """The most certain detection."""
+    """Score of the most certain detection."""
 
 
 class Sight(NamedTuple):
-    """One frame as the model is shown it."""
+    """One frame as the model gets it."""
 
     time_s: float
     image: np.ndarray
@@ -76,7 +76,7 @@ class Sight(NamedTuple):
 
 
 class Analyzer(Stage):
-    """Detects in batches while the frames go by."""
+    """Detects in batches while frames are decoded."""
 
     name: ClassVar[str] = "objects"
     version: ClassVar[int] = 2
@@ -99,7 +99,7 @@ class Analyzer(Stage):
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:
-        """A `.pt` file, loaded without running what is in it."""
+        """A `.pt` file, loaded without running code in it."""
         own: ObjectsSettings = profile.objects
         return own.weights
 
@@ -110,7 +110,7 @@ class Analyzer(Stage):
 
     @classmethod
     def prompt_line(cls, records: Sequence[Detection]) -> str:
-        """The surest labels, and how many of each are in the picture at once."""
+        """The most certain labels, and how many of each are visible at once."""
         named = [
             one.label if one.count == 1 else f"{one.count} x {one.label}"
             for one in seen(records)[:LABELS_AT_MOST]
@@ -119,7 +119,7 @@ class Analyzer(Stage):
 
     @classmethod
     def view(cls, records: Sequence[Detection]) -> str:
-        """Labels, the most frequent first, with how many are in the picture at once."""
+        """Labels, the most frequent first, with how many are visible at once."""
         return ", ".join(
             label if most == 1 else f"{label} ×{most}" for label, most in _most_at_once(records)
         )
@@ -131,12 +131,12 @@ class Analyzer(Stage):
 
     @classmethod
     def scene_data(cls, records: Sequence[Detection]) -> dict[str, Any]:
-        """Summed up by label, and each detection."""
+        """A summary by label, and each detection."""
         return {"objects": seen(records), "detections": list(records)}
 
     @classmethod
     def exported_data(cls, records: Sequence[Detection]) -> dict[str, Any]:
-        """Summed up as well."""
+        """The same summary."""
         return cls.scene_data(records)
 
     def frames_per_second(self) -> float:
@@ -149,12 +149,12 @@ class Analyzer(Stage):
         return load(str(weights), device)
 
     def prepare(self) -> None:
-        """Load the tracker where one is asked for."""
+        """Load the tracker if one is configured."""
         self._batches = Batches[Sight, Any](self._detect, self._settings.batch_size)
         self._tracker = _tracker(self._settings.tracker)
 
     def run(self) -> Iterator[Detection]:
-        """Give what is seen in each frame; scenes come later."""
+        """Yield the detections of each frame; scenes are assigned later."""
         for sight, result in self._batches.results(self._sights()):
             yield from self._detections(sight, result)
             self.context.progress(round(sight.time_s), round(self.context.facts.duration_s))
@@ -162,8 +162,8 @@ class Analyzer(Stage):
 
     def _sights(self) -> Iterator[Sight]:
         for frame in self.frames:
-            # ultralytics scales to its own input size; a frame longer than that is scaled here
-            # first, in this thread, while the next frames are decoded.
+            # ultralytics scales to its own input size; larger frames are scaled here first, in this
+            # thread, while the next frames are decoded.
             image = frame.image(longest_px=self._settings.image_px, colour="bgr24")
             yield Sight(frame.time_s, image)
 
@@ -180,8 +180,8 @@ class Analyzer(Stage):
         boxes = result.boxes
         tracks: dict[int, int] = {}
         if self._tracker is not None:
-            # A row of the tracker's ends in the number of the detection that it is about. One that
-            # it is not sure of yet has no row: the detection stays, without a track.
+            # The tracker's rows end with the index of their detection. A detection that is not
+            # certain yet has no row: it stays, without a track.
             rows = self._tracker.update(boxes.cpu().numpy(), sight.image)
             tracks = {int(row[-1]): int(row[4]) for row in rows}
         for number, (box, score, label) in enumerate(
@@ -198,7 +198,7 @@ class Analyzer(Stage):
 
 
 def _most_at_once(detections: Sequence[Detection]) -> list[tuple[str, int]]:
-    """Each label, the most frequent first, and how often it is in one frame at most."""
+    """Each label, the most frequent first, with its maximum count in one frame."""
     at_once: dict[str, Counter[float]] = defaultdict(Counter)
     for detection in detections:
         at_once[detection.label][detection.time_s] += 1
@@ -224,7 +224,7 @@ def seen(detections: Sequence[Detection]) -> list[SeenObject]:
 
 
 def _tracker(name: str) -> Any:
-    """One of ultralytics' trackers with its own settings; none where none is asked for."""
+    """One of ultralytics' trackers with its default settings; None if none is configured."""
     if name == "none":
         return None
     from ultralytics.trackers.track import TRACKER_MAP
@@ -240,8 +240,8 @@ def _tracker(name: str) -> Any:
 def set_up_ultralytics() -> None:
     """Keep ultralytics offline and away from the user's files, before it is first imported.
 
-    Without this it looks up hosts, reports use, installs packages by itself, and runs what a
-    checkpoint tells it to.
+    Otherwise it contacts hosts, reports usage, installs packages by itself, and runs code from
+    checkpoints.
     """
     os.environ["YOLO_OFFLINE"] = "1"
     os.environ["YOLO_AUTOINSTALL"] = "0"
@@ -252,10 +252,10 @@ def set_up_ultralytics() -> None:
 
 
 def load(path: str, device: str = "cpu") -> Any:
-    """Load a YOLO checkpoint, refusing any that would run code of its own.
+    """Load a YOLO checkpoint, refusing any that would run its own code.
 
     Raises:
-        KairosError: It is no checkpoint of ultralytics, or not one that finds things by numbers.
+        KairosError: It is not an ultralytics checkpoint, or does not detect objects.
     """
     path = str(Path(path).absolute())
     _check_file(Path(path))
@@ -266,38 +266,38 @@ def load(path: str, device: str = "cpu") -> Any:
     from ultralytics.utils import torch_utils
 
     tasks: Any = ultralytics_tasks
-    # It reads the variable once, and loads without a guard where torch is too old for it.
+    # ultralytics reads the variable once, and loads without a guard if torch is too old for it.
     if not (tasks.SAFE_LOAD and tasks._SafeLoad.SUPPORTED):
         raise KairosError(
             f"cannot load {path}: safe loading is off in this process; restart it, with torch 2.6 "
             "or newer"
         )
-    # On a CPU it would give all of this process as many as the machine has, less one.
+    # On a CPU it would set the number of threads to all of the machine's cores but one.
     vars(torch_utils)["NUM_THREADS"] = torch.get_num_threads()
     try:
         loaded: Any = YOLO(path)
         if Path(loaded.ckpt_path) != Path(path):
             raise ValueError(f"ultralytics reads {loaded.ckpt_path} instead: rename the file")
         if loaded.task not in BOXED:
-            raise ValueError(f"it is made to {loaded.task}: objects want one that finds boxes")
+            raise ValueError(f"it is made to {loaded.task}: objects needs one that finds boxes")
         check_numbers(loaded.model.state_dict().items())
-    except Exception as error:  # Damaged files end in errors of pickle, zipfile, torch and more.
+    except Exception as error:  # Damaged files raise errors of pickle, zipfile, torch and more.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise KairosError(f"cannot load {path}: {reason}") from error
     loaded.model.register_forward_hook(_check_scores)
     loaded.to(device)
-    loaded.overrides["device"] = device  # Or it would choose one by itself.
+    loaded.overrides["device"] = device  # Otherwise it would choose one itself.
     return loaded
 
 
 def _check_file(path: Path) -> None:
-    """See that a file is what safe loading is for: ultralytics runs other kinds by what they say.
+    """Check that a file is suitable for safe loading: ultralytics detects other kinds by content.
 
     Raises:
         KairosError: It is of another kind, whatever its name.
     """
     if path.suffix != ".pt":
-        raise KairosError(f"cannot load {path}: YOLO weights are .pt checkpoints and nothing else")
+        raise KairosError(f"cannot load {path}: YOLO weights must be .pt checkpoints")
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -309,7 +309,7 @@ def _check_file(path: Path) -> None:
 
 
 def _check_scores(_model: Any, _inputs: Any, output: Any) -> None:
-    """See that what was computed of a batch is numbers: of NaN, no object would be found."""
+    """Check that a batch's results are finite: with NaN, no object would be found."""
     found = output[0] if isinstance(output, (tuple, list)) else output
     if hasattr(found, "isfinite") and not bool(found.isfinite().all()):
         raise KairosError("the scores of objects are NaN or infinite: the weights are damaged")

@@ -1,4 +1,4 @@
-"""A profile of base processing: which analyzers run, and a section of settings for each."""
+"""A profile of base processing: which analyzers run, and settings for each."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class _Profile(ParameterFile):
     folder: ClassVar[str] = "base"
     title: str
     stages: tuple[str, ...] = ("scenes", "speech", "sounds", "objects")
-    """Analyzers to run. What they need is added."""
+    """Analyzers to run. Those that they need are added."""
     device_memory_mib: int = Field(8000, ge=1)
-    """What stages that run at once may hold of a GPU's memory, going by what each declares."""
+    """GPU memory for stages that run at once, by what each declares."""
     timeout_s: float = Field(6 * 3600.0, gt=0)
 
     @model_validator(mode="after")
@@ -38,7 +38,7 @@ class _Profile(ParameterFile):
 
 
 def _sections() -> dict[str, Any]:
-    """The settings of every analyzer that has any, with what holds where a profile says nothing."""
+    """The settings of every analyzer that has any, with their defaults."""
     kinds = {name: find(name).settings for name in names()}
     return {name: (kind, kind()) for name, kind in kinds.items() if kind is not Settings}
 

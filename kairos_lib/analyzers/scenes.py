@@ -27,14 +27,14 @@ class ScenesSettings(Settings):
     min_scene_s: float = Field(0.6, gt=0)
     analysis_px: int = Field(336, ge=32)
     """Longer side that frames are scaled down to before they are compared. The size of thumbnails
-    costs least: each frame is then scaled once for both."""
+    is cheapest: each frame is then scaled once for both."""
     thumbnail_px: int = Field(336, ge=32)
     """Longer side of a thumbnail."""
 
 
 JPEG_QUALITY = 85
-# The adaptive detector looks two frames ahead, the merging filter waits for a scene's least
-# length; half a second more covers both at any frame rate worth the name.
+# The adaptive detector looks two frames ahead, the merging filter waits for the minimum scene
+# length; half a second more covers both at any usual frame rate.
 LATE_CUT_S = 0.5
 PROGRESS_FRAMES = 250
 
@@ -61,12 +61,12 @@ class Analyzer(Stage):
         return math.inf
 
     def prepare(self) -> None:
-        """Refuse a detector's parameters before the video is decoded."""
+        """Check a detector's parameters before the video is decoded."""
         settings = self._settings
         self._detector = _detector(settings.detector, settings.parameters, settings.min_scene_s)
 
     def run(self) -> Iterator[Scene]:
-        """Give each scene as it ends; a video without a cut is one scene."""
+        """Yield each scene as it ends; a video without a cut is one scene."""
         from scenedetect.common import FrameTimecode, Timecode
 
         rate = self.context.facts.frames_per_second
@@ -89,11 +89,11 @@ class Analyzer(Stage):
             )
         for cut in self._detector.post_process(last[1]):
             yield from self._close(cut.seconds)
-        # The last picture stands as long as there is sound.
+        # The last picture lasts as long as there is sound.
         yield from self._close(self.context.facts.end_s(last[0] + frame_s))
 
     def _close(self, end_s: float) -> Iterator[Scene]:
-        """End the scene that is going on."""
+        """End the present scene."""
         if end_s <= self._start_s:
             return
         names = []
@@ -108,7 +108,7 @@ class Analyzer(Stage):
 def scaled(frame: Frame, longest_px: int) -> np.ndarray:
     """A frame for the detector or a thumbnail: BGR, shape (height, width, 3), uint8.
 
-    The same size for both is scaled once.
+    Cached, so that the same size for both is scaled only once.
     """
     return frame.image(longest_px, colour="bgr24", interpolation="AREA")
 
@@ -129,10 +129,10 @@ def _detector(name: str, parameters: dict[str, float], min_scene_s: float) -> An
 
 
 def _quick(kind: Any) -> Any:
-    """A detector that scores frames as PySceneDetect's content detector does, with less work.
+    """A detector with the same scores as PySceneDetect's content detector, with less work.
 
-    That one sums up distances by way of 32-bit arrays, one for each difference; OpenCV has a sum
-    that needs none. Both are sums of whole numbers, so the scores are the same to the last bit.
+    That one sums up distances in 32-bit arrays, one for each difference; OpenCV has a sum that
+    needs none. Both are sums of integers, so the scores are identical to the last bit.
     """
     import cv2
 
@@ -152,7 +152,7 @@ def _quick(kind: Any) -> Any:
                 cv2.norm(one, other, cv2.NORM_L1) / one.size
                 for one, other in zip(now, before, strict=True)
             ]
-            # The weights of hue, saturation and brightness; the fourth is that of edges.
+            # The weights of hue, saturation and brightness; the fourth is for edges.
             total = sum(d * w for d, w in zip(distances, weights[:3], strict=True))
             return float(total / sum(map(abs, weights)))
 

@@ -1,4 +1,4 @@
-"""Slices: each scene's share of the audio as a file of its own."""
+"""Slices: cuts the audio into one file for each scene."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOLDER = "audio"
 
 
 class AudioSlice(Record):
-    """One scene's sound."""
+    """One scene's audio."""
 
     scene: int
     file: str
@@ -23,7 +23,7 @@ class AudioSlice(Record):
 
 
 class Analyzer(Stage):
-    """Cuts audio at the scenes, for all that listen scene by scene."""
+    """Cuts audio by scene, for all stages that listen scene by scene."""
 
     name: ClassVar[str] = "slices"
     version: ClassVar[int] = 1
@@ -33,7 +33,7 @@ class Analyzer(Stage):
     files: ClassVar[tuple[str, ...]] = (FOLDER,)
 
     def skip(self) -> str:
-        """Nothing to hear."""
+        """There must be audio."""
         return self.silent()
 
     def run(self) -> Iterator[AudioSlice]:
@@ -41,7 +41,7 @@ class Analyzer(Stage):
         folder = self.context.folder
         wav = folder / WAV
         if not wav.exists():
-            return  # An audio stream without a single sample.
+            return  # An audio stream without any samples.
         for scene in self.context.scenes():
             file = f"{FOLDER}/scene_{scene.index:04d}.wav"
             audio.cut(wav, scene.start_s, scene.end_s, folder / file)

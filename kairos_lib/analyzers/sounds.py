@@ -1,4 +1,4 @@
-"""Sounds: audio events of each scene by an audio spectrogram transformer, speech cut out."""
+"""Sounds: audio events of each scene by an audio spectrogram transformer, without speech."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ class SoundEvent(Record):
 
 
 WINDOW_S = 10.24
-"""1,024 spectrogram frames of 10 ms: all that AST sees at once (Gong et al., 2021)."""
+"""1,024 spectrogram frames of 10 ms: AST's maximum input (Gong et al., 2021)."""
 SHORTEST_S = 0.5
-"""Less than this left over beside the speech is too little to tell anything by."""
+"""If less than this remains beside the speech, it is too short to classify."""
 
 
 class Window(NamedTuple):
-    """A stretch of one scene, speech cut out; without samples, a scene that is all speech."""
+    """A part of one scene without its speech; without samples, a scene that is all speech."""
 
     scene: int
     samples: np.ndarray
     speech_share: float
-    """Of the whole scene."""
+    """Times of the whole scene."""
 
 
 class Analyzer(Stage):
-    """Scores windows in batches; a scene's scores are the mean of its windows'."""
+    """Scores windows in batches; a scene's scores are the mean over its windows."""
 
     name: ClassVar[str] = "sounds"
     version: ClassVar[int] = 2
@@ -77,17 +77,17 @@ class Analyzer(Stage):
 
     @classmethod
     def prompt_line(cls, records: Sequence[SoundEvent]) -> str:
-        """Their labels, the likeliest first."""
+        """Their labels, the most likely first."""
         return "Sounds: " + ", ".join(sound.label for sound in records) if records else ""
 
     @classmethod
     def view(cls, records: Sequence[SoundEvent]) -> str:
-        """Their labels, with how sure the model is."""
+        """Their labels with scores."""
         return ", ".join(f"{sound.label} {sound.score:.0%}" for sound in records)
 
     @classmethod
     def labels(cls, records: Sequence[SoundEvent]) -> list[str]:
-        """As the model calls them."""
+        """Labels as the model names them."""
         return [sound.label for sound in records]
 
     @classmethod
@@ -102,7 +102,7 @@ class Analyzer(Stage):
         return True
 
     def skip(self) -> str:
-        """Nothing to hear."""
+        """There must be audio."""
         return self.silent()
 
     @classmethod
@@ -111,7 +111,7 @@ class Analyzer(Stage):
         return Classifier(str(weights), device)
 
     def run(self) -> Iterator[SoundEvent]:
-        """Give each scene's likeliest sounds, most certain first."""
+        """Yield each scene's most likely sounds, the most certain first."""
         batches = Batches[Window, np.ndarray](
             self.model.scores, self.context.profile.sounds.batch_size
         )
@@ -128,7 +128,7 @@ class Analyzer(Stage):
         self.batch_size = batches.size
 
     def _events(self, window: Window, rows: list[np.ndarray]) -> Iterator[SoundEvent]:
-        """What was heard in one scene, by the scores of all its windows."""
+        """The sounds of one scene, from the scores of all its windows."""
         if not len(window.samples):
             if window.speech_share:
                 yield SoundEvent(scene=window.scene, label="speech", score=window.speech_share)
@@ -143,7 +143,7 @@ class Analyzer(Stage):
     def _windows(self) -> Iterator[Window]:
         """All windows of all scenes in order, without their speech.
 
-        Scenes and speech are both in order of time: they are walked side by side.
+        Scenes and speech are both in order of time: they are traversed in parallel.
         """
         folder = self.context.folder
         scenes = self.context.scenes()
@@ -164,12 +164,12 @@ class Analyzer(Stage):
 def windows(
     scene: int, samples: np.ndarray, start_s: float, spans: Sequence[Span]
 ) -> Iterator[Window]:
-    """One scene's sound without its speech, in windows; at least one, which can be empty.
+    """One scene's audio without its speech, in windows; at least one, which can be empty.
 
     Args:
         scene: Its number.
-        samples: Its sound at 16 kHz, shape (samples,).
-        start_s: Where it begins.
+        samples: Its audio at 16 kHz, shape (samples,).
+        start_s: Start of the scene.
         spans: The speech in it.
     """
     keep = np.ones(len(samples), dtype=bool)
@@ -214,7 +214,7 @@ class Classifier:
                 use_safetensors=True,
                 attn_implementation="sdpa",
                 output_loading_info=True,
-                # Told by us, in one line, rather than in a report.
+                # Kairos reports this itself in one line, so the long report is silenced.
                 ignore_mismatched_sizes=True,
             )
             check_whole(found)
@@ -226,10 +226,10 @@ class Classifier:
         self.labels: dict[int, str] = self._model.config.id2label
 
     def scores(self, batch: Sequence[Window]) -> list[np.ndarray]:
-        """Each window's scores, of shape (labels,).
+        """Each window's scores, shape (labels,).
 
-        AudioSet has several labels at once, so each is a sigmoid of its own. An empty window has
-        no score and costs nothing.
+        AudioSet has several labels at once, so each score is a separate sigmoid. An empty window
+        has no scores and costs nothing.
         """
         heard = [window for window in batch if len(window.samples)]
         rows = iter(self._rows(heard) if heard else ())

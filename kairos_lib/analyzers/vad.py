@@ -1,9 +1,9 @@
 """Voice activity: Silero's detector, run once; speech and sounds both use its spans.
 
-The detector and its weights are those inside faster-whisper, and so are the rules that make spans
-of its probabilities. That package looks at a recording as a whole, which for an hour takes most of
-a gigabyte; here it goes by in blocks, and the detector's memory of what it heard is carried from
-one to the next, so that the spans are those of the whole.
+The detector and its weights are those in faster-whisper, and so are the rules that turn its
+probabilities into spans. That package processes a recording as a whole, which takes most of a
+gigabyte for an hour; here it is processed in blocks, and the detector's state is carried from one
+to the next, so that the spans are the same.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from kairos_lib.parameters.settings import Settings
 from kairos_lib.runs.record import Record
 
 WINDOW = 512
-"""Samples that Silero gives one probability for, at 16 kHz."""
+"""Samples per probability, at 16 kHz."""
 CONTEXT = 64
-"""Samples of the window before that it is shown again."""
+"""Samples of the previous window that the model gets again."""
 STATE = (1, 1, 128)
 """Shape of each of the two states of its recurrent layer."""
 BLOCK = 1000 * WINDOW
-"""Samples that Silero looks at together, in some 50 MB."""
+"""Samples that Silero processes together, in about 50 MB."""
 HYSTERESIS = 0.15
 """Speech ends where the probability is this much below the threshold at which it begins."""
 FLOOR = 0.01
@@ -44,14 +44,14 @@ class VadSettings(Settings):
 
 
 class Span(Record):
-    """A stretch of audio with a voice in it."""
+    """A part of the audio with voice in it."""
 
     start_s: float
     end_s: float
 
 
 class Analyzer(Stage):
-    """Finds the stretches with a voice in them. The model comes inside faster-whisper."""
+    """Finds the parts with voice. The model is included in faster-whisper."""
 
     name: ClassVar[str] = "vad"
     version: ClassVar[int] = 5
@@ -61,18 +61,18 @@ class Analyzer(Stage):
     packages: ClassVar[tuple[str, ...]] = ("faster-whisper",)
 
     def skip(self) -> str:
-        """Nothing to hear, nothing to find."""
+        """There must be audio."""
         return self.silent()
 
     def prepare(self) -> None:
-        """Importing the library takes longer than using it."""
+        """Import the library, which takes longer than using it."""
         import faster_whisper.vad  # noqa: F401
 
     def run(self) -> Iterator[Span]:
-        """Give the spans in order."""
+        """Yield the spans in order."""
         wav = self.context.folder / WAV
         if not wav.exists():
-            return  # An audio stream without a single sample.
+            return  # An audio stream without any samples.
         for stretch in stretches(wav, self.context.profile.vad, self.context.progress):
             yield Span(
                 start_s=stretch.first / audio.SAMPLE_RATE_HZ,
@@ -90,12 +90,12 @@ class Stretch(NamedTuple):
 def stretches(
     wav: Path, settings: VadSettings, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Iterator[Stretch]:
-    """The stretches of a 16 kHz mono WAV with a voice in them, padded, in order.
+    """The parts of a 16 kHz mono WAV with voice in them, padded, in order.
 
     Args:
         wav: The recording.
         settings: Thresholds and paddings.
-        progress: Is told the seconds that were listened to, and those there are.
+        progress: Called with the seconds processed and in total.
     """
     length = _length(wav)
     raw = _stretches(_probabilities(wav, progress), length, settings)
@@ -103,7 +103,7 @@ def stretches(
 
 
 def _probabilities(wav: Path, progress: Callable[[int, int], None]) -> Iterator[float]:
-    """That of a voice in each window; the last is filled up with silence."""
+    """Probability of voice in each window; the last is padded with silence."""
     from faster_whisper.vad import get_vad_model
 
     session: Any = get_vad_model().session
@@ -114,8 +114,8 @@ def _probabilities(wav: Path, progress: Callable[[int, int], None]) -> Iterator[
         last = min(length, first + BLOCK)
         samples = audio.read(wav, first / audio.SAMPLE_RATE_HZ, last / audio.SAMPLE_RATE_HZ)
         if last == length:
-            # As the package does: silence up to the end of a window, of a further one where the
-            # recording ends with one, and over the last samples that would be shown again.
+            # As the package does: silence up to the end of a window, of a further one if the
+            # recording ends with one, and over the last samples that would be given again.
             samples = np.pad(samples, (0, WINDOW - len(samples) % WINDOW))
             samples[-CONTEXT:] = 0
         windows = samples.reshape(-1, WINDOW)
@@ -133,7 +133,7 @@ def _length(wav: Path) -> int:
 def _stretches(
     probabilities: Iterator[float], length: int, settings: VadSettings
 ) -> Iterator[Stretch]:
-    """Speech begins at a probable window, and ends where no other follows for long enough."""
+    """Speech begins at a probable window, and ends if no other follows for long enough."""
     silence = settings.min_silence_s * audio.SAMPLE_RATE_HZ
     low = max(settings.threshold - HYSTERESIS, FLOOR)
     first: int | None = None

@@ -1,1 +1,1 @@
-"""What a user asked for, as a plan of notebooks, and carrying it out."""
+"""Turns a user's request into a plan of notebooks, and carries it out."""

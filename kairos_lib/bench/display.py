@@ -1,4 +1,4 @@
-"""What a bench shows on the terminal: one live display, or plain lines where there is none."""
+"""What a bench shows on the terminal: one live display, or plain lines if it is not a terminal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLAIN_LINE_EVERY_S = 10.0
 
 
 class NotebookElapsedColumn(ProgressColumn):
-    """Time since the notebook started; rich's own starts anew with each step."""
+    """Time since the notebook started; rich's own restarts with each step."""
 
     def render(self, task: Task) -> Text:
         """As minutes and seconds."""
@@ -40,7 +40,7 @@ class NotebookElapsedColumn(ProgressColumn):
 
 
 class LiveDisplay:
-    """A line that moves for each notebook that runs, and one that stays for each that has ended."""
+    """A moving line for each running notebook, and a fixed one for each that has ended."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -86,7 +86,7 @@ class LiveRow:
         self._task = display.bars.add_task(escape(label), total=None, **self._fields("starting"))
 
     def update(self, progress: NotebookProgress) -> None:
-        """It got further; the time left is that of the step it is in."""
+        """Show progress; the time left is that of the present step."""
         bars = self._display.bars
         if progress.step != self._step:
             self._step = progress.step
@@ -100,7 +100,7 @@ class LiveRow:
         self._display.console.print(line, highlight=False)
 
     def _fields(self, step: str) -> dict[str, Any]:
-        """What the columns show; a reset forgets all fields but those it is given."""
+        """Contents of the columns; a reset drops all fields that are not given."""
         return {"place": self._place, "step": step, "began_s": self._began_s}
 
 
@@ -127,7 +127,7 @@ class PlainDisplay:
 
 
 class PlainRow:
-    """Now and then a line about one notebook."""
+    """Occasional lines about one notebook."""
 
     def __init__(self, console: Console, place: str, label: str) -> None:
         self._console = console
@@ -138,7 +138,7 @@ class PlainRow:
         self._print(f"{place} {label} starts")
 
     def update(self, progress: NotebookProgress) -> None:
-        """It got further: a line at each step, and every ten seconds within one."""
+        """Print a line at each step, and every ten seconds within one."""
         now_s = time.monotonic()
         if progress.step == self._last_step and now_s - self._last_s < PLAIN_LINE_EVERY_S:
             return
@@ -154,7 +154,7 @@ class PlainRow:
 
 
 def display(console: Console) -> LiveDisplay | PlainDisplay:
-    """The one that suits where the output goes."""
+    """The display that suits the output."""
     return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
 
 
@@ -170,7 +170,7 @@ def ending(label: str, status: Status) -> str:
 
 
 def plan_lines(project: Project, planned: Plan) -> list[str]:
-    """What a bench would do, two lines a notebook: what and why, then where it goes."""
+    """What a bench would do, two lines per notebook: what and why, then its folder."""
     lines = []
     for step in planned.steps:
         state = "[dim]cached[/]" if step.cached else "[bold]run[/]   "
@@ -186,7 +186,7 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
         elif step.model is not None and step.model.weights.source == "server":
             facts.append("a server has the weights")
         elif not step.cached:
-            facts.append("weights are there")
+            facts.append("weights are here")
         lines.append(f"{state}  {escape(step.label)}: {escape('; '.join(facts))}")
         lines.append(f"        [dim]{escape(project.relative(step.job.run.folder))}[/]")
     for one in planned.unusable:
@@ -200,7 +200,7 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
 
 
 def need_lines(needs: list[Requirement]) -> list[str]:
-    """What each model needs, and whether there is room for it."""
+    """What each model needs, and whether it fits."""
     lines = []
     for need in needs:
         name = escape(need.model.name)
@@ -219,7 +219,9 @@ def need_lines(needs: list[Requirement]) -> list[str]:
         if found.stored_as != "none":
             stored = formats.memory(found.stored_mib)
             sizes = f"{stored} {escape(found.stored_as)}, as the checkpoint has them (this run)"
-        prompt = "longest prompt" if need.told else "prompt without what base processing finds"
+        prompt = (
+            "longest prompt" if need.whole_prompt else "prompt without base processing's findings"
+        )
         needed = found.needed_mib(need.model)
         verdict = "[green]fits[/]" if need.fits else "[red]does not fit[/]"
         lines += [
@@ -234,7 +236,7 @@ def need_lines(needs: list[Requirement]) -> list[str]:
 
 
 def _context_lines(found: Forecast, caption_tokens: int) -> list[str]:
-    """What has no room in a model's context; nothing where all of it has."""
+    """What does not fit into a model's context; empty if everything does."""
     context = found.context_tokens
     if context is None or found.prompt_tokens + caption_tokens <= context:
         return []
@@ -242,11 +244,11 @@ def _context_lines(found: Forecast, caption_tokens: int) -> list[str]:
     if found.question_tokens + caption_tokens > context:
         return [
             f"        [red]no caption[/]: pictures and question ({found.question_tokens:,} tokens) "
-            f"and a caption of up to {caption_tokens:,} do not go into {limit}: ask for fewer or "
+            f"and a caption of up to {caption_tokens:,} do not fit into {limit}: ask for fewer or "
             "smaller frames"
         ]
     over = found.prompt_tokens + caption_tokens - context
     return [
-        f"        cut short: what is found in a scene can be {over:,} tokens more than goes into "
-        f"{limit}, with a caption of up to {caption_tokens:,}; the rest is told"
+        f"        cut short: findings of a scene can be {over:,} tokens more than fit into "
+        f"{limit}, with a caption of up to {caption_tokens:,}; the rest is used"
     ]

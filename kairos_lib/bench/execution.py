@@ -1,6 +1,6 @@
-"""Carries out a plan: each step after those that it needs, then analysis.
+"""Carries out a plan: each step after those that it needs, then the analysis.
 
-Imports no torch: what is loaded here would stay in memory beside every kernel.
+Imports no torch: whatever is loaded here stays in memory beside every kernel.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ANALYSIS_TIMEOUT_S = 1800.0
 
 
 class Row(Protocol):
-    """One notebook, as it is shown."""
+    """One notebook in a display."""
 
     def update(self, progress: Progress) -> None:
         """It got further."""
@@ -42,17 +42,17 @@ class Row(Protocol):
 
 
 class Display(Protocol):
-    """Whoever shows a bench its progress."""
+    """Shows the progress of a bench."""
 
     def begin(self, number: int, total: int, label: str) -> Row:
         """A notebook starts."""
 
 
 def check_weights(project: Project, planned: Plan) -> None:
-    """See that every model that has to run has its weights here.
+    """Check that every model that has to run has its weights here.
 
     Raises:
-        KairosError: One has not; the line says how to get them.
+        KairosError: One has not; the message says how to get them.
     """
     for step in planned.steps:
         if step.missing_weights and not step.cached and step.model is not None:
@@ -60,14 +60,14 @@ def check_weights(project: Project, planned: Plan) -> None:
 
 
 def check_keys(planned: Plan) -> None:
-    """See that every key that something to be run wants is in the environment.
+    """Check that every key needed by a step to run is in the environment.
 
     Raises:
         KairosError: One is not set.
     """
     for step in planned.steps:
         if step.key and not step.cached and not step.tried_without_key:
-            raise KairosError(f"{step.key} is not set, and {step.label} wants it: export it first")
+            raise KairosError(f"{step.key} is not set, and {step.label} needs it: export it first")
 
 
 def carry_out(
@@ -82,16 +82,16 @@ def carry_out(
     Args:
         project: The checkout.
         planned: What to run.
-        display: Shows how far it is.
-        slots: Notebooks that run at once, of those that wait for no other.
+        display: Shows progress.
+        slots: Number of notebooks that run at once, if they do not depend on each other.
         launcher: Runs them; on this machine if left out.
 
     Returns:
         The number of notebooks that failed.
 
     Raises:
-        KairosError: A model's weights or a key are not here, or there are not as many GPUs as
-            slots; nothing has been started.
+        KairosError: A model's weights or a key are not here, or there are more slots than GPUs;
+            nothing has been started.
     """
     check_weights(project, planned)
     check_keys(planned)
@@ -115,7 +115,7 @@ def carry_out(
         rests.enter_context(locks.kept(step.job.run.folder))
 
     numbers = {id(step): number for number, step in enumerate(todo, start=1)}
-    # What is there, or has been made, is to be there to the end, whoever else starts afresh.
+    # Results must stay in place to the end, even if another bench starts from scratch.
     with ExitStack() as rests:
         for step in planned.steps:
             if step.cached:
@@ -129,7 +129,7 @@ def carry_out(
 
 
 def write_manifest(project: Project, planned: Plan, problems: dict[Path, str]) -> None:
-    """Say which run folders a suite consists of."""
+    """Record which run folders a suite consists of."""
     put_away = [step for step in planned.steps if planned.done(step) and not step.job.run.done]
     steps = [
         step.planned.model_copy(update={"problem": problems.get(step.job.run.folder, "")})
@@ -196,5 +196,5 @@ def analyse(project: Project, suite: str, display: Display, fresh: bool = False)
 
     executed = run.file(EXECUTED)
     export_notebooks(project, suite, executed, index.parent)
-    export(project, executed, index)  # Last: the index is the sign that the report is whole.
+    export(project, executed, index)  # Last: the index shows that the report is complete.
     return index

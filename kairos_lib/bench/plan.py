@@ -1,6 +1,6 @@
 """What a suite will do: its notebooks, which of them are cached and why the others are not.
 
-Starts nothing and writes nothing but what it remembers of files. Imports no torch.
+Starts nothing and writes nothing but file hashes. Imports no torch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kairos_lib.vlm.context import check_context
 register_nano()
 
 NOTEBOOKS_AT_MOST = 10_000
-"""Of a plan, each of which is looked up on disk before any is run."""
+"""Limit of a plan: each notebook is looked up on disk before any is run."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class UnusableVideo:
 
     @property
     def why(self) -> str:
-        """In one line."""
+        """As one line."""
         return " ".join(str(self.error).split())
 
 
@@ -49,7 +49,7 @@ class Plan:
 
     suite: Suite
     steps: list[Step]
-    """Of any kinds, in the order in which they are shown; each after those that it needs."""
+    """Steps of any kind, in the order they are shown; each after those that it needs."""
     unusable: list[UnusableVideo]
 
     def of(self, kind: type[PlannedStep]) -> list[Step]:
@@ -63,11 +63,11 @@ class Plan:
 
     @property
     def vlms(self) -> list[Step]:
-        """Each model over each video, in each round."""
+        """Each model on each video, in each round."""
         return self.of(PlannedVlm)
 
     def done(self, step: Step) -> bool:
-        """Whether a step is, or was put away by one that it is a part of and that is done."""
+        """Whether a step is done, or was part of another step that is done."""
         takers = (other for other in self.steps if other.absorbs and other.job.run.done)
         return step.job.run.done or any(
             earlier is step for taker in takers for earlier in taker.after
@@ -75,7 +75,7 @@ class Plan:
 
     @property
     def waves(self) -> list[list[Step]]:
-        """Steps that may run at once: first those that need no other, then those that need them."""
+        """Groups of steps that may run at once, each after those that it needs."""
         depths: dict[int, int] = {}
         waves: dict[int, list[Step]] = defaultdict(list)
         for step in self.steps:
@@ -86,16 +86,16 @@ class Plan:
 
     @property
     def lacking(self) -> str:
-        """Which stages are skipped for want of weights, and how to get these; empty for none."""
+        """Stages skipped for missing weights, and how to get these; empty if there are none."""
         return next((step.lacking for step in self.bases if step.lacking), "")
 
 
 def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
-    """Say what a suite will do.
+    """Plan what a suite will do.
 
     Raises:
         KairosError: A name is unknown, no video and its references can be read, or there would be
-            more notebooks than anybody means to run.
+            too many notebooks.
     """
     chosen = chosen_models(project, suite)
     videos, unusable = chosen_videos(project, suite.videos)
@@ -110,7 +110,7 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
     for video in videos:
         try:
             run = base_run(project, video, profile)
-            # A file that is no video is told now, not in a notebook.
+            # A file that is not a video is reported now, not in a notebook.
             facts = video_facts(project, video)
             bases.append(base_step(project, video, facts, profile, run, fresh))
         except (KairosError, OSError) as error:
@@ -127,11 +127,11 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
 
 
 def none_left(unusable: list[UnusableVideo]) -> KairosError:
-    """What is said where no video can be used."""
+    """The error if no video can be used."""
     if len({one.why for one in unusable}) == 1:
         return KairosError(unusable[0].why)
-    told = "; ".join(f"{one.name}: {one.why}" for one in unusable)
-    return KairosError(f"none of {len(unusable)} videos can be used: {told}")
+    reasons = "; ".join(f"{one.name}: {one.why}" for one in unusable)
+    return KairosError(f"none of {len(unusable)} videos can be used: {reasons}")
 
 
 def chosen_models(project: Project, suite: Suite) -> list[Chosen]:
@@ -157,11 +157,13 @@ def chosen_models(project: Project, suite: Suite) -> list[Chosen]:
 
 
 def _common_base(models: list[Model]) -> str:
-    """The base profile of all models: what they are told must be the same to be compared."""
+    """The base profile of all models: they must get the same findings to be compared."""
     wanted = sorted({model.base for model in models})
     if len(wanted) > 1:
-        told = ", ".join(f"{model.name}: {model.base}" for model in models)
-        raise KairosError(f"the models have different base profiles ({told}): choose with BASE=")
+        profiles = ", ".join(f"{model.name}: {model.base}" for model in models)
+        raise KairosError(
+            f"the models have different base profiles ({profiles}): choose with BASE="
+        )
     return wanted[0]
 
 
@@ -171,7 +173,7 @@ def chosen_videos(
     """The videos of a suite, and those whose parameter files cannot be read.
 
     Raises:
-        KairosError: There is none of a name, or two would be called the same.
+        KairosError: A name is unknown, or two videos would have the same name.
     """
     known = names(project, Video)
     wanted: dict[str, None] = {}

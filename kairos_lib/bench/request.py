@@ -1,4 +1,4 @@
-"""What a user asks a bench for, as a suite."""
+"""Turns a user's request for a bench into a suite."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from kairos_lib.parameters.video import Video
 from kairos_lib.project import Project, exists, slug
 
 AUTO = "auto"
-"""The model that can be any checkpoint."""
+"""The model that can load any checkpoint."""
 
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """What a user asks a bench for; empty where nothing was said."""
+    """A user's request for a bench; empty fields were not given."""
 
     suite: str = ""
     model: str = ""
-    """Several with commas."""
+    """Several, separated by commas."""
     video: str = ""
     """Likewise."""
     base: str = ""
@@ -34,21 +34,21 @@ class BenchRequest:
     weights: str = ""
     """`dummy` for random weights of the full size."""
     model_id: str = ""
-    """Any checkpoint of the hub or of this machine, for the model `auto`."""
+    """Any checkpoint on the hub or on this machine, for the model `auto`."""
 
 
 def suite_of(project: Project, asked: BenchRequest) -> Suite:
-    """The suite that a user asks for: one with a name, or models and videos put together.
+    """The suite that a user asks for: a named one, or one made of models and videos.
 
     Raises:
-        KairosError: What was asked for does not exist, or is not enough to go by.
+        KairosError: What was asked for does not exist, or is incomplete.
     """
     if asked.weights not in ("", "own", "dummy"):
         raise KairosError(f"WEIGHTS={asked.weights}: there are only own and dummy weights")
     suite = _named(project, asked) if asked.suite else _together(project, asked)
     dummy = asked.weights == "dummy"
     base = asked.base if asked.base and asked.base != _own_base(project, suite) else ""
-    # Beside the reports of the same models and videos otherwise, not in their place.
+    # A separate report beside those of the same models and videos with other settings.
     request = Request(
         suite=asked.suite,
         models=parts(asked.model),
@@ -57,8 +57,12 @@ def suite_of(project: Project, asked: BenchRequest) -> Suite:
         base=base,
         dummy=dummy,
     )
-    told = [suite.title, *([f"base {base}"] if base else []), *(["dummy weights"] if dummy else [])]
-    changes: dict[str, Any] = {"name": name_of(project, request), "title": ", ".join(told)}
+    titles = [
+        suite.title,
+        *([f"base {base}"] if base else []),
+        *(["dummy weights"] if dummy else []),
+    ]
+    changes: dict[str, Any] = {"name": name_of(project, request), "title": ", ".join(titles)}
     if asked.base:
         changes["base"] = asked.base
     if asked.repeats:
@@ -69,7 +73,7 @@ def suite_of(project: Project, asked: BenchRequest) -> Suite:
 
 
 def _own_base(project: Project, suite: Suite) -> str:
-    """The base profile that a suite has where none is asked for; empty where its models differ."""
+    """The base profile of a suite if none is given; empty if its models differ."""
     if suite.base:
         return suite.base
     models = expand(suite.models, names(project, Model), "model")
@@ -78,7 +82,7 @@ def _own_base(project: Project, suite: Suite) -> str:
 
 
 def _named(project: Project, asked: BenchRequest) -> Suite:
-    """A suite of `parameters/suites`, with other models and videos where they are given."""
+    """A suite of `parameters/suites`, with other models and videos if given."""
     suite = load(project, Suite, asked.suite)
     if asked.model_id:
         raise KairosError("MODEL_ID goes with MODEL=auto and VIDEO, not with a SUITE")
@@ -107,7 +111,7 @@ def _together(project: Project, asked: BenchRequest) -> Suite:
 
 
 def by_id(model_id: str) -> Changes:
-    """What makes the model `auto` another one."""
+    """Changes that make the model `auto` another one."""
     folder = Path(model_id).expanduser()
     if exists(folder):
         weights = {"source": "path", "id": str(folder.absolute())}
@@ -119,5 +123,5 @@ def by_id(model_id: str) -> Changes:
 
 
 def _video_parts(text: str) -> tuple[str, ...]:
-    # A comma can be part of a file's name; then it is one video.
+    # A file name can contain a comma; then it is one video.
     return (text,) if text and exists(text) else parts(text)

@@ -1,4 +1,4 @@
-"""What the models of a plan need, and whether it is there. Imports no torch."""
+"""What the models of a plan need, and whether this machine has it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ class Requirement:
     forecast: Forecast | None
     problem: str
     """Why there is no forecast."""
-    told: bool
-    """Whether the prompt is the longest of base processing's, not the instruction alone."""
+    whole_prompt: bool
+    """Whether the forecast uses the longest prompt of base processing, not the instruction
+    alone."""
     have_mib: float
-    """Memory of the device, all of it on a GPU, and what is free on a CPU."""
+    """Memory of the device: total for a GPU, free for a CPU."""
     device: str
 
     @property
     def fits(self) -> bool:
-        """Whether weights and cache have room; computing takes more on top."""
+        """Whether weights and cache fit; computing needs more."""
         return self.forecast is not None and self.forecast.needed_mib(self.model) < self.have_mib
 
 
 def requirements_of(project: Project, planned: Plan) -> list[Requirement]:
-    """Ask for each model of a plan, over the first of its videos."""
+    """Compute the needs of each model of a plan, on the first of its videos."""
     first: dict[str, Step] = {}
     for step in planned.vlms:
         if step.model is not None:
@@ -56,13 +57,13 @@ def _need(project: Project, step: Step) -> Requirement:
     have_mib = gpu["memory_mib"] if gpu else psutil.virtual_memory().available / 2**20
     device = str(gpu["name"]) if gpu else "this machine's free RAM"
     base = step.after[0].job.run
-    told = base.done and base.result(BaseResult) is not None
+    whole_prompt = base.done and base.result(BaseResult) is not None
     found, problem = None, ""
     try:
         prompt = model.prompt.instruction
-        if told:
+        if whole_prompt:
             prompt = longest_prompt(VideoFindings(base.folder), model.prompt)
-        # Its architecture is known without its weights, if somebody wrote it down.
+        # Without its weights, a description of its architecture is used if there is one.
         own = "weights" not in step.job.parameters["changes"]
         built, weights = forecast.buildable(
             project, model, step.job.parameters["model"] if own else ""
@@ -71,4 +72,4 @@ def _need(project: Project, step: Step) -> Requirement:
         found = forecast.of(project, built, weights, size, prompt)
     except KairosError as error:
         problem = str(error)
-    return Requirement(model, found, problem, told, have_mib, device)
+    return Requirement(model, found, problem, whole_prompt, have_mib, device)

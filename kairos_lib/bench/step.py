@@ -1,4 +1,4 @@
-"""One notebook of a plan, of whatever kind; and those of base processing and of models.
+"""One notebook of a plan, of any kind; and those of base processing and of models.
 
 Imports no torch.
 """
@@ -37,43 +37,43 @@ class Step:
     """One notebook of a plan."""
 
     planned: PlannedStep
-    """What the suite's manifest says of it, its kind among it."""
+    """Its entry in the suite's manifest, including its kind."""
     label: str
     job: Job
     video: Video
     after: tuple[Step, ...] = ()
-    """Steps whose results it needs: it begins when they have ended, and only if they are done."""
+    """Steps whose results it needs: it starts when they have ended, and only if they are done."""
     absorbs: bool = False
-    """Whether these are parts of it, which it puts away once it is done."""
+    """Whether these are parts of it, whose folders it removes once it is done."""
     fresh: bool = False
     forget: Callable[[], None] = lambda: None
-    """Done where it is made afresh: forgets what was found out beside the results set aside."""
+    """Called when it starts from scratch: deletes what was cached beside the results set aside."""
     model: Model | None = None
     missing_weights: str = ""
-    """What it needs and is not on this machine, and how to get it; empty where all is there."""
+    """What it needs that is not on this machine, and how to get it; empty if nothing is missing."""
     lacking: str = ""
-    """What it does without, for want of weights, and how to get these."""
+    """Stages that it skips as their weights are missing, and how to get these."""
     key: str = ""
-    """An environment variable with a key that it wants and that is not set."""
+    """An environment variable for a key that it needs and that is not set."""
     tried_without_key: bool = False
-    """Whether what the key is for may be there already, so that it is run all the same."""
+    """Whether the result that needs the key may exist already, so that it runs all the same."""
     sends: str = ""
-    """Where something of the video is sent, and with which key; empty where nothing leaves."""
+    """Where something of the video is sent, and with which key; empty if nothing is sent."""
 
     @property
     def cached(self) -> bool:
-        """Whether its results are there already and will be used."""
+        """Whether its results exist and will be used."""
         return self.job.run.done and not self.fresh
 
     @property
     def why(self) -> str:
-        """Why it will run, or that it need not."""
+        """Why it will run, or why it need not."""
         if self.cached:
             return "nothing changed"
         if who := self.job.run.worked_on():
             return f"{who} is working on it"
         if self.fresh and self.job.run.done:
-            return "asked for afresh"
+            return "asked to run again"
         status = self.job.run.status()
         if status is not None:
             if status.reason == "interrupted":
@@ -85,25 +85,25 @@ class Step:
 
     @property
     def blocked(self) -> str:
-        """Why it cannot be run although what comes before it has ended; empty where it can."""
+        """Why it cannot run although the steps before it have ended; empty if it can."""
         failed = next((step for step in self.after if not step.job.run.done), None)
         return f"{failed.planned.in_words} failed" if failed else ""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A model of a suite, and what tells a notebook to open it."""
+    """A model of a suite, and how a notebook opens it."""
 
     model: Model
     name: str
-    """Of its file."""
+    """From its file."""
     changes: Changes
     variant_of: str
 
 
 def reference(video: Video, project: Project) -> str:
-    """How a notebook is told of a video: by its name, or by its path where it has none."""
-    # A user's own file can share its stem with a known video and is still another one.
+    """How a notebook refers to a video: by its name, or by its path if it has none."""
+    # A user's own file can share its stem with a known video and still be another one.
     if video.name in names(project, Video) and find_video(project, video.name) == video:
         return video.name
     return str(video.path)
@@ -136,7 +136,7 @@ def base_step(
         forget=partial(start_afresh, run.folder),
         lacking=lacking(project, profile),
         key=next(iter(missing_keys(profile, facts, run.folder, fresh)), ""),
-        # Speech that was paid for is had without a key; the stage says what is missing.
+        # Speech that was paid for needs no key; otherwise the stage says what is missing.
         tried_without_key=any((project.runs / TRANSCRIPTS).glob("*.json")),
         sends="; ".join(filter(None, (s.sends(profile, facts) for s in order(profile.stages)))),
     )
@@ -145,7 +145,7 @@ def base_step(
 def vlm_step(
     project: Project, base: Step, profile: Base, chosen: Chosen, repeat: int, fresh: bool
 ) -> Step:
-    """One model over one video, once."""
+    """One model on one video, once."""
     model, video = chosen.model, base.video
     run = vlm_run(project, base.job.run, video, model, repeat)
     job = Job(

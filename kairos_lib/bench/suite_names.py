@@ -1,8 +1,7 @@
-"""What a suite is called that a user puts together, and with it the folder of its report.
+"""Names of suites that a user puts together, and so of their report folders.
 
-Two requests that are not the same have two names, so that no report takes another's place. A name
-that can be read in one way alone stays as plain as it is; any other gets digits of the request's
-hash.
+Different requests have different names, so that no report replaces another. A name that can be read
+in only one way stays plain; any other gets digits of the request's hash.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ HASH_DIGITS = 6
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asked for, as far as it makes another report."""
+    """A user's request, as far as it affects the report."""
 
     suite: str = ""
     models: tuple[str, ...] = ()
-    """As they were given, patterns among them."""
+    """As given, patterns included."""
     videos: tuple[str, ...] = ()
-    """Names and patterns as they were given, files by their paths."""
+    """Names and patterns as given, files by their paths."""
     model_id: str = ""
     base: str = ""
-    """Where it is not the models' or the suite's own."""
+    """If it is not the models' or the suite's own."""
     dummy: bool = False
 
 
@@ -50,25 +49,27 @@ def name_of(project: Project, request: Request) -> str:
     base = f"{BASE}{request.base}" if request.base else ""
     parts = [request.suite, *models, *videos, base, DUMMY if request.dummy else ""]
     text = "-".join(slug(part) for part in parts if part)
-    # What stands for itself: neither a pattern, nor a file of which only the stem is told.
+    # Unambiguous by itself: not a pattern, and not a file of which only the stem is shown.
     by_name = {*request.models} <= {*names(project, Model)} and {*request.videos} <= {*known}
     plain = by_name and not request.model_id and len(text) <= SLUG_CHARS
     if plain and _readings(text, _grammar(project)) == 1:
         return text
-    told = json.dumps({**asdict(request), "videos": [_place(project, v) for v in request.videos]})
-    digits = hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:HASH_DIGITS]
+    content = json.dumps(
+        {**asdict(request), "videos": [_place(project, v) for v in request.videos]}
+    )
+    digits = hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:HASH_DIGITS]
     return f"{text[:SLUG_CHARS].rstrip('-')}-{digits}"
 
 
 def _place(project: Project, video: str) -> str:
-    """A video as it is told from others: by its name, or by where it lies."""
+    """What identifies a video: its name, or its path."""
     if video in names(project, Video):
         return video
     return project.relative(Path(video).expanduser().absolute())
 
 
 def _grammar(project: Project) -> list[tuple[list[str], bool]]:
-    """What can stand in a name, in this order, and whether more than once."""
+    """What can be part of a name, in this order, and whether more than once."""
     kinds = ((Suite, False), (Model, True), (Video, True))
     slots = [([slug(name) for name in names(project, kind)], often) for kind, often in kinds]
     bases = [slug(f"{BASE}{name}") for name in names(project, Base)]
@@ -76,7 +77,7 @@ def _grammar(project: Project) -> list[tuple[list[str], bool]]:
 
 
 def _readings(text: str, slots: Sequence[tuple[list[str], bool]]) -> int:
-    """In how many ways a name can be read as one part after another."""
+    """In how many ways a name can be read as a sequence of parts."""
     if not text:
         return 1
     if not slots:

@@ -1,1 +1,1 @@
-"""The commands that are more than a few lines: what a user types, read and handed on."""
+"""Commands that take more than a few lines: they read what a user types and pass it on."""

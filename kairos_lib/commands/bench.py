@@ -1,4 +1,4 @@
-"""`kairos bench` and `kairos plan`: exit code 0, or 1 where something could not be done."""
+"""`kairos bench` and `kairos plan`: exit code 0, or 1 if something could not be done."""
 
 from __future__ import annotations
 
@@ -81,5 +81,5 @@ plan = click.Command(
     "plan",
     params=[option for option in bench.params if option.name != "dry_run"],
     callback=partial(cast("Callable[..., None]", bench.callback), dry_run=True),
-    help="Say what a bench would do and what its models need, and start nothing.",
+    help="Show what a bench would do and what its models need, and start nothing.",
 )

@@ -1,4 +1,4 @@
-"""`kairos compare`: exit code 0, 1 for a regression, 2 where nothing could be decided."""
+"""`kairos compare`: exit code 0, 1 for a regression, 2 if nothing could be decided."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kairos_lib.project import Project
 def compare(
     a: str | None, b: str | None, model: str | None, threshold: str | None, as_json: bool
 ) -> None:
-    """Say whether B is faster or slower than A, over the same scenes.
+    """Report whether B is faster or slower than A, over the same scenes.
 
     A and B are each a suite of this checkout (`demo`), one of a folder of runs or of another
     checkout (`../other:demo`), or a suite's JSON file; `:MODEL` at the end takes one model of it,
@@ -55,6 +55,6 @@ def compare(
         sys.exit(1)
     if not found.deciding:
         raise KairosError(
-            f"too few rounds to decide by: {LEAST_ROUNDS} that A and B both have are the least, "
+            f"too few rounds to decide: A and B must share at least {LEAST_ROUNDS}, "
             "make bench REPEATS=5 runs five"
         )

@@ -1,4 +1,4 @@
-"""How a command ends that could not do its work: one line, and an exit code that is not 0."""
+"""How a command ends that failed: with one line, and an exit code other than 0."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kairos_lib.names import showable
 
 
 def stop(message: str, code: int) -> NoReturn:
-    """Say in one line what is wrong, whatever characters are in it, and exit."""
+    """Print in one line what is wrong, whatever characters are in it, and exit."""
     line = "".join(c if showable(c) else "\ufffd" for c in " ".join(message.split()))
     click.echo(f"kairos: {line}", err=True)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""`kairos export`: exit code 1 where there was nothing to write."""
+"""`kairos export`: exit code 1 if there was nothing to write."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from kairos_lib.project import Project
 @click.option(
     "--format", "formats", envvar="KAIROS_FORMAT", help="srt, vtt, coco, json; or several."
 )
-@click.option("--model", envvar="KAIROS_MODEL", help="Of the suite's; all by default.")
-@click.option("--video", envvar="KAIROS_VIDEO", help="Of the suite's; all by default.")
+@click.option("--model", envvar="KAIROS_MODEL", help="Models of the suite; all by default.")
+@click.option("--video", envvar="KAIROS_VIDEO", help="Videos of the suite; all by default.")
 @click.option("--out", envvar="KAIROS_OUT", help="Folder to write to.")
 @click.option(
     "--transcript",
@@ -26,7 +26,7 @@ from kairos_lib.project import Project
     is_flag=False,
     flag_value="1",
     callback=flag,
-    help="With srt and vtt: speech as subtitles of its own as well.",
+    help="With srt and vtt: also write speech as separate subtitles.",
 )
 def export(
     suite: str | None,
@@ -54,4 +54,4 @@ def export(
         else:
             click.echo(f"left out: {one.what}: {' '.join(one.why.split())}", err=True)
     if not count:
-        stop(f"nothing was written to {out}: see above for what there is nothing of", 1)
+        stop(f"nothing was written to {out}: see above for what is missing", 1)

@@ -46,4 +46,4 @@ def fetch(model: str | None, model_id: str | None, base: str | None) -> None:
             continue
         click.echo(f"fetching {one.id}")
         click.echo(f"fetched: {location.fetch(one)}")
-    click.echo("all weights that a hub has are on this machine")
+    click.echo("all weights that come from a hub are on this machine")

@@ -21,16 +21,16 @@ SHOWN_SCENES = 10
 
 @click.command()
 @click.argument("run", envvar="KAIROS_RUN", required=False)
-@click.option("--video", envvar="KAIROS_VIDEO", help="Where the run's video lies now.")
+@click.option("--video", envvar="KAIROS_VIDEO", help="Present location of the run's video.")
 @click.option(
     "--trust-notebook", envvar="KAIROS_TRUST_NOTEBOOK", is_flag=False, flag_value="1",
-    callback=flag, help="Run the notebook of the record where it is not that of this checkout.",
+    callback=flag, help="Run the recorded notebook if it differs from this checkout's.",
 )  # fmt: skip
 def reproduce(run: str | None, video: str | None, trust_notebook: bool) -> None:
-    """Make a model's run again from its record and say what differs.
+    """Run a model again from a run's record and report what differs.
 
-    RUN is its folder, such as runs/vlm/nano/demo-match/<key>/r001. It is not touched: the new run
-    goes into a folder of its own under runs/reproduced.
+    RUN is the run's folder, such as runs/vlm/nano/demo-match/<key>/r001. It is not changed: the new
+    run goes into a folder of its own under runs/reproduced.
 
     Exit code 1: captions or counts differ. 2: it could not be run again.
     """
@@ -68,7 +68,7 @@ def reproduce(run: str | None, video: str | None, trust_notebook: bool) -> None:
 
 
 def lines(found: Outcome) -> Iterator[str]:
-    """What came out, a line for each thing."""
+    """The outcome, one line for each result."""
     from kairos_lib import formats
     from kairos_lib.media.scene import scene_number
 
@@ -91,12 +91,12 @@ def lines(found: Outcome) -> Iterator[str]:
     for time in found.times:
         change_of = f"{formats.work(time.before_s)} → {formats.work(time.after_s)}"
         ends = time.interval
-        told = (
+        interval = (
             f"[{ends.low:.3f}, {ends.high:.3f}] over {formats.count(time.n, 'scene')}"
             if ends
             else "(one run each, so no interval)"
         )
-        yield f"time, {time.title}: {change_of}, ratio {time.ratio:.3f} {told}"
+        yield f"time, {time.title}: {change_of}, ratio {time.ratio:.3f} {interval}"
     before, after = (formats.memory(mib) for mib in found.memory_mib)
     yield f"peak memory: {before} → {after}"
     yield (

@@ -1,4 +1,4 @@
-"""How many times as long B takes as A, and whether that is shown."""
+"""How many times as long B takes as A, and whether the difference is shown."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ ALL_VIDEOS, ALL_MODELS = "all videos", "all models"
 
 @dataclass(frozen=True)
 class Quantity:
-    """Something that is compared."""
+    """A quantity that is compared."""
 
     name: str
     title: str
     of: Callable[[VideoPair, Round], Both | None]
-    """A's and B's figure in a round; none where they cannot be held against each other."""
+    """A's and B's value in a round; None if they cannot be compared."""
     written: Writer
     lower: str
     higher: str
     decides: bool = True
-    """Whether a regression of it is one of the whole comparison."""
+    """Whether a regression of it is a regression of the whole comparison."""
     least: float = 0.0
-    """The share below which a difference is not worth naming."""
+    """Differences below this share are not worth naming."""
 
 
 def _offline_s(pair: VideoPair, both: Round) -> Both | None:
@@ -64,22 +64,22 @@ QUANTITIES = (OFFLINE, ALONE, MEMORY)
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity of a model over a video, or over all of them."""
+    """One quantity of a model on a video, or on all of them."""
 
     model: str
     video: str
     quantity: Quantity
     a: float | None
-    """Median of the rounds; none over several videos."""
+    """Median of the rounds; None over several videos."""
     b: float | None
     ratio: Ratio | None
-    """None where no round can be compared."""
+    """None if no round can be compared."""
     overall: bool
-    """A model's over all of its videos: what is decided by."""
+    """Whether it covers all videos of a model: only such rows decide."""
 
     @property
     def verdict(self) -> str:
-        """What has been shown."""
+        """What the rounds show."""
         if self.ratio is None:
             return "not compared"
         words = {"lower": self.quantity.lower, "higher": self.quantity.higher}
@@ -96,14 +96,14 @@ class Comparison:
     threshold: float
     rows: tuple[Row, ...]
     marks: tuple[str, ...]
-    """What speaks against trusting the ratios."""
+    """Reasons to doubt the ratios."""
     differences: tuple[str, ...]
-    """What A and B were made of that is not the same."""
+    """Differences in what A and B were made of."""
     left_out: tuple[str, ...]
 
     @property
     def deciding(self) -> list[Row]:
-        """The rows that decide, with enough rounds to."""
+        """The rows that decide, if they have enough rounds."""
         return [
             row
             for row in self.rows
@@ -115,7 +115,7 @@ class Comparison:
 
     @property
     def regressions(self) -> list[Row]:
-        """The rows that are a regression beyond the threshold."""
+        """The rows with a regression beyond the threshold."""
         return [row for row in self.deciding if row.ratio and row.ratio.regressed(self.threshold)]
 
 
@@ -125,13 +125,13 @@ def compare(
     """Compare B with A.
 
     Args:
-        a: What is compared with.
-        b: What is compared.
-        threshold: From which share on a slowdown is a regression, 0.05 for 5 %.
-        models: Only these; all where empty.
+        a: The baseline.
+        b: Compared with it.
+        threshold: A slowdown of at least this share is a regression, 0.05 for 5 %.
+        models: Only these; all if empty.
 
     Raises:
-        KairosError: Nothing of A can be held against anything of B; the line says why.
+        KairosError: Nothing of A can be compared with anything of B; the message says why.
     """
     pairs, alone = pair_up(a, b, models)
     left_out = [*alone, *(line for pair in pairs for line in pair.left_out), *_uncut(pairs)]
@@ -152,19 +152,19 @@ def compare(
 
 
 def _uncut(pairs: list[VideoPair]) -> list[str]:
-    """Videos whose scenes are not the same."""
+    """Videos whose scenes differ between A and B."""
     return [
-        f"{pair.models[0]}, {pair.video}: A and B cut it into other scenes, so that only the "
+        f"{pair.models[0]}, {pair.video}: A and B cut it into different scenes, so only the "
         f"{len(pair.shared):,} that both have are compared"
         if all(pair.bounds)
-        else f"{pair.models[0]}, {pair.video}: its scenes are not known any more"
+        else f"{pair.models[0]}, {pair.video}: its scenes are no longer known"
         for pair in pairs
         if not pair.same_scenes and pair.rounds
     ]
 
 
 def _rows(pairs: Sequence[VideoPair]) -> list[Row]:
-    """Each model over each video, then over all of them; then all models."""
+    """Each model on each video, then on all of them; then all models."""
     models = list(dict.fromkeys(pair.models for pair in pairs))
     rows = []
     for model in models:
@@ -178,7 +178,7 @@ def _rows(pairs: Sequence[VideoPair]) -> list[Row]:
 
 
 def _figures(pair: VideoPair, quantity: Quantity) -> dict[int, Both]:
-    """A's and B's figure in each round that has both."""
+    """A's and B's value in each round that has both."""
     return {each.number: both for each in pair.rounds if (both := quantity.of(pair, each))}
 
 
@@ -198,6 +198,6 @@ def _row(pair: VideoPair, quantity: Quantity, overall: bool) -> Row:
 
 
 def _over_all(model: str, pairs: Sequence[VideoPair], quantity: Quantity, overall: bool) -> Row:
-    """The mean ratio of several, each of the same weight, from the rounds that all of them have."""
+    """The mean ratio of several, equally weighted, from the rounds that all of them have."""
     ratio = over_videos([_figures(pair, quantity) for pair in pairs])
     return Row(model, ALL_VIDEOS, quantity, None, None, ratio, overall)

@@ -1,4 +1,4 @@
-"""What a user names to be compared: a suite here or in another checkout, all of it or one model."""
+"""Runs named by a user for comparison: a suite here or in another checkout, or one model of it."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ class NamedRuns:
     """A or B: a suite's runs, all of them or one model's."""
 
     given: str
-    """As the user named it."""
+    """As given by the user."""
     suite: SuiteData
     model: str
-    """The only model that counts; empty for all."""
+    """The only model to compare; empty for all."""
 
     @property
     def runs(self) -> tuple[VlmRun, ...]:
-        """The runs that count."""
+        """The runs to compare."""
         runs = self.suite.runs
         return tuple(run for run in runs if self.model in ("", run.planned.model))
 
     @property
     def models(self) -> list[str]:
-        """Names of the models that count, in the order of the plan."""
+        """Names of the models to compare, in the order of the plan."""
         return list(dict.fromkeys(run.planned.model for run in self.runs))
 
 
 def open_named_runs(project: Project, letter: str, given: str) -> NamedRuns:
-    """Read what a user named.
+    """Read the runs that a user named.
 
     Args:
         project: The checkout that a bare name belongs to.
-        letter: `A` or `B`, for the error line.
+        letter: `A` or `B`, for error messages.
         given: `suite`, `suite:model`, `path/to/checkout:suite`, `path/to/runs:suite:model`,
-            `path/to/runs/suites/suite.json` or `path/to/runs/suites/suite.json:model`. A path has a
-            slash in it, is `.` or `..`, or ends with `.json`.
+            `path/to/runs/suites/suite.json` or `path/to/runs/suites/suite.json:model`. A path
+            contains a slash, is `.` or `..`, or ends with `.json`.
 
     Raises:
-        KairosError: There is nothing of that name; the line says what there is.
+        KairosError: There is nothing of that name; the message says what there is.
     """
     if not given.strip():
         raise KairosError(f"{letter} is not given: {HOW}")
@@ -80,7 +80,7 @@ def open_named_runs(project: Project, letter: str, given: str) -> NamedRuns:
 
 
 def _parts(given: str) -> list[str]:
-    """What the colons divide; one that is part of a path that is there divides nothing."""
+    """The parts between colons; a colon that is part of an existing path separates nothing."""
     pieces = given.strip().split(":")
     for count in range(len(pieces), 1, -1):
         head = ":".join(pieces[:count])
@@ -94,7 +94,7 @@ def _is_path(text: str) -> bool:
 
 
 def _runs(folder: Path) -> Path:
-    """The folder of runs that a path means: itself, or that of a checkout."""
+    """The folder of runs that a path refers to: itself, or that of a checkout."""
     for candidate in (folder, folder / "runs"):
         if (candidate / "suites").is_dir():
             return candidate
@@ -102,8 +102,8 @@ def _runs(folder: Path) -> Path:
 
 
 def _project_of(runs: Path) -> Project:
-    """The project around a folder of runs, to which a suite's paths are relative."""
+    """The project around a folder of runs; a suite's paths are relative to it."""
     runs = runs.resolve()
     if runs.name != "runs":
-        raise KairosError("a suite's folders are told from the one above runs/: call it so")
+        raise KairosError("a folder of runs must be called runs/: rename it")
     return Project(runs.parent)

@@ -21,7 +21,7 @@ Bounds = tuple[int, int]
 
 @dataclass(frozen=True)
 class Round:
-    """One round of A and the same of B."""
+    """One round of A and the same round of B."""
 
     number: int
     a: VlmRun
@@ -29,40 +29,40 @@ class Round:
 
     @property
     def results(self) -> tuple[VlmResult, VlmResult]:
-        """What both came to."""
+        """Results of both."""
         assert self.a.result is not None and self.b.result is not None
         return self.a.result, self.b.result
 
 
 @dataclass(frozen=True)
 class VideoPair:
-    """A model of A and one of B over the same video."""
+    """A model of A and one of B on the same video."""
 
     models: tuple[str, str]
     titles: tuple[str, str]
     video: str
     title: str
     rounds: tuple[Round, ...]
-    """Those in which both runs may be compared."""
+    """Rounds in which both runs may be compared."""
     left_out: tuple[str, ...]
-    """What is not compared and why, a line each."""
+    """What is not compared and why, one line each."""
     bounds: tuple[dict[int, Bounds], dict[int, Bounds]]
-    """Of each scene, in A and in B; empty where base processing is gone."""
+    """Start and end of each scene, in A and in B; empty if base processing is missing."""
 
     @property
     def name(self) -> str:
-        """Of the model, or of both where they differ."""
+        """Name of the model, or of both if they differ."""
         return " → ".join(dict.fromkeys(self.titles))
 
     @property
     def same_scenes(self) -> bool:
-        """Whether both are known to cut the video at the same places."""
+        """Whether both are known to cut the video at the same positions."""
         a, b = self.bounds
         return bool(a) and a == b
 
     @cached_property
     def shared(self) -> dict[int, int]:
-        """Each scene of A that B has too, with its number there."""
+        """Each scene of A that B has too, with its index there."""
         a, b = self.bounds
         places = {bounds: number for number, bounds in b.items()}
         return {number: places[bounds] for number, bounds in a.items() if bounds in places}
@@ -74,12 +74,12 @@ def pair_up(
     """Pair the runs of two sides.
 
     Args:
-        a: What is compared with.
-        b: What is compared.
-        models: Only these, by their names in both; all where empty.
+        a: The baseline.
+        b: Compared with it.
+        models: Only these, by their names in both; all if empty.
 
     Returns:
-        The pairs, in the order of A's plan, and what has no counterpart, a line each.
+        The pairs, in the order of A's plan, and what has no counterpart, one line each.
 
     Raises:
         KairosError: They have nothing in common, or are the same runs.
@@ -93,7 +93,7 @@ def pair_up(
             else:
                 pairs.append(_pair(a, b, (first, second), (video, other)))
     if not pairs:
-        reason = alone[0] if alone else f"A has {_told(a)}, B has {_told(b)}"
+        reason = alone[0] if alone else f"A has {_described(a)}, B has {_described(b)}"
         raise KairosError(
             f"A={a.given} and B={b.given} have no model and video in common: {reason}"
         )
@@ -104,7 +104,7 @@ def pair_up(
 
 
 def _models(a: NamedRuns, b: NamedRuns, wanted: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Which model of A goes with which of B."""
+    """Pairs of a model of A and one of B."""
     if a.model and b.model:
         if wanted:
             raise KairosError("MODEL is for models of the same name: A and B name theirs already")
@@ -119,7 +119,7 @@ def _models(a: NamedRuns, b: NamedRuns, wanted: tuple[str, ...]) -> Iterator[tup
 
 
 def _alone(a: NamedRuns, b: NamedRuns, wanted: tuple[str, ...]) -> list[str]:
-    """Models of one side that the other has not; none where each side names one."""
+    """Models that only one side has; empty if each side names one."""
     lines = []
     for side, other, letter in ((a, b, "B"), (b, a, "A")):
         if not other.model and not wanted:
@@ -129,18 +129,18 @@ def _alone(a: NamedRuns, b: NamedRuns, wanted: tuple[str, ...]) -> list[str]:
     return [] if a.model and b.model else lines
 
 
-def _told(side: NamedRuns) -> str:
+def _described(side: NamedRuns) -> str:
     videos = dict.fromkeys(run.planned.video for run in side.runs)
     return f"{', '.join(side.models)} on {', '.join(videos)}"
 
 
 def _same_video(a: NamedRuns, b: NamedRuns, model: str, video: str) -> tuple[str, str]:
-    """The name that B has for a video of A, or why there is none."""
+    """B's name for a video of A, or why there is none."""
     names = dict.fromkeys(run.planned.video for run in b.runs if run.planned.model == model)
     sha256 = _sha256(a, video)
     others = {name: _sha256(b, name) for name in names}
     if video in others and (not sha256 or not others[video] or sha256 == others[video]):
-        return video, ""  # By its name alone, where base processing did not get to its content.
+        return video, ""  # By name alone, if base processing did not get to hash its content.
     same = [name for name, other in others.items() if sha256 and other == sha256]
     if same:
         return same[0], ""
@@ -168,8 +168,8 @@ def _pair(
             for letter, side, run in (("A", a, first), ("B", b, second))
         }
         if first is None or second is None or any(reasons.values()):
-            told = "; ".join(f"{side} {reason}" for side, reason in reasons.items() if reason)
-            left_out.append(f"{models[0]}, {videos[0]}, round {number}: {told}")
+            why = "; ".join(f"{side} {reason}" for side, reason in reasons.items() if reason)
+            left_out.append(f"{models[0]}, {videos[0]}, round {number}: {why}")
         else:
             rounds.append(Round(number, first, second))
     planned = [each[0].planned for each in runs]

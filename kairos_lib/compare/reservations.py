@@ -1,4 +1,4 @@
-"""What a reader must know before believing a comparison."""
+"""What a reader must know before trusting a comparison."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.key_difference import changes, key_inputs, read_mapping
 from kairos_lib.vlm.records import Caption
 
-TOLD = (badges.OFFLOADED, badges.SERVER, badges.BY_HAND)
-"""Badges of what can have changed a time, beside other work on the machine."""
+OTHER_CAVEATS = (badges.OFFLOADED, badges.SERVER, badges.BY_HAND)
+"""Badges of things that can have changed a time, apart from other work on the machine."""
 
 
 def reservations(a: NamedRuns, b: NamedRuns, pairs: list[VideoPair]) -> list[str]:
-    """What speaks against trusting the ratios, a line each."""
+    """Reasons to doubt the ratios, one line each."""
     rounds = [each for pair in pairs for each in pair.rounds]
     sides = {"A": (a, [each.a for each in rounds]), "B": (b, [each.b for each in rounds])}
     worn = {
@@ -40,7 +40,7 @@ def reservations(a: NamedRuns, b: NamedRuns, pairs: list[VideoPair]) -> list[str
         lines += [
             f"{name}: {badge.text}, {counts[badge]} of {count(len(runs), 'run')}: "
             f"{badge.explanation}"
-            for badge in TOLD
+            for badge in OTHER_CAVEATS
             if counts[badge]
         ]
     return lines
@@ -57,17 +57,17 @@ def _machines(sides: dict[str, list[VlmRun]]) -> Iterator[str]:
                 kinds.add(None)
                 continue
             gpus = "".join(f", {gpu.name}" for gpu in machine.gpus)
-            found.setdefault(name, set()).add(f"{machine.cpu} ({machine.told_threads}){gpus}")
+            found.setdefault(name, set()).add(f"{machine.cpu} ({machine.threads_text}){gpus}")
             kinds.add(machine.same_as)
     if len(kinds) > 1:
-        told = ", ".join(f"{name} on {' and '.join(sorted(on))}" for name, on in found.items())
-        yield f"different machines: {told}: the ratios are of these as well"
+        machines = ", ".join(f"{name} on {' and '.join(sorted(on))}" for name, on in found.items())
+        yield f"different machines: {machines}: the ratios include their difference"
     else:
         yield from caveats.boots(run for runs in sides.values() for run in runs)
 
 
 def differences(a: NamedRuns, b: NamedRuns, pairs: list[VideoPair]) -> list[str]:
-    """What A and B were made of that is not the same, and what they wrote, a line each."""
+    """Differences in what A and B were made of and in their captions, one line each."""
     lines: dict[str, None] = {}
     for pair in pairs:
         if not pair.rounds:
@@ -76,7 +76,7 @@ def differences(a: NamedRuns, b: NamedRuns, pairs: list[VideoPair]) -> list[str]
         found = changes(_made(first.a), _made(first.b))
         before, after = _around(a, first.a), _around(b, first.b)
         for name in (name for name in before if name in after):
-            # What one of them does not say is not known, which is no difference.
+            # A value that one of them lacks is unknown, not a difference.
             found += changes(before[name], after[name], f"{name}.")
         lines |= dict.fromkeys(f"{pair.name}: {change}" for change in found)
         otherwise = _otherwise(pair, first)
@@ -86,12 +86,12 @@ def differences(a: NamedRuns, b: NamedRuns, pairs: list[VideoPair]) -> list[str]
 
 
 def _made(run: VlmRun) -> dict[str, Any]:
-    """What a run's key was made of, but what is told by `_around` in more detail."""
+    """What a run's key was made of, except what `_around` covers in more detail."""
     return {k: v for k, v in key_inputs(run.folder).items() if k not in ("base", "versions")}
 
 
 def _around(side: NamedRuns, run: VlmRun) -> dict[str, dict[str, Any]]:
-    """The base processing beneath a run, the code and the libraries, as far as they are known."""
+    """The base processing of a run, the code and the libraries, as far as known."""
     base = side.suite.base(run.planned.video)
     noted = read_mapping(run.folder / "provenance.json")
     known = {name: noted[name] for name in ("git", "packages", "environment") if name in noted}
@@ -99,7 +99,7 @@ def _around(side: NamedRuns, run: VlmRun) -> dict[str, dict[str, Any]]:
 
 
 def _otherwise(pair: VideoPair, first: Round) -> str:
-    """How many scenes are captioned otherwise; empty where none is."""
+    """How many scenes have different captions; empty if none."""
     a, b = (
         {one.scene: one.text for one in Journal(run.folder / "captions.jsonl", Caption)}
         for run in (first.a, first.b)

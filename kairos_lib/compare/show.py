@@ -16,12 +16,12 @@ from kairos_lib.statistics.bootstrap import Interval
 from kairos_lib.statistics.decision import LEVEL, Ratio
 
 LEAST_WIDTH = 120
-"""Of what is no terminal: a log breaks no table."""
+"""Width for outputs other than a terminal, so that a log does not wrap tables."""
 COLOURS = {"slower": "red", "more": "red", "faster": "green", "less": "green"}
 
 
 def show(found: Comparison, console: Console) -> None:
-    """Print a comparison: the table, what decides, and what must be known to believe it."""
+    """Print a comparison: the table, what decides, and caveats."""
     for letter, given in (("A", found.a), ("B", found.b)):
         console.print(f"{letter}: {escape(given)}", highlight=False, soft_wrap=True)
     console.print(_table(found))
@@ -39,9 +39,9 @@ def show(found: Comparison, console: Console) -> None:
 
 
 def verdict(found: Comparison) -> list[str]:
-    """What it comes to, a line for each regression."""
+    """The outcome, one line for each regression."""
     lines = [
-        f"regression: {row.model}, {row.quantity.title}: B takes {_told(row.ratio)} × A"
+        f"regression: {row.model}, {row.quantity.title}: B takes {_with_interval(row.ratio)} × A"
         for row in found.regressions
         if row.ratio
     ]
@@ -81,13 +81,13 @@ def _interval(row: Row) -> Interval | None:
     return row.ratio.interval if row.ratio and row.ratio.interval.known else None
 
 
-def _told(ratio: Ratio) -> str:
+def _with_interval(ratio: Ratio) -> str:
     """`1.10 (1.05 – 1.15)`."""
     return f"{ratio.value:.2f} ({ratio.interval.low:.2f} – {ratio.interval.high:.2f})"
 
 
 def as_json(found: Comparison) -> str:
-    """The same for programs; what is not known is null."""
+    """The same for programs; unknown values are null."""
     return json.dumps(
         {
             "a": found.a,

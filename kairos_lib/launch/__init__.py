@@ -1,1 +1,1 @@
-"""One notebook in a kernel of its own."""
+"""Runs one notebook in a kernel of its own."""

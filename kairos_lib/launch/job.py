@@ -1,8 +1,8 @@
-"""One notebook to be run, and `job.json` in its run's folder, which says so to a runner.
+"""One notebook to run, and `job.json` in its run's folder, which describes it to a runner.
 
-The file holds all that the notebook needs, so that its runner may be started by anybody, with
-hardly any environment, on any machine that sees the folder. Secrets are not in it: a runner has
-those of its own surroundings.
+The file holds all that the notebook needs, so that its runner can be started by anyone, with almost
+no environment, on any machine that sees the folder. It contains no secrets: a runner takes those
+from its own environment.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from kairos_lib.runs.record import Record
 from kairos_lib.runs.run import NOTEBOOK_FOLDER, Run
 
 JOB_FILE = "job.json"
-# A measurement must not wait for a network that happens to be there.
+# A measurement must not wait for a network that happens to exist.
 KERNEL_ENVIRONMENT = {
-    # As NVML counts GPUs; CUDA's own order is by speed.
+    # Number GPUs as NVML does; CUDA's own order is by speed.
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -36,17 +36,17 @@ RUNNER_STOPPED = "its runner was stopped: run the same command to go on where it
 
 
 def took_too_long(timeout_s: float) -> str:
-    """The line about a notebook that was ended for its time."""
+    """The message about a notebook that was ended for taking too long."""
     return f"it took longer than {timeout_s:.0f} s: raise its timeout_s"
 
 
 def refusal(where: Path | str) -> str:
-    """The line for whoever finds another at work on a run's folder."""
+    """The message for a process that finds another one working on a run's folder."""
     return f"another bench is working on {where}: wait for it to end"
 
 
 class JobFile(Record):
-    """A job as its runner finds it: `job.json`."""
+    """A job as read by its runner: `job.json`."""
 
     notebook: Path
     parameters: dict[str, Any]
@@ -59,12 +59,12 @@ class JobFile(Record):
     key: str
     """The run's."""
     environment: dict[str, str]
-    """Variables that the kernel must have, whatever its surroundings are."""
+    """Environment variables that the kernel must have, whatever the runner's environment."""
     withheld: tuple[str, ...]
-    """Variables that it must not have."""
+    """Environment variables that it must not have."""
 
     def settle(self) -> None:
-        """Make the environment of this process, and of what it starts, that of the job."""
+        """Apply the job's environment to this process and to what it starts."""
         for name in self.withheld:
             os.environ.pop(name, None)
         os.environ.update(self.environment)
@@ -74,14 +74,14 @@ class JobFile(Record):
         return self.folder / name
 
     def clear(self) -> None:
-        """Forget how far the last attempt got and how it ended."""
+        """Delete the last attempt's progress and status."""
         for name in ("status.json", "progress.json"):
             self.file(name).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to be run."""
+    """One notebook to run."""
 
     notebook: Path
     run: Run
@@ -89,23 +89,23 @@ class Job:
     kernel: str
     timeout_s: float
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables that the kernel is to have beside those that all have."""
+    """Environment variables for the kernel in addition to those that all get."""
     withheld: frozenset[str] = frozenset()
-    """Variables of a runner's surroundings that it is not to have."""
+    """Variables of a runner's environment that it must not get."""
     slots: int = 1
     """Notebooks that run at once."""
     gpu: str | None = None
-    """The only one that it sees, where it does not see all."""
+    """The only GPU that it sees, unless it sees all."""
     afresh: Callable[[], None] | None = None
-    """Where the results there are must be set aside first: what is to be done right after."""
+    """If existing results must be set aside first: a callback to run right after that."""
 
     thread_variables: Mapping[str, str] = field(default_factory=threads.chosen)
     """How many threads compute and how they wait: as it was where the job was planned."""
 
     def write(self, project: Project) -> JobFile:
-        """Make the run's folder, and say in it what is to be run: an attempt begins.
+        """Create the run's folder and write its job file, which begins an attempt.
 
-        How the last one ended is forgotten.
+        The status of the last attempt is deleted.
         """
         self.run.create()
         folder = self.run.folder.resolve()
@@ -119,7 +119,7 @@ class Job:
         }
         if folders := os.environ.get(ANALYZERS):
             environment[ANALYZERS] = folders
-        # Threads are part of a key: where the job is run, another setting must not get between.
+        # Threads are part of a key: other settings where the job runs must not interfere.
         foreign = self.withheld | (set(threads.NAMES) - set(environment))
         written = JobFile(
             notebook=self.notebook.absolute(),
@@ -139,10 +139,10 @@ class Job:
 
 
 def read_job(path: Path) -> JobFile:
-    """Read what a runner is to run.
+    """Read the job for a runner.
 
     Raises:
-        KairosError: There is no such file, or it is not one of a job.
+        KairosError: There is no such file, or it is not a job.
     """
     found = read_record(path, JobFile)
     if found is None:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from jupyter_client.kernelspec import KernelSpec
 
 OWN = "python3"
-"""The environment that Kairos itself is installed in, whatever else carries that name."""
+"""The environment that Kairos itself is installed in, whatever else has that name."""
 OWN_PYTHON = "KAIROS_PYTHON"
-"""Environment variable that tells a kernel of another environment which that is."""
+"""Environment variable that points kernels of other environments to that one."""
 
 
 def own_python() -> str:
-    """The interpreter of Kairos's own environment, asked in whichever kernel."""
+    """The interpreter of Kairos's own environment, from within any kernel."""
     return os.environ.get(OWN_PYTHON) or sys.executable
 
 
@@ -28,25 +28,24 @@ def python_of(kernel: str) -> str:
     """The interpreter of a kernelspec.
 
     Raises:
-        KairosError: No such kernelspec is installed, or it does not start an interpreter that is
-            there.
+        KairosError: No such kernelspec is installed, or the interpreter that it starts is missing.
     """
     if kernel == OWN:
         return own_python()
     command = str(_spec(kernel).argv[0])
     found = shutil.which(command)
     if found is None:
-        raise KairosError(f"the Jupyter kernel '{kernel}' starts {command}, which is not there")
+        raise KairosError(f"the Jupyter kernel '{kernel}' starts {command}, which does not exist")
     return found
 
 
 def variables_of(kernel: str) -> Mapping[str, str]:
-    """The environment of a kernel that this process starts, or that it is.
+    """The environment of a kernel that this process starts, or in which it runs.
 
     Raises:
         KairosError: No such kernelspec is installed.
     """
-    # A kernelspec's own variables go before those that a kernel inherits.
+    # A kernelspec's own variables take precedence over inherited ones.
     return os.environ if kernel == OWN else {**os.environ, **_spec(kernel).env}
 
 

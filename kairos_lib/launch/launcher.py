@@ -1,4 +1,4 @@
-"""Whoever runs notebooks, wherever that is, and what one that failed has to say."""
+"""The interface of whatever runs notebooks, and the errors of one that failed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kairos_lib.runs.run import EXECUTED, Run
 from kairos_lib.runs.status import Progress, Status
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-"""Colours of a terminal."""
+"""Terminal colour codes."""
 Watcher = Callable[[Progress], None]
 
 
@@ -25,30 +25,30 @@ class Launcher(Protocol):
 
         Args:
             job: What to run.
-            watch: Told how far the notebook is, a few times a second.
-            stopped: Set by whoever wants it to end at once.
+            watch: Called with the notebook's progress, a few times a second.
+            stopped: Set to end it at once.
 
         Returns:
-            How it ended, as `status.json` in the run's folder says.
+            How it ended, as recorded in `status.json` in the run's folder.
 
         Raises:
-            KairosError: Another process is running the same job, or, where it is to start afresh,
-                rests on its results.
+            KairosError: Another process is running the same job or, if it is to start from scratch,
+                is using its results.
             KeyboardInterrupt: The user stopped it; its status says so.
         """
 
 
 class CauseError(Exception):
-    """What went wrong in a kernel: its own traceback, as text."""
+    """What went wrong in a kernel: its own traceback as text."""
 
 
 def cause_of(run: Run) -> str:
-    """The tracebacks that a run's notebook ended with or printed; empty where there are none."""
+    """The tracebacks that a run's notebook ended with or printed; empty if there are none."""
     cells = read_mapping(run.file(EXECUTED)).get("cells", [])
-    told = []
+    parts = []
     for output in (one for cell in cells for one in cell.get("outputs", [])):
         if output["output_type"] == "error":
-            told.append("\n".join(output["traceback"]))
+            parts.append("\n".join(output["traceback"]))
         elif output["output_type"] == "stream" and "Traceback" in "".join(output["text"]):
-            told.append("".join(output["text"]))
-    return ANSI.sub("", "\n".join(told))
+            parts.append("".join(output["text"]))
+    return ANSI.sub("", "\n".join(parts))

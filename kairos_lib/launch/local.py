@@ -1,7 +1,7 @@
-"""Runs notebooks on this machine, each in a process of its own, and sees them to their end.
+"""Runs notebooks on this machine, each in a process of its own, and waits until they end.
 
-Knows nothing of what notebooks do: a job names one, its parameters and the run folder it writes
-to. The caller imports no torch; the kernel does.
+Does not know what notebooks do: a job names one, its parameters and the run folder it writes to.
+The caller imports no torch; the kernel does.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class LocalLauncher:
     project: Project
 
     def launch(self, job: Job, watch: Watcher, stopped: threading.Event | None = None) -> Status:
-        """Run a notebook and wait for it, as `Launcher` has it."""
+        """Run a notebook and wait for it; see `Launcher`."""
         where = self.project.relative(job.run.folder)
         with locks.take(job.run.folder, locks.RUNNER, LOOK_S, refusal(where)):
             if job.afresh is not None:
@@ -61,7 +61,7 @@ class LocalLauncher:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                # It settles this itself; what it was started with is what others see of it.
+                # The runner sets this itself; other processes see what it was started with.
                 env={
                     **{n: v for n, v in os.environ.items() if n not in written.withheld},
                     **written.environment,
@@ -101,8 +101,8 @@ class LocalLauncher:
                 )
                 write_record(job.run.file("status.json"), status)
         if vram_before_mib:
-            # The driver takes a moment to give back what a process held; the next one must not
-            # find the GPU half full.
+            # The driver takes a moment to free a process's memory; the next notebook must not find
+            # the GPU half full.
             kept_mib = vram.wait_until_back(vram_before_mib, job.gpu)
             status = status.model_copy(update={"vram_kept_mib": kept_mib})
             write_record(job.run.file("status.json"), status)

@@ -1,8 +1,8 @@
-"""Finding and ending all that a notebook started, wherever it ended up.
+"""Finds and ends all processes that a notebook started, wherever they ended up.
 
-A kernel makes a session of its own, and what it starts may do the same or outlive its parent, so
-neither process groups nor parentage find everything. What every descendant does have is the
-environment it was started with: a mark in there finds them all.
+A kernel creates a session of its own, and what it starts may do the same or outlive its parent, so
+neither process groups nor parentage find all processes. But every descendant has the environment
+that it was started with: a mark in it finds them all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PATIENCE_S = 10.0
 
 
 def marked(token: str) -> list[psutil.Process]:
-    """The live processes that carry a mark, the caller aside."""
+    """The live processes that carry a mark, except the caller."""
     found = []
     for process in psutil.process_iter():
         if process.pid == os.getpid():
@@ -27,12 +27,12 @@ def marked(token: str) -> list[psutil.Process]:
             if process.environ().get(TOKEN) == token:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue  # Ended meanwhile, or somebody else's: not ours either way.
+            continue  # It has ended, or it belongs to another user: not ours either way.
     return found
 
 
 def kill_marked(token: str) -> None:
-    """Kill all processes that carry a mark, the caller aside, until there are none."""
+    """Kill all processes that carry a mark, except the caller, until none is left."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         alive = [p for p in marked(token) if p.status() != psutil.STATUS_ZOMBIE]

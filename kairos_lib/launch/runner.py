@@ -1,11 +1,11 @@
 """The process that runs one notebook: `python -m kairos_lib.launch.runner JOB.json`.
 
-It starts the kernel, waits for it, says in `status.json` how it ended, and leaves no process
-behind. All that it needs is in the job file, so that it can be started by anybody, here or on
-another machine, and left alone: it keeps the job's time limit, and SIGTERM ends it.
+It starts the kernel, waits for it, records in `status.json` how it ended, and leaves no process
+behind. All that it needs is in the job file, so that it can be started by anyone, here or on
+another machine, and left alone: it enforces the job's time limit, and SIGTERM ends it.
 
-With `--attached` it ends with whoever started it instead: its standard input is a pipe from there,
-and the end of that pipe means that nobody is waiting any more.
+With `--attached` it ends together with its parent instead: its standard input is a pipe from the
+parent, and the end of that pipe means that nothing is waiting for it.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from kairos_lib.runs.run import EXECUTED, key_of, utc_now
 from kairos_lib.runs.status import Reason, Status
 
 KERNEL_START_S = 120
-# Papermill gives up on a silent output channel after 4 s by default; a loading model is silent.
+# By default papermill gives up on an output channel that is silent for 4 s; a loading model is.
 OUTPUT_WAIT_S = 60
 NO_ROOM_CODE = 74
-"""Exit code where there was no room to say how the notebook ended: EX_IOERR of sysexits.h."""
+"""Exit code if there was no disk space to record how the notebook ended: EX_IOERR of sysexits.h."""
 REFUSED_CODE = 2
-"""Exit code where nothing was run, and nothing said in the run's folder."""
+"""Exit code if nothing was run, and nothing recorded in the run's folder."""
 STDIN = 0
 LOOK_S = 1.0
-"""A plan that looks who works on a run holds its lock for no longer than this."""
+"""A plan that checks who works on a run holds its lock no longer than this."""
 OUT_OF_MEMORY_NAMES = {"OutOfMemoryError", "MemoryError", "AcceleratorError"}
 End = tuple[Reason | None, str]
-"""Why a notebook failed and one line about it; nothing where it did not."""
+"""Why a notebook failed and one line about it; empty if it did not."""
 
 
 def main(job_file: Path, attached: bool = False) -> int:
@@ -53,14 +53,15 @@ def main(job_file: Path, attached: bool = False) -> int:
 
     Args:
         job_file: Written by `Job.write`.
-        attached: Whether to end with the parent, which holds the run's lock and keeps its time.
+        attached: Whether to end with the parent, which holds the run's lock and enforces its time.
 
     Returns:
         The exit code.
 
     Raises:
-        KairosError: There is no such job, its folder is not that of its run, or another is at work
-            on it.
+        KairosError: There is no such job, its folder does not belong to its run, or another process
+        is
+            working on it.
     """
     logging.basicConfig(level=logging.WARNING)
     job = read_job(job_file)
@@ -76,22 +77,22 @@ def _run_detached(job: JobFile) -> int:
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), STDIN)
     if key_of(key_inputs(job.folder)) != job.key:
-        raise KairosError(f"{job.folder} is not the run that its job is of: plan it again")
+        raise KairosError(f"{job.folder} is not the run of its job: plan it again")
     ends: SimpleQueue[End] = SimpleQueue()
     with locks.take(job.folder, locks.RUNNER, LOOK_S, refusal(job.folder)):
-        # Nobody else ends what it starts.
+        # No other process ends what it starts.
         token = os.environ[TOKEN] = uuid.uuid4().hex
-        # A queue of this kind may be put to in the middle of anything.
+        # Putting into this kind of queue is safe even in a signal handler.
         signal.signal(signal.SIGTERM, lambda *_: ends.put(("interrupted", RUNNER_STOPPED)))
         job.clear()
         return _run(job, token, ends, job.timeout_s)
 
 
 def _run(job: JobFile, token: str, ends: SimpleQueue[End], timeout_s: float | None) -> int:
-    """Run the notebook until the first end that is told, or for as long as it may take."""
+    """Run the notebook until the first reported end, or until its time is up."""
     os.chdir(job.folder)
     started_at, started = utc_now(), time.perf_counter()
-    # Not in this thread: it is the one that signals reach, and nbclient has its own ideas of them.
+    # Not in this thread: signals arrive here, and nbclient would handle them differently.
     threading.Thread(target=lambda: ends.put(_end_of(job)), daemon=True).start()
     try:
         reason, message = ends.get(timeout=timeout_s)
@@ -116,7 +117,7 @@ def _run(job: JobFile, token: str, ends: SimpleQueue[End], timeout_s: float | No
     )
     try:
         write_record(job.file("status.json"), status)
-    except KairosError as error:  # An attached one's parent tries again, with what room is left.
+    except KairosError as error:  # An attached runner's parent tries again with the space left.
         logging.getLogger(__name__).error("%s", error)
         return NO_ROOM_CODE
     return 0 if reason is None else 1
@@ -126,13 +127,13 @@ def _python(job: JobFile) -> str:
     try:
         return python_of(job.kernel)
     except KairosError:
-        return ""  # Then that is why it failed.
+        return ""  # Then that is the reason for the failure.
 
 
 def _end_of(job: JobFile) -> End:
-    """Run all cells and say how that ended, whatever happens: somebody waits for it."""
+    """Run all cells and report how that ended, whatever happens: the parent waits for it."""
     try:
-        python_of(job.kernel)  # One that is not here is told by whoever knows which are.
+        python_of(job.kernel)  # Raises an error that lists the known kernels.
         return _execute(job)
     except KairosError as error:
         return "error", str(error)
@@ -160,7 +161,7 @@ def _execute(job: JobFile) -> End:
     killed_before = _out_of_memory_kills()
     try:
         papermill.execute_notebook(
-            # Read here and written by a bare name: papermill takes braces in a path for a format.
+            # Read here and written by its bare name: papermill treats braces in a path as a format.
             _read(job.notebook),
             EXECUTED,
             parameters=job.parameters,
@@ -183,7 +184,7 @@ def _execute(job: JobFile) -> End:
             f"{error.ename}: {first_line} (cell {error.exec_count} of {job.file(EXECUTED)})",
         )
     except Exception as error:
-        # jupyter_client tells of a kernel that dies while it starts by a bare RuntimeError.
+        # jupyter_client raises a bare RuntimeError for a kernel that dies while it starts.
         if full := no_room(error):
             return "error", full
         if not isinstance(error, DeadKernelError) and "Kernel died" not in str(error):
@@ -203,7 +204,7 @@ def _read(notebook: Path) -> Any:
 
 
 def _pin_own_kernel(folder: Path) -> None:
-    """Let `python3` mean this environment, whatever a user has installed under that name."""
+    """Make `python3` mean this environment, whatever a user has installed under that name."""
     specs = folder / ".jupyter"
     write_json(
         specs / "kernels" / OWN / "kernel.json",
@@ -219,7 +220,7 @@ def _pin_own_kernel(folder: Path) -> None:
 
 
 def _out_of_memory_kills() -> int:
-    """How many processes Linux has killed for memory since it was started."""
+    """How many processes Linux has killed for memory since boot."""
     try:
         for line in Path("/proc/vmstat").read_text(encoding="utf-8").splitlines():
             if line.startswith("oom_kill "):

@@ -1,4 +1,4 @@
-"""Several notebooks at once: each in a slot, on a machine with GPUs with one of them to itself."""
+"""Several notebooks at once, each in a slot; on a machine with GPUs each slot has its own GPU."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Slot:
     """Room for one notebook."""
 
     of: int
-    """How many there are."""
+    """Total number of slots."""
     gpu: str | None
-    """The one that its notebooks see; none where they see all there are."""
+    """The GPU that its notebooks see; None if they see all."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """What tells a kernel which GPU is its own."""
+        """Variables that make a kernel see only its own GPU."""
         return {} if self.gpu is None else {vram.VISIBLE: self.gpu}
 
 
@@ -32,15 +32,16 @@ class Slots:
     """A fixed number of slots.
 
     Raises:
-        KairosError: There are more than GPUs to give them, or these are not alike.
+        KairosError: There are more slots than GPUs, or the GPUs are not alike.
     """
 
     def __init__(self, count: int) -> None:
         ids = vram.uuids()
         if ids and count > len(ids):
             raise KairosError(
-                f"SLOTS={count}: this machine has {len(ids)} GPU{'s' if len(ids) > 1 else ''} to "
-                "give, and two notebooks on one would measure each other"
+                f"SLOTS={count}: this machine has only {len(ids)} "
+                f"GPU{'s' if len(ids) > 1 else ''}, and two notebooks "
+                "on one would slow each other down"
             )
         if count > 1 and len(names := sorted({str(gpu["name"]) for gpu in gpus()})) > 1:
             raise KairosError(
@@ -55,10 +56,10 @@ class Slots:
     def run(self, works: Iterable[Callable[[Slot, threading.Event], None]]) -> None:
         """Do all works, in order, as many at once as there are slots.
 
-        Each is told its slot and an event that says that it is to end at once.
+        Each gets its slot and an event that is set when it must end at once.
 
         Raises:
-            BaseException: What the first work raised that did not end well, or Ctrl-C.
+            BaseException: What the first failed work raised, or Ctrl-C.
         """
         stopped = threading.Event()
         failures: list[BaseException] = []
@@ -70,7 +71,7 @@ class Slots:
             try:
                 work(slot, stopped)
             except BaseException as error:
-                # Those that end because they were told to are not why.
+                # Those that ended because they had to are not the cause.
                 if not stopped.is_set():
                     failures.append(error)
                 stopped.set()

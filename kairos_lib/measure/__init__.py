@@ -1,1 +1,1 @@
-"""How long, how much, on what: clocks, resources and provenance of a run."""
+"""Measures runs: clocks, resources and provenance."""

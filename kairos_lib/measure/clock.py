@@ -1,4 +1,4 @@
-"""Timing that can be defended: monotonic, in parts, and synchronised with the device."""
+"""Reliable timing: monotonic, in parts, and synchronised with the device."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def no_device() -> None:
 class Stopwatch:
     """Adds up the time spent in named parts.
 
-    A GPU works on after a call has returned; `synchronise` waits for it, so that its time is
-    counted in the part that asked for it.
+    A GPU keeps working after a call has returned; `synchronise` waits for it, so that its time is
+    counted in the part that caused it.
     """
 
     def __init__(self, synchronise: Synchronise = no_device) -> None:
@@ -26,7 +26,7 @@ class Stopwatch:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Count the time of a block towards a part."""
+        """Add the time of a block to a part."""
         started = time.perf_counter()
         try:
             yield
@@ -35,7 +35,7 @@ class Stopwatch:
             self.add(name, time.perf_counter() - started)
 
     def add(self, name: str, seconds: float) -> None:
-        """Count seconds measured elsewhere towards a part."""
+        """Add seconds measured elsewhere to a part."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
     def __getitem__(self, name: str) -> float:

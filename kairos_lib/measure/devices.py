@@ -13,7 +13,7 @@ from kairos_lib.measure.provenance import cpu_name, gpus
 def usual_device() -> str:
     """The first GPU that this process sees and that torch can use, or else the CPU.
 
-    torch is imported only where there is a GPU.
+    torch is imported only if there is a GPU.
     """
     if not gpus():
         return "cpu"
@@ -23,10 +23,10 @@ def usual_device() -> str:
 
 
 def gpu_of(device: str) -> dict[str, Any] | None:
-    """Name, memory and driver of the GPU that a device is, or the first of those that `auto` takes.
+    """Name, memory and driver of a device's GPU, or of the first one that `auto` uses.
 
     Returns:
-        None where it is the CPU.
+        None if it is the CPU.
 
     Raises:
         KairosError: This process does not see that GPU.
@@ -37,20 +37,20 @@ def gpu_of(device: str) -> dict[str, Any] | None:
     number = number_of(device)
     if number >= len(have):
         seen = {0: "no GPU", 1: "one GPU, cuda:0"}.get(len(have), f"{len(have)} GPUs")
-        raise KairosError(f"device: {device} is not here, where {seen} can be seen: choose another")
+        raise KairosError(f"device: {device} is not here: {seen} can be seen; choose another")
     return have[number]
 
 
 def number_of(device: str) -> int:
-    """Which of the GPUs that this process sees a device is, counted from 0."""
+    """A device's index among the GPUs that this process sees, from 0."""
     return int(device.partition(":")[2] or 0)
 
 
 def device_name(device: str, variables: Mapping[str, str] | None = None) -> str:
-    """What a model that is asked to run on a device will run on, by its maker's name.
+    """The name of the hardware that a device refers to, as given by its maker.
 
     Args:
-        device: As a model's parameters have it.
+        device: From a model's parameters.
         variables: The environment of the process that it runs in; this one's if left out.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Energy of GPUs, by their own counters. Imports no torch."""
+"""Energy of GPUs, from their own counters. Imports no torch."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ MJ_PER_J = 1000.0
 
 
 def used_j(placement: Iterable[str]) -> float | None:
-    """What GPUs have used since their driver was loaded; the difference of two readings counts.
+    """Energy used by GPUs since their driver was loaded; take the difference of two readings.
 
     It is the energy of the whole card, idling and other processes included. Source: NVML's
     `nvmlDeviceGetTotalEnergyConsumption`, a counter in millijoules that GPUs have since Volta.
 
     Args:
-        placement: Where a model lies, by torch's names: `cuda:0`, `cpu`. Other GPUs do not count.
+        placement: Devices that hold a model, by torch's names: `cuda:0`, `cpu`. Others do not
+        count.
 
     Returns:
-        Joules; none where no GPU is used, or one of them has no counter.
+        Joules; None if no GPU is used, or one of them has no counter.
     """
     numbers = [int(place.partition(":")[2] or 0) for place in placement if place.startswith("cuda")]
-    # Of a slice, the counter is the whole card's.
+    # For a slice of a GPU, the counter is the whole card's.
     sliced = os.environ.get(vram.VISIBLE, "").startswith("MIG-")
     if not numbers or sliced:
         return None

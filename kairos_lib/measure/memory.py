@@ -1,4 +1,4 @@
-"""Memory that has run out, and memory that would be kept for nothing."""
+"""Out-of-memory errors, and returning memory that is kept for no use."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_cached_memory() -> None:
-    """Give back what torch keeps of a GPU's memory, so that a smaller batch finds it whole."""
+    """Release GPU memory cached by torch, so that a smaller batch can use all of it."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def share_arenas() -> None:
-    """Let all threads of this process allocate from the same two arenas.
+    """Make all threads of this process allocate from the same two arenas.
 
-    glibc gives every thread one of its own, up to eight for each core, and what is freed in one is
-    seldom given back. Stages and decoders in threads of their own would hold more and more of it,
-    the longer the video. Other C libraries have no such arenas, and no such call.
+    glibc gives every thread an arena of its own, up to eight for each core, and memory freed in one
+    is seldom returned. Stages and decoders in separate threads would hold more and more of it, the
+    longer the video. Other C libraries have no such arenas, and no such call.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

@@ -20,7 +20,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.measure import threads, vram
 from kairos_lib.project import Project
 
-# What results can depend on. torch and transformers are in a run's key; the rest is recorded.
+# Packages that can affect results. torch and transformers are in a run's key; others are recorded.
 PACKAGES = [
     "torch",
     "torchvision",
@@ -41,7 +41,7 @@ KEY_PACKAGES = ("torch", "transformers")
 
 @cache
 def gpus() -> tuple[dict[str, Any], ...]:
-    """Name, memory and driver of each NVIDIA GPU that may be used; empty where there is none."""
+    """Name, memory and driver of each NVIDIA GPU that may be used; empty if there is none."""
     with vram.nvml() as library:
         if library is None:
             return ()
@@ -57,7 +57,7 @@ def gpus() -> tuple[dict[str, Any], ...]:
 
 
 def clocks() -> list[dict[str, int | None]]:
-    """Clocks of each GPU as they are now, and the highest it has, in MHz; none where it is mum."""
+    """Present and maximum clocks of each GPU in MHz; None if it does not report them."""
     with vram.nvml() as library:
         if library is None:
             return []
@@ -81,7 +81,7 @@ def clocks() -> list[dict[str, int | None]]:
 
 
 def cpu_max_mhz() -> float | None:
-    """The processor's highest clock, where the system tells it."""
+    """The processor's maximum clock, if the system reports it."""
     try:
         found = psutil.cpu_freq()
     except (OSError, NotImplementedError):
@@ -92,13 +92,13 @@ def cpu_max_mhz() -> float | None:
 
 @cache
 def cpu_name() -> str:
-    """The processor's name, as its maker gives it."""
+    """The processor's name, as given by its maker."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     except OSError:
-        pass  # Not Linux: the platform module's word is the best there is.
+        pass  # Not Linux: the platform module's answer is the best available.
     return platform.processor() or platform.machine()
 
 
@@ -130,7 +130,7 @@ def _own_versions() -> dict[str, str]:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            continue  # Absent is recorded as absent.
+            continue  # A missing package is recorded by its absence.
     return found
 
 
@@ -157,7 +157,7 @@ def machine() -> dict[str, Any]:
 
 
 def git(project: Project) -> dict[str, Any]:
-    """Commit of the checkout and whether anything in it was changed since."""
+    """Commit of the checkout, and whether anything was changed since."""
 
     def ask(*arguments: str) -> str:
         return subprocess.run(
@@ -168,7 +168,7 @@ def git(project: Project) -> dict[str, Any]:
     try:
         return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain"))}
     except (OSError, subprocess.SubprocessError):
-        return {"commit": None, "dirty": None}  # An archive without git is a fair way to run.
+        return {"commit": None, "dirty": None}  # An archive without git is fine.
 
 
 def provenance(project: Project) -> dict[str, Any]:

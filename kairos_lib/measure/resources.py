@@ -1,7 +1,7 @@
 """Memory and processor use of a process tree, sampled from outside it.
 
-Run as `python -m kairos_lib.measure.resources PID FILE`, it is the sampler itself: a process of
-its own, so that a kernel busy in native code is still measured. It ends with the process it
+Run as `python -m kairos_lib.measure.resources PID FILE`, it is the sampler itself: a separate
+process, so that a kernel busy in native code is still measured. It ends with the process it
 watches.
 """
 
@@ -24,11 +24,11 @@ from kairos_lib.measure.vram import MIB, visible
 SAMPLE_HZ = 10.0
 
 FIRST_SAMPLE_S = 10.0
-"""How long a sampler may take to look for the first time."""
+"""Time limit for a sampler's first sample."""
 
 
 class Sampler:
-    """Watches the current process from a process of its own, from `start` to `stop`."""
+    """Samples the current process from a separate process, from `start` to `stop`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -36,7 +36,7 @@ class Sampler:
 
     def start(self) -> None:
         """Begin a new log."""
-        # Made here: the sampler may look for its folder before the first result is written there.
+        # Created here: the sampler may need its folder before the first result is written there.
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.unlink(missing_ok=True)
         self._process = subprocess.Popen(
@@ -46,7 +46,7 @@ class Sampler:
         )  # fmt: skip
 
     def stop(self) -> Resources:
-        """End the log and sum it up; work that was over at once is still looked at once."""
+        """End the log and sum it up; even very short work is sampled at least once."""
         if self._process is not None:
             self._wait_for_a_sample(self._process)
             self._process.terminate()
@@ -55,7 +55,7 @@ class Sampler:
         return summarise(self.path)
 
     def _wait_for_a_sample(self, process: subprocess.Popen[bytes]) -> None:
-        """The sampler takes a moment to start, on a busy machine longer than some work lasts."""
+        """Wait for the sampler to start, which on a busy machine can take longer than the work."""
         deadline = time.monotonic() + FIRST_SAMPLE_S
         while process.poll() is None and time.monotonic() < deadline:
             if self.path.exists() and self.path.stat().st_size:
@@ -64,12 +64,12 @@ class Sampler:
 
 
 def summarise(path: Path, began: float = -math.inf, ended: float = math.inf) -> Resources:
-    """Peaks and means of a log; all zeros where nothing was sampled.
+    """Peaks and means of a log; all zeros if nothing was sampled.
 
     Args:
         path: The log.
-        began: Only samples from this moment of the monotonic clock on.
-        ended: Only samples up to this one.
+        began: Ignore samples before this moment of the monotonic clock.
+        ended: Ignore samples after this one.
     """
     samples = 0
     peak_ram_mib = 0.0
@@ -121,7 +121,7 @@ def summarise(path: Path, began: float = -math.inf, ended: float = math.inf) -> 
 
 
 def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
-    """One sample of a process and its children, the sampler itself left out.
+    """One sample of a process and its children, without the sampler itself.
 
     Returns:
         `ram_mib` resident, `cpu_s` used so far, `system_cpu_s` used by all processes so far,
@@ -138,7 +138,7 @@ def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
             times = member.cpu_times()
             cpu_s += times.user + times.system
         except psutil.NoSuchProcess:
-            continue  # It ended between the listing and the look.
+            continue  # It ended after it was listed.
     busy = psutil.cpu_times()
     own_times = psutil.Process().cpu_times()
     return {
@@ -156,7 +156,7 @@ def sample(process: psutil.Process, nvml: Any) -> dict[str, float | None]:
 
 
 def _gpu_memory(pids: set[int], nvml: Any) -> dict[str, float | None]:
-    """What processes hold of the GPUs' memory, what all others that compute there do, and all."""
+    """GPU memory held by the given processes, by all others that compute there, and in total."""
     names = ("vram_mib", "foreign_vram_mib", "foreign_gpu_processes", "device_vram_mib")
     if nvml is None:
         return dict.fromkeys(names)
@@ -175,7 +175,7 @@ def _gpu_memory(pids: set[int], nvml: Any) -> dict[str, float | None]:
 
 
 def _gpu_percent(nvml: Any) -> float | None:
-    """Of the busiest GPU; a slice of a partitioned one has no such figure."""
+    """Utilisation of the busiest GPU; a slice of a partitioned GPU has none."""
     if nvml is None:
         return None
     busy = []

@@ -1,4 +1,4 @@
-"""What a process took of its machine."""
+"""Resources that a process used."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ class Resources(Record):
     peak_ram_mib: float = 0.0
     """Resident memory of the kernel and its children."""
     peak_vram_mib: float | None = None
-    """Device memory of those processes, as NVML counts it; none without a GPU."""
+    """Device memory of those processes, as counted by NVML; None without a GPU."""
     peak_device_vram_mib: float | None = None
-    """What all processes and the driver held of all GPUs that were to be seen, likewise."""
+    """Memory of all visible GPUs held by all processes and the driver, as counted by NVML."""
     peak_torch_allocated_mib: float | None = None
-    """What tensors held of the GPUs in the offline scenario, as torch counts it; of a model."""
+    """GPU memory held by tensors in the offline scenario, as counted by torch; only for models."""
     peak_torch_reserved_mib: float | None = None
-    """What torch had taken from the driver to that end, gaps included; likewise."""
+    """What torch had reserved from the driver for them, gaps included; only for models."""
     mean_gpu_percent: float | None = None
-    """Mean share of time in which the busiest GPU ran a kernel, as NVML counts it."""
+    """Mean share of time in which the busiest GPU ran a kernel, as counted by NVML."""
     mean_cpu_cores: float = 0.0
     foreign_cpu_cores: float = 0.0
-    """Mean number of cores that other processes kept busy meanwhile."""
+    """Mean number of cores kept busy by other processes meanwhile."""
     foreign_vram_mib: float = 0.0
-    """Most that other processes held of the GPUs' memory meanwhile."""
+    """Maximum GPU memory held by other processes meanwhile."""
     foreign_gpu_processes: int = 0
-    """Most of them that computed on the GPUs at once."""
+    """Maximum number of other processes that computed on the GPUs at once."""

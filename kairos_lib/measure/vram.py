@@ -1,4 +1,4 @@
-"""Memory of the GPUs as NVML counts it. Imports no torch."""
+"""Memory of the GPUs as counted by NVML. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 MIB = 2**20
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 NEAR_MIB = 64.0
-"""A driver keeps some of its own: this close to what it was, memory is back."""
+"""The driver keeps some memory itself: a difference below this counts as freed."""
 PATIENCE_S = 30.0
 POLL_S = 0.2
 
 
 @contextmanager
 def nvml() -> Iterator[Any]:
-    """NVML for the length of a block; none where there is no GPU or no driver."""
+    """NVML during a block; None if there is no GPU or no driver."""
     import pynvml
 
     try:
@@ -37,11 +37,11 @@ def nvml() -> Iterator[Any]:
 def visible(library: Any, shown: str | None = None) -> list[Any]:
     """The GPUs that CUDA shows a process, in the order of their slots.
 
-    Kernels are told to count GPUs in that order too (`CUDA_DEVICE_ORDER`).
+    Kernels number GPUs in that order too (`CUDA_DEVICE_ORDER`).
 
     Args:
         library: NVML.
-        shown: What CUDA_VISIBLE_DEVICES says; by itself that of this process.
+        shown: Value of CUDA_VISIBLE_DEVICES; by default that of this process.
     """
     handles = [
         library.nvmlDeviceGetHandleByIndex(index) for index in range(library.nvmlDeviceGetCount())
@@ -56,14 +56,14 @@ def visible(library: Any, shown: str | None = None) -> list[Any]:
         elif token.startswith("GPU-"):
             found += [h for h in handles if library.nvmlDeviceGetUUID(h).startswith(token)]
         elif token.startswith("MIG-"):
-            return handles  # A slice: NVML counts by the whole.
+            return handles  # A slice: NVML counts whole GPUs.
         else:
-            break  # As CUDA does: what follows a name that it does not know is not shown.
+            break  # As CUDA does: anything after an unknown name is not shown.
     return found
 
 
 def uuids() -> tuple[str, ...]:
-    """Names of the GPUs that hold for CUDA_VISIBLE_DEVICES; empty where there is none."""
+    """Names of the visible GPUs, valid in CUDA_VISIBLE_DEVICES; empty if there is none."""
     with nvml() as library:
         if library is None:
             return ()
@@ -71,7 +71,7 @@ def uuids() -> tuple[str, ...]:
 
 
 def used_mib(gpu: str | None = None) -> tuple[float, ...]:
-    """What is taken of each GPU, or of one, by whomever; empty where there is none."""
+    """Memory in use on each GPU, or on one, by any process; empty if there is none."""
     with nvml() as library:
         if library is None:
             return ()
@@ -83,15 +83,15 @@ def used_mib(gpu: str | None = None) -> tuple[float, ...]:
 def wait_until_back(
     before_mib: tuple[float, ...], gpu: str | None = None, patience_s: float = PATIENCE_S
 ) -> float:
-    """Wait until no GPU holds more than it did before.
+    """Wait until no GPU holds more than before.
 
     Args:
-        before_mib: What `used_mib` said then.
-        gpu: The only one to look at, as it was then.
+        before_mib: Earlier result of `used_mib`.
+        gpu: The only GPU to check, as in that call.
         patience_s: When to give up.
 
     Returns:
-        What is still held, in MiB over all GPUs; 0 where all is back.
+        What is still held, in MiB over all GPUs; 0 if all is freed.
     """
     until_s = time.monotonic() + patience_s
     while True:

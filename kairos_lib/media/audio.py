@@ -1,7 +1,7 @@
-"""Audio of a video: streamed once to a 16 kHz mono WAV, then read by the window.
+"""Audio of a video: streamed once to a 16 kHz mono WAV, then read in windows.
 
 Knows nothing of speech or sounds. Five hours in memory would be over a gigabyte, so nothing here
-holds more than it is asked for.
+holds more than requested.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ SILENCE_BLOCK = np.zeros(SAMPLE_RATE_HZ, dtype=np.int16)
 
 @dataclass(frozen=True)
 class Sound:
-    """What a WAV file holds of a video's sound."""
+    """Contents of a WAV file with a video's sound."""
 
     duration_s: float
     broken: int
-    """Packets that could not be decoded."""
+    """Number of packets that could not be decoded."""
 
 
 def extract(
@@ -48,11 +48,11 @@ def extract(
     Args:
         video: The file.
         wav: Where to write.
-        stream: Which of the audio streams, counted from 0; by itself the default one.
-        facts: What `probe` says of the file; by itself it is asked again.
+        stream: Index of the audio stream, from 0; the default one if left out.
+        facts: From `probe`; the file is probed again if left out.
 
     Returns:
-        What was written; nothing, and no file, where there is no sound.
+        What was written; None, and no file, if there is no sound.
 
     Raises:
         KairosError: There is no such stream.
@@ -82,7 +82,7 @@ def extract(
 
 
 def _choose(video: Path, container: Any, wanted: int | None) -> Any:
-    """The audio stream asked for, or the default one, or else the best; none of a silent film."""
+    """The requested audio stream, or the default one, or else the best; None for a silent film."""
     from av.stream import Disposition
 
     streams = container.streams.audio
@@ -102,7 +102,7 @@ def _choose(video: Path, container: Any, wanted: int | None) -> Any:
         return streams[wanted]
     known = audio_streams(container)
     best = container.streams.best("audio")
-    # Sorting is stable: what comes first among equals stays first.
+    # Sorting is stable: the first of equals stays first.
     order = sorted(known, key=lambda s: (not s.disposition & Disposition.default, s != best))
     return order[0] if order else None
 
@@ -121,7 +121,7 @@ class _Stream:
         self.broken = 0
 
     def frames(self) -> Iterator[av.AudioFrame]:
-        """Its frames; a broken packet is a moment of silence, as its neighbours' times tell."""
+        """Its frames; a broken packet becomes silence, according to its neighbours' times."""
         for packet in on_one_clock(self._packets.stored(), self._joints):
             yield from self._decoded(packet)
         yield from self._decoded(None)
@@ -138,10 +138,10 @@ class _Stream:
 
 
 class _Track:
-    """Sound laid out in time: gaps become silence, what overlaps or is too early is cut.
+    """Sound laid out in time: gaps become silence, anything that overlaps or is too early is cut.
 
-    Small differences are the resampler's own delay and are left alone: only more than a tenth of
-    a second is a gap or an overlap. The clock has seen to it that no gap is longer than a pause.
+    Small differences come from the resampler's delay and are ignored: only more than a tenth of a
+    second is a gap or an overlap. The clock has made sure that no gap is longer than a pause.
     """
 
     def __init__(self, file: wave.Wave_write) -> None:
@@ -150,7 +150,7 @@ class _Track:
         self._file = file
 
     def add(self, samples: np.ndarray, start_s: float | None) -> None:
-        """Write what starts at a time, or where the last piece ended."""
+        """Write samples that start at a time, or where the last piece ended."""
         start = self.written if start_s is None else round(start_s * SAMPLE_RATE_HZ)
         ahead = start - self.written
         if ahead > TOLERANCE:

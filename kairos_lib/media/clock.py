@@ -1,8 +1,8 @@
 """One clock for all streams of a file, from the stamps of what is stored; nothing is decoded.
 
-Stamps count anew where two recordings were joined, leap over days that hold nothing, or are broken.
-What is to be done about it is decided here once, for pictures and sound alike: each by itself would
-drift apart from the other at every joint.
+Stamps restart where two recordings were joined, jump over days that hold nothing, or are broken.
+What to do about it is decided here once, for pictures and sound alike: handled separately, they
+would drift apart at every joint.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from kairos_lib.media.facts import Joint
 if TYPE_CHECKING:
     import av
 
-# Formats of broadcast streams, in which stamps may count anew at any time.
+# Formats of broadcast streams, in which stamps may restart at any time.
 SPLICED = ("mpegts", "mpeg")
 # Has no decoding stamps, and those that libavformat makes up do not survive a broken one.
 PRESENTATION_ONLY = ("matroska,webm",)
 JUMP_BACK_S = 1.0
-"""Stamps that go back further than this have begun to count anew, as where two recordings were
-joined: what follows goes on from where the film was. Less is a double or disorder."""
+"""Stamps that go back further than this have restarted, as where two recordings were joined: what
+follows is appended at the end of the film so far. Less is a duplicate or disorder."""
 REORDERED_FRAMES = 20
 """Codecs store a frame at most sixteen others before it is shown."""
 LONG_GAP_S = 10.0
-"""Longer without anything in any stream is looked at: a broadcast cannot stand still, so that there
-it is a joint. Elsewhere it is a pause, as in a recording of a screen."""
+"""A longer time without anything in any stream is examined: a broadcast cannot stand still, so
+there it is a joint. Elsewhere it is a pause, as in a screen recording."""
 LONGEST_PAUSE_S = 2 * 3600.0
-"""Longer than this is no pause but broken stamps, and left out."""
+"""A longer time is not a pause but broken stamps, and left out."""
 PAUSES_S = 6 * 3600.0
-"""All pauses of a file with sound together: they are written as silence, this much in 700 MB."""
+"""Limit for all pauses of a file with sound: they are written as silence, this much in 700 MB."""
 BROKEN_S = 1.0
-"""Stamps that come back to where they were after no more than this were broken meanwhile."""
+"""Stamps that return to where they were within this time were broken in between."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,20 @@ class Scan:
 
     joints: tuple[Joint, ...]
     jumps: int
-    """How often stamps began anew or made no sense."""
+    """How often stamps restarted or made no sense."""
     gaps_s: float
-    """Time that stamps leap over and nothing is stored for, left out."""
+    """Time that stamps jump over without anything stored; left out."""
     pictures_end_s: float
     """On the joined clock, whose zero is the container's."""
     sound_end_s: float
     """Of the stream that ends last; 0 without any."""
     unread: int
-    """Places that were passed over."""
+    """Number of unreadable places that were skipped."""
 
 
 @dataclass(eq=False)
 class _Epoch:
-    """A stretch in which the stamps of all streams belong together."""
+    """A part of the file in which the stamps of all streams belong together."""
 
     first_s: float
     """By its own stamps, as is its end."""
@@ -73,7 +73,7 @@ class _Epoch:
     pause_s: float = 0.0
     """Time before it in which nothing is stored, and which is kept."""
     gap_s: float = 0.0
-    """The like that is left out."""
+    """Likewise, but left out."""
     joined: bool = False
     """Whether the clock was changed for it."""
     streams: set[int] = field(default_factory=set)
@@ -81,7 +81,7 @@ class _Epoch:
 
 @dataclass
 class _Track:
-    """Where one stream stands."""
+    """The state of one stream."""
 
     stream: Any
     by_presentation: bool
@@ -110,10 +110,10 @@ class _Track:
 
 
 def scan(path: Path) -> Scan:
-    """Look at every packet of a film's pictures and sound.
+    """Read every packet of a film's pictures and sound.
 
     Raises:
-        KairosError: The file is no video.
+        KairosError: The file is not a video.
     """
     with open_container(path) as container:
         stream = video_stream(path, container)
@@ -149,7 +149,7 @@ class _Clock:
 
     @property
     def jumps(self) -> int:
-        """How often stamps began anew or made no sense."""
+        """How often stamps restarted or made no sense."""
         return self._broken + sum(epoch.joined for epoch in self._epochs)
 
     @property
@@ -179,13 +179,13 @@ class _Clock:
     @staticmethod
     def _goes_on(track: _Track, epoch: _Epoch, stamp_s: float, latest: _Epoch) -> bool:
         newest_s = track.newest_s[epoch]
-        # Where another stream has begun anew, any step back is this one's joint as well.
+        # If another stream has restarted, any step back is this one's joint as well.
         back_s = track.back_s if epoch is latest or track.by_presentation else 0.0
-        # What another stream fills is no gap, however long this one has been still.
+        # A time filled by another stream is not a gap, however long this stream has been still.
         return newest_s - back_s < stamp_s <= max(newest_s, epoch.end_s) + LONG_GAP_S
 
     def _back(self, track: _Track, stamp_s: float) -> _Epoch | None:
-        """The epoch that a stream goes on with after a moment of broken stamps, if so."""
+        """The epoch that a stream returns to after a moment of broken stamps, if any."""
         broken = track.epoch
         if (
             broken is None
@@ -204,7 +204,7 @@ class _Clock:
         return None
 
     def _onward(self, track: _Track, stamp_s: float, shown_s: float) -> _Epoch:
-        """The epoch that another stream has begun here already, or else a new one.
+        """The epoch that another stream has already begun here, or else a new one.
 
         A stream that has not begun yet can do so in any of them.
         """
@@ -219,7 +219,7 @@ class _Clock:
         return made
 
     def _new(self, before: _Epoch | None, stamp_s: float, shown_s: float) -> _Epoch:
-        """Begin an epoch: a pause goes on with the clock, anything else where the film was."""
+        """Begin an epoch: a pause advances the clock, anything else continues the film."""
         if not self._epochs:
             return _Epoch(stamp_s, stamp_s)
         before = before or self._epochs[-1]
@@ -236,7 +236,7 @@ class _Clock:
 
     @staticmethod
     def joints(tracks: Iterable[_Track]) -> Iterator[Joint]:
-        """Where each stream's stamps must be changed."""
+        """Positions where each stream's stamps must be changed."""
         for track in tracks:
             index, base = track.stream.index, track.stream.time_base
             shift: int | None = 0
@@ -250,7 +250,7 @@ class _Clock:
 def on_one_clock(
     packets: Iterable[av.Packet[Any]], joints: Iterable[Joint]
 ) -> Iterator[av.Packet[Any]]:
-    """One stream's packets, from its first one on, with their stamps put right."""
+    """One stream's packets, from its first one on, with corrected stamps."""
     waiting = list(joints)[::-1]
     shift: int | None = 0
     for number, packet in enumerate(packets):

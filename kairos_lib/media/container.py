@@ -1,4 +1,4 @@
-"""Media files: opening one, choosing its video stream, reading what is stored of it.
+"""Media files: opens one, chooses its video stream, reads its packets.
 
 Knows nothing of frames. A file is only ever the one file that was named.
 """
@@ -25,24 +25,24 @@ CONTAINERS = (
     "apng,ivf,obu,h264,hevc,m4v,mjpeg,yuv4mpegpipe,wtv,"
     "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,wav,mp3,aac,flac"
 )
-# Lists all that is stored; other formats list key frames, or nothing.
+# Formats that list all packets; others list key frames, or nothing.
 COMPLETE_INDEX = "mov,mp4,m4a,3gp,3g2,mj2"
 STILL_BRANDS = ("avif", "heic", "heix", "mif1")
-"""What pictures call themselves that are stored as MP4 files are."""
+"""Brands of still pictures that are stored like MP4 files."""
 MAX_SIDE_PX = 8192
 MAX_FRAME_PIXELS = MAX_SIDE_PX**2
-"""Twice 8K. A dozen frames are in memory at a time; at this size they are gigabytes."""
+"""Twice 8K. About a dozen frames are in memory at once; at this size they take gigabytes."""
 MOST_UNREAD = 10_000
-"""Places in a row that may be passed over before a file is given up: minutes of sound."""
-# Rates that somebody films at, from time lapse to high speed.
+"""Consecutive places that may be skipped before a file is given up: minutes of sound."""
+# Plausible frame rates, from time lapse to high speed.
 MIN_RATE, MAX_RATE = Fraction(1, 3600), 2000
 
 
 def check_file(path: Path, shown: str = "") -> None:
-    """See that a path is a file with something in it.
+    """Check that a path is a file that is not empty.
 
     Raises:
-        KairosError: It is not; the line says where to put the video.
+        KairosError: It is not; the message says where to put the video.
     """
     shown = shown or repr(str(path))
     try:
@@ -80,7 +80,7 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
             options={
                 "protocol_whitelist": "file",
                 "format_whitelist": CONTAINERS,
-                # Also while libavformat looks for what is in the file.
+                # Also while libavformat probes the file.
                 "max_pixels": str(MAX_FRAME_PIXELS),
             },
         )
@@ -93,21 +93,21 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
 
 
 def frames_per_second(stream: Any) -> float:
-    """Frames per second on average, or what the codec says where there are no stamps to tell."""
+    """Average frames per second, or the codec's value if there are no time stamps."""
     rates = [stream.average_rate, stream.guessed_rate]
     if stream.container.duration is None:
-        rates.reverse()  # Of a raw stream, the average is only what libavformat assumes.
+        rates.reverse()  # For a raw stream, the average is only an assumption of libavformat.
     for rate in rates:
         if rate and MIN_RATE <= rate <= MAX_RATE:
             return float(rate)
-    return 25.0  # One frame, or stamps that say nothing; 25 is what libavformat takes as well.
+    return 25.0  # One frame, or useless stamps; 25 is libavformat's default too.
 
 
 class Packets:
-    """What is stored of some streams, in the order of the file, as far as it can be followed.
+    """Packets of some streams, in the order of the file, as far as they can be read.
 
-    Damage is passed over. The other streams are not even looked for, so that damage in them, such
-    as a place that the index gives wrongly, is none of these streams' business.
+    Damage is skipped. Other streams are not read at all, so that damage in them, such as a wrong
+    position in the index, does not matter.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Packets:
         from av.stream import Discard
 
         self.unread = 0
-        """Places that could not be read."""
+        """Number of unreadable places."""
         self._path = path
         self._container = container
         self._streams = streams
@@ -130,7 +130,7 @@ class Packets:
         """Each packet.
 
         Raises:
-            KairosError: The disk, not the file, is what cannot be read.
+            KairosError: The disk, not the file, cannot be read.
         """
         import av
 
@@ -139,7 +139,7 @@ class Packets:
             try:
                 for packet in self._container.demux(list(self._streams)):
                     if not packet.size:
-                        continue  # What tells a decoder that no more comes; it may yet.
+                        continue  # An empty packet signals the end to a decoder; more may follow.
                     count += 1
                     if packet.dts is not None:
                         self._newest[packet.stream_index] = packet.dts
@@ -153,14 +153,14 @@ class Packets:
                         "copy it again"
                     ) from error
                 ended = False
-            # A place beyond the file's end reads as the end, which is believed where the index
+            # A position beyond the file's end reads as the end, which is accepted if the index
             # promises no more.
             failed += 1
             seen = count + self.unread + failed
             if failed > MOST_UNREAD or (ended and self._is_all(seen)):
                 self.unread += failed - 1  # The last of them is the end.
                 if self._container.format.name == COMPLETE_INDEX:
-                    # What could not be read when the file was opened is missing without a word.
+                    # What could not be read when the file was opened is missing silently.
                     self.unread = max(self.unread, self._promised() - count)
                 return
 
@@ -168,7 +168,7 @@ class Packets:
         return sum(len(stream.index_entries) for stream in self._streams)
 
     def _is_all(self, seen: int) -> bool:
-        """Whether the index knows of nothing beyond what has been seen."""
+        """Whether the index lists nothing beyond what has been read."""
         indices = [(stream.index, stream.index_entries) for stream in self._streams]
         return seen > self._promised() or all(
             not entries or self._newest.get(index, -math.inf) >= entries[-1].timestamp
@@ -177,7 +177,7 @@ class Packets:
 
 
 def audio_streams(container: av.container.InputContainer) -> list[Any]:
-    """The streams of sound that can be decoded."""
+    """The audio streams that can be decoded."""
     return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 

@@ -1,9 +1,9 @@
 """Sound of any rate and any channels as mono of one rate.
 
-Knows nothing of files or times. Channels are mixed as FFmpeg mixes them, with two exceptions. Where
-it knows no mix, as of nine channels that nobody names, that is their mean. And where the mix is
-silent and a channel is not, because channels cancel each other out as those of a microphone wired
-the wrong way round do, that channel is heard instead.
+Knows nothing of files or times. Channels are mixed as FFmpeg mixes them, with two exceptions. If it
+has no mix, as for nine channels without a layout, their mean is used. And if the mix is silent but
+a channel is not, because channels cancel each other out like those of a microphone with reversed
+wiring, that channel is used alone.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     import av
 
 MOST_GUESSED = 8
-"""Of more channels that nobody names FFmpeg knows no mix, or one that leaves most of them out."""
+"""For more channels without a layout FFmpeg has no mix, or one that leaves most of them out."""
 BLOCK_S = 0.5
-"""At least so much sound is judged as one."""
+"""Minimum length of sound that is judged as a unit."""
 CANCELLED, RESTORED = 0.1, 0.3
 """Power of the mix by that of its parts. Parts that have nothing in common give 1; below the first
 figure (equal channels with a correlation of -0.9) they are taken to cancel out, until the second is
 passed again: a decision is not turned over by every block."""
 LOST = 0.001
 """Power of the mix by that of the loudest channel. Less is left of a channel that FFmpeg took for a
-subwoofer, which it leaves out, where nobody says what the channels are."""
+subwoofer, which it leaves out, if the channels are not named."""
 SILENT_POWER = 1e-8
-"""80 dB below full scale. Nothing is decided by less."""
+"""80 dB below full scale. Quieter sound decides nothing."""
 STAY_POWER = 0.25
 """Of the loudest channel's: the one that is heard is kept as long as it has this much."""
 JUDGED_HZ = 8000

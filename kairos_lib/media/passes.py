@@ -1,7 +1,7 @@
-"""One pass over a video: decoded once, handed to all who look at it, each at a pace of its own.
+"""One pass over a video: decoded once, delivered to all viewers, each at its own pace.
 
 Knows nothing of stages. Decoding runs in the thread that calls `run`; every viewer reads its feed
-in a thread of its own, so that scaling and looking overlap with decoding.
+in a thread of its own, so that scaling and analysis overlap with decoding.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 from kairos_lib.media.facts import Joint
 from kairos_lib.media.video import Frame, VideoFile
 
-# Waking another thread costs more than looking at a small frame: frames change hands in bundles.
+# Waking another thread costs more than using a small frame: frames are passed in bundles.
 BUNDLE_FRAMES = 8
 BUNDLE_BYTES = 32 << 20
-"""Of decoded pixels, so that 8K film does not fill the memory."""
+"""Limit for decoded pixels, so that 8K film does not fill the memory."""
 BUNDLES_AHEAD = 2
 """How far decoding runs ahead of the slowest viewer: memory stays bounded."""
 
@@ -28,7 +28,7 @@ class FrameFeed:
     """One viewer's frames, in presentation order; iterate over it once.
 
     Args:
-        frames_per_second: How many frames the viewer wants; infinity stands for all of them.
+        frames_per_second: How many frames the viewer needs; infinity means all of them.
     """
 
     def __init__(self, frames_per_second: float) -> None:
@@ -54,13 +54,13 @@ class FrameFeed:
 
     @property
     def closed(self) -> bool:
-        """Whether nobody looks any more."""
+        """Whether the viewer has stopped."""
         return self._closed.is_set()
 
     def close(self) -> None:
-        """Look no more. The pass goes on for the others."""
+        """Stop viewing. The pass continues for the others."""
         self._closed.set()
-        # The decoder may be waiting for room in the queue, at most for one bundle: it asks
+        # The decoder may be waiting for room in the queue, for one bundle at most: it checks
         # `closed` before the next.
         while True:
             try:
@@ -69,7 +69,7 @@ class FrameFeed:
                 return
 
     def offer(self, frame: Frame) -> None:
-        """Hand over a frame if the viewer wants it; waits while the viewer is far behind."""
+        """Deliver a frame if the viewer needs it; waits while the viewer is far behind."""
         if not math.isinf(self._rate):
             if frame.time_s < self._due_s:
                 return
@@ -85,7 +85,7 @@ class FrameFeed:
             self._flush()
 
     def end(self, error: BaseException | None = None) -> None:
-        """No more frames will come, for a reason if there is one."""
+        """No more frames will come; with the reason if there is one."""
         self._flush()
         self._put(error)
 
@@ -104,7 +104,7 @@ class FramePass:
 
     Args:
         video: The file.
-        joints: What a probe says of it.
+        joints: From a probe of it.
     """
 
     def __init__(self, video: Path, joints: Sequence[Joint]) -> None:
@@ -125,7 +125,7 @@ class FramePass:
             feed.close()
 
     def run(self) -> None:
-        """Decode; what goes wrong reaches every viewer as the exception it is."""
+        """Decode; an error is raised to every viewer as it is."""
         error: BaseException | None = None
         try:
             for frame in self.video.frames():

@@ -1,7 +1,7 @@
 """One decoded frame as an upright array with square pixels and right colours.
 
-Knows nothing of files or times. A frame must not be turned by two threads at once: swscale is
-given the frame's colour tags by changing them for the time of the call.
+Knows nothing of files or times. A frame must not be converted by two threads at once: swscale gets
+the frame's colour tags by a temporary change of them during the call.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 SQUARE = Fraction(1)
 MAX_PIXEL_ASPECT = 8
-"""A pixel stretched more than this is a broken header: real ones reach 4 (double anamorphic)."""
+"""A pixel stretched more than this means a broken header: real ones reach 4 (double anamorphic)."""
 
 # Matrices of ISO/IEC 23091-2 that swscale can turn into RGB; constant-luminance BT.2020 (10) is
 # read as the usual one, which differs only in saturated edges.
 KNOWN_MATRICES = {0, 1, 4, 5, 6, 7, 9}
 BT2020_CONSTANT_LUMINANCE = 10
-# What players take an untagged video for: above standard definition (576 lines) BT.709, or else
+# How players treat an untagged video: above standard definition (576 lines) as BT.709, else as
 # BT.601. swscale's own default is BT.601 for all.
 SD_MAX_WIDTH_PX = 1279
 SD_MAX_HEIGHT_PX = 576
@@ -43,8 +43,8 @@ def scaled_size(width: int, height: int, longest_px: int | None) -> tuple[int, i
 class _Scalers(threading.local):
     """swscale's contexts of one thread.
 
-    Setting one up costs as much as scaling a small frame, and by itself PyAV makes a new one for
-    every frame.
+    Creating one costs as much as scaling a small frame, and by default PyAV creates one for every
+    frame.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong with a video file that could be decoded all the same, in words for its reader."""
+"""Describes defects of a video file that could still be decoded."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from kairos_lib.media.facts import SOUND_LATE_S, VideoFacts
 
 SHORT_S = 1.0
 SHORT_SHARE = 0.02
-"""Containers round lengths: only more is told."""
+"""Containers round lengths: only larger differences are reported."""
 
 
 def problems(
     facts: VideoFacts, end_s: float, broken_pictures: int, broken_sound: int
 ) -> tuple[str, ...]:
-    """What a whole pass over the frames has shown, a line each; nothing of a healthy file.
+    """Defects found by a whole pass over the frames, one line each; empty for a healthy file.
 
     Args:
-        facts: What is stored.
-        end_s: Where the film ends.
-        broken_pictures: Packets or frames that could not be decoded, or not wholly.
-        broken_sound: Packets that could not be decoded.
+        facts: Facts from its probe.
+        end_s: End of the film.
+        broken_pictures: Number of packets or frames that could not be decoded fully.
+        broken_sound: Number of packets that could not be decoded.
     """
     found = []
     declared_s = facts.declared_s - facts.gaps_s

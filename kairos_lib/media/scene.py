@@ -1,4 +1,4 @@
-"""A stretch of video between two cuts."""
+"""A part of a video between two cuts."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from kairos_lib.runs.record import Record
 
 
 def scene_number(index: int) -> int:
-    """A scene's number as people are told it, from 1; records and files count from 0."""
+    """A scene's number as shown to people, from 1; records and files count from 0."""
     return index + 1
 
 
 class Scene(Record):
-    """A stretch of video between two cuts; scenes cover the video without gaps."""
+    """A part of a video between two cuts; scenes cover the video without gaps."""
 
     index: int
-    """From 0; people are told its `number`."""
+    """From 0; people see its `number`."""
     start_s: float
     end_s: float
     thumbnails: tuple[str, ...] = ()
@@ -22,7 +22,7 @@ class Scene(Record):
 
     @property
     def number(self) -> int:
-        """As people are told it, from 1."""
+        """As shown to people, from 1."""
         return scene_number(self.index)
 
     @property

@@ -1,8 +1,8 @@
-"""Two small pictures of each scene, picked while the video goes by.
+"""Two small pictures of each scene, picked while the video is decoded.
 
-The middle of a scene is not known until it ends, and a detector may name a cut a little after it
-happened. So the newest pictures are all kept, older ones a quarter of a second apart at first and
-twice as far whenever there are too many: at most 64. The nearest to the middle is taken.
+The middle of a scene is not known until it ends, and a detector may report a cut a little after it
+happened. So the newest pictures are all kept, and older ones at intervals of a quarter of a second
+at first, doubled whenever there are too many: at most 64. The nearest to the middle is used.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class Candidate:
 
     time_s: float
     image: np.ndarray
-    """Scaled already: a decoded frame that is held on to costs the decoder more than its scaling,
-    for it must then write into memory that no cache has."""
+    """Already scaled: keeping a decoded frame costs the decoder more than scaling it, because it
+    must then write into uncached memory."""
 
 
 class ThumbnailPicker:
-    """Keeps what may be wanted of the scene that is going on.
+    """Keeps the pictures that may be needed of the present scene.
 
     Args:
-        recent_s: How long after it happened a cut can be named.
+        recent_s: How long after it happened a cut can be reported.
     """
 
     def __init__(self, recent_s: float) -> None:
@@ -41,7 +41,7 @@ class ThumbnailPicker:
 
     @property
     def kept(self) -> int:
-        """How many pictures are kept that are not among the newest."""
+        """Number of pictures kept besides the newest."""
         return len(self._old)
 
     def add(self, time_s: float, image: np.ndarray) -> None:

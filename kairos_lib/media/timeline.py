@@ -1,7 +1,7 @@
 """Times of decoded frames, from 0 and always rising.
 
-Knows nothing of containers but what it is told. Stamps that count anew or leap have been put right
-before (`clock`).
+Of containers it knows only its arguments. Stamps that restart or jump have been corrected before
+(`clock`).
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     import av
 
 LONGEST_FRAME_S = 10.0
-"""What a frame says of its own length is believed up to this."""
+"""A frame's own statement of its length is trusted up to this."""
 
 
 class Timeline:
     """The clock of one pass over a stream.
 
     Args:
-        time_base: Seconds that a stamp counts.
-        frame_s: How long a frame lasts that does not say.
-        by_decoding: Take decoding stamps: the container has no presentation stamps (AVI), and
-            what libavformat gives in their place is in the wrong order.
+        time_base: Seconds per tick of a stamp.
+        frame_s: Length of a frame that does not state one.
+        by_decoding: Use decoding stamps: the container has no presentation stamps (AVI), and
+            those that libavformat provides instead are in the wrong order.
     """
 
     def __init__(self, time_base: Fraction, frame_s: float, by_decoding: bool = False) -> None:
@@ -35,7 +35,7 @@ class Timeline:
         self._by_decoding = by_decoding
 
     def timed(self, pictures: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, int]]:
-        """Each frame with its time in units of the time base; what comes twice is left out."""
+        """Each frame with its time in units of the time base; duplicates are left out."""
         end = 0
         last = -1
         for picture in pictures:
@@ -49,5 +49,5 @@ class Timeline:
             last, end = time, time + self._length(picture)
 
     def _length(self, picture: av.VideoFrame) -> int:
-        """How long a frame lasts, where there is no next one to tell."""
+        """Length of a frame if there is no next one."""
         return picture.duration if 0 < picture.duration <= self._longest else self._frame

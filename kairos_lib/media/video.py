@@ -1,4 +1,4 @@
-"""Video files: what they are, and their frames in one forward pass.
+"""Video files: facts about them, and their frames in one forward pass.
 
 Knows nothing of scenes or models. Time zero is the first frame's presentation time.
 """
@@ -33,16 +33,16 @@ from kairos_lib.media.timeline import Timeline
 if TYPE_CHECKING:
     import av
 
-# Formats whose index leads to the very frame that a pass from the start finds at that time.
-# The others are read forward: slower, never wrong.
+# Formats whose index leads to the exact frame that a pass from the start finds at that time.
+# Others are read from the start: slower, never wrong.
 MATROSKA = "matroska,webm"
 SEEKABLE = (COMPLETE_INDEX, MATROSKA)
 PROBE_VERSION = 3
-"""Raised whenever `probe` says anything else of the same file: facts are remembered by it."""
+"""Raised whenever `probe` gives other facts about the same file: facts are cached by it."""
 # A frame shown at t has a presentation time of t or just before. Times pass through floats, so
 # "of t" means within a microsecond: far below any frame's duration.
 TIME_SLACK_S = 1e-6
-# A seek throws away what the decoder has in flight, about a dozen frames.
+# A seek discards what the decoder has in progress, about a dozen frames.
 SEEK_COST_FRAMES = 24
 
 
@@ -50,7 +50,7 @@ def probe(path: Path, sha256: str) -> VideoFacts:
     """Read what is stored of a video, and decode its first frame.
 
     Raises:
-        KairosError: There is no video in it.
+        KairosError: It contains no video.
     """
     with open_container(path) as container:
         stream = video_stream(path, container)
@@ -58,7 +58,7 @@ def probe(path: Path, sha256: str) -> VideoFacts:
         decoder = _Decoder(path, container, stream, found.joints)
         first = next(decoder.frames(), None)
         if first is None:
-            # libavcodec forgets a size that is over the limit it was given.
+            # libavcodec does not report a size that is above its limit.
             unknown = "" if stream.codec_context.width else (
                 f", or scale it down: a frame may have {MAX_SIDE_PX}×{MAX_SIDE_PX} pixels at most"
             )  # fmt: skip
@@ -91,7 +91,7 @@ def probe(path: Path, sha256: str) -> VideoFacts:
 
 
 def _declared_s(container: av.container.InputContainer, stream: Any, zero_s: float) -> float:
-    """The container's word on the length of its video; 0 where it has none."""
+    """The length stated by the container; 0 if there is none."""
     if stream.duration is not None:
         return max(0.0, float(stream.duration * stream.time_base))
     # These two count from 0, wherever their first frame is.
@@ -100,7 +100,7 @@ def _declared_s(container: av.container.InputContainer, stream: Any, zero_s: flo
 
 
 class Frame:
-    """One decoded frame, scaled when it is asked for and once for each size."""
+    """One decoded frame, scaled on demand and once for each size."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Frame:
     ) -> None:
         self.picture = decoded
         self.size = size
-        """Width and height of the video as it is to be shown: that of its first frame."""
+        """Width and height of the video as shown: those of its first frame."""
         self.pts = pts
         """Presentation time in units of `time_base`, from the first frame's."""
         self.time_base = time_base
@@ -124,7 +124,7 @@ class Frame:
 
     @property
     def size_bytes(self) -> int:
-        """About what the decoded pixels take: a byte and a half each in most film."""
+        """Approximate size of the decoded pixels: 1.5 bytes each in most film."""
         return self.picture.width * self.picture.height * 3 // 2
 
     def image(
@@ -170,10 +170,10 @@ class _Decoder:
         )
         self._size: tuple[int, int] | None = None
         self.broken = 0
-        """Packets that could not be decoded, or not wholly."""
+        """Number of packets that could not be decoded fully."""
 
     def frames(self) -> Iterator[Frame]:
-        """Frames from wherever the container stands; broken packets are passed over."""
+        """Frames from the container's present position; broken packets are skipped."""
         ticks, per = self._base.numerator, self._base.denominator
         timed = self._timeline.timed(self._pictures())
         for index, (decoded, time) in enumerate(timed):
@@ -193,7 +193,7 @@ class _Decoder:
         yield from self._decoded(None)
 
     def _decoded(self, packet: av.Packet[Any] | None) -> list[av.VideoFrame]:
-        """The frames that a packet completes; those still in the decoder where there is none."""
+        """The frames that a packet completes; without a packet, those still in the decoder."""
         import av
 
         try:
@@ -237,7 +237,7 @@ class _Decoder:
             yield wanted_s, shown
 
     def _keyframes_s(self) -> list[float]:
-        """Times of the keyframes, where the container has an index to rely on."""
+        """Times of the keyframes, if the container has a reliable index."""
         if self._container.format.name not in SEEKABLE or self._joints:
             return []
         zero = self._timeline.zero or 0
@@ -268,13 +268,13 @@ class VideoFile:
 
     Args:
         path: The file.
-        joints: What `probe` says of it; by itself they are looked for again.
+        joints: From `probe`; the file is scanned again if left out.
     """
 
     def __init__(self, path: Path, joints: Sequence[Joint] | None = None) -> None:
         self.path = path
         self.broken = 0
-        """Of the last whole pass: packets that could not be decoded, or not wholly."""
+        """Of the last whole pass: number of packets that could not be decoded fully."""
         self._joints = joints
 
     def frames(self) -> Iterator[Frame]:
@@ -285,7 +285,7 @@ class VideoFile:
             self.broken = decoder.broken
 
     def at(self, times_s: Sequence[float]) -> Iterator[tuple[float, Frame]]:
-        """The frames on screen at ascending times, seeking only where that is cheaper."""
+        """The frames on screen at ascending times, seeking only if that is cheaper."""
         with open_container(self.path) as container:
             yield from self._decoder(container).at(times_s)
 

@@ -109,9 +109,9 @@ def score(text: str, truth: Scene) -> AttributeScores:
     scores.note("background", said.background == truth.field.colour)
     scores.note("texture", said.texture == truth.field.texture)
     for index, shape in enumerate(truth.shapes):
-        told = said.shapes[index] if index < len(said.shapes) else SaidShape()
+        stated = said.shapes[index] if index < len(said.shapes) else SaidShape()
         for attribute in ("kind", "colour", "size", "motion"):
-            scores.note(attribute, getattr(told, attribute) == getattr(shape, attribute))
+            scores.note(attribute, getattr(stated, attribute) == getattr(shape, attribute))
     return scores
 
 

@@ -1,1 +1,1 @@
-"""What the YAML files under `parameters/` may say, and reading them strictly."""
+"""The contents of the YAML files under `parameters/`, and reading them strictly."""

@@ -19,13 +19,13 @@ from kairos_lib.project import Project, exists, slug
 
 P = TypeVar("P", bound=ParameterFile)
 RANGE_AT_MOST = 1000
-"""Names that one range stands for."""
+"""Maximum number of names in one range."""
 
 
 def names(project: Project, kind: type[ParameterFile]) -> list[str]:
-    """The names that exist of a kind of parameter file.
+    """The existing names of a kind of parameter file.
 
-    One that cannot be a folder's, such as the `..` of a file `...yaml`, is none.
+    Files whose name cannot be a folder's, such as the `..` of `...yaml`, are ignored.
     """
     found = (path.stem for path in (project.parameters / kind.folder).glob("*.yaml"))
     return sorted(name for name in found if is_name(name))
@@ -37,13 +37,13 @@ def load(project: Project, kind: type[P], name: str, changes: Changes | None = N
     Args:
         project: The checkout.
         kind: Which folder of parameters.
-        name: Of the file, without `.yaml`.
-        changes: What is to be otherwise than in the file.
+        name: Name of the file, without `.yaml`.
+        changes: Values that override those in the file.
 
     Raises:
-        KairosError: There is no such file (the line lists the names there are), or something
-            in it is wrong (the line names the file, the key and, for an unknown key, the
-            nearest valid one).
+        KairosError: There is no such file (the message lists the known names), or something in it
+            is wrong (the message names the file, the key and, for an unknown key, the nearest valid
+            one).
     """
     path = project.parameters / kind.folder / f"{name}.yaml"
     # A name is a stem, never a path: one with a slash must not leave the folder.
@@ -61,10 +61,10 @@ def load(project: Project, kind: type[P], name: str, changes: Changes | None = N
 
 
 def fetching(project: Project, weights: Weights) -> str:
-    """The command that brings a model's weights here, or where to look for what is missing.
+    """The command that gets a model's weights, or where to look for what is missing.
 
-    A model's name may be a variant's, or made of a checkpoint's id: whoever has the same weights
-    in a file of their own is the model to fetch.
+    A model's name may be a variant's, or made from a checkpoint's id: the model to fetch is one
+    that has the same weights in a file of its own.
     """
     owners = [
         name for name in names(project, Model) if load(project, Model, name).weights == weights
@@ -77,9 +77,9 @@ def fetching(project: Project, weights: Weights) -> str:
 
 
 def changed(values: dict[str, Any], changes: Changes) -> dict[str, Any]:
-    """Values with others in their place: a mapping is merged, but `weights` are replaced whole.
+    """Apply changes to values: mappings are merged, but `weights` are replaced as a whole.
 
-    What was pinned of other weights says nothing of these.
+    Pinned revisions and hashes of other weights do not apply to the new ones.
     """
     merged = dict(values)
     for key, value in changes.items():
@@ -93,10 +93,10 @@ def changed(values: dict[str, Any], changes: Changes) -> dict[str, Any]:
 def expand(entries: tuple[str, ...], known: list[str], what: str) -> list[str]:
     """Resolve names, patterns and ranges to names, in order and without repeats.
 
-    `game-[0..3]` stands for `game-0` to `game-3`, and `game-[08..10]` keeps the zeros.
+    `game-[0..3]` means `game-0` to `game-3`, and `game-[08..10]` keeps the zeros.
 
     Raises:
-        KairosError: An entry stands for nothing that exists.
+        KairosError: An entry matches nothing that exists.
     """
     found: dict[str, None] = {}
     for entry in entries:
@@ -114,7 +114,7 @@ RANGE = re.compile(r"\[([0-9]+)\.\.([0-9]+)\]")
 
 
 def _range(entry: str) -> list[str]:
-    """The names that an entry stands for: those of each range in it, counted before any is made."""
+    """The names that an entry expands to; counted before any is made."""
     spans = [_numbers(entry, *span.groups()) for span in RANGE.finditer(entry)]
     if math.prod(map(len, spans)) > RANGE_AT_MOST:
         raise KairosError(f"{quoted(entry)} stands for more than {RANGE_AT_MOST:,} names")
@@ -155,6 +155,6 @@ def video(project: Project, name_or_path: str) -> Video:
         raise KairosError(f"{name_or_path} is an address: download the video and name the file")
     path = Path(name_or_path).expanduser()
     if not path.suffix and len(path.parts) == 1 and not exists(path):
-        load(project, Video, name_or_path)  # a mistyped name: say which there are
-    # Made absolute without resolving links: the name a user gave is the name they look for.
+        load(project, Video, name_or_path)  # A mistyped name: the error lists the known ones.
+    # Made absolute without resolving links: users look for the name that they gave.
     return Video(name=slug(path.stem), path=path.absolute(), title=path.stem)

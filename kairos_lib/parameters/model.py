@@ -1,4 +1,4 @@
-"""What a file of `parameters/models` may say."""
+"""Schema of a file in `parameters/models`."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class Frames(Settings):
 
     sampling: Literal["start_middle", "even"] = "start_middle"
     count: int = Field(2, ge=1, le=16)
-    """Frames a scene; `start_middle` has always two."""
+    """Frames per scene; always two for `start_middle`."""
     longest_px: int = Field(336, ge=16)
     """Length of the longer side; smaller frames are not enlarged."""
 
 
 class Prompt(Settings):
-    """What a model is asked."""
+    """The prompt of a model."""
 
     instruction: str
     context: tuple[str, ...] = ("speech", "sounds", "objects")
-    """What base processing found that the model is told: names of analyzers, a line each."""
+    """Findings of base processing that go into the prompt: names of analyzers, one line each."""
 
 
 class Generation(Settings):
-    """How a model writes."""
+    """How a model generates text."""
 
     max_new_tokens: int = Field(256, ge=1)
     num_beams: int = Field(1, ge=1)
@@ -40,38 +40,38 @@ class Generation(Settings):
 NOT_OF_SERVERS = frozenset(
     {"dtype", "quantisation", "device", "attention", "processor", "allocator"}
 )
-"""Parameters that would change nothing for a model of a server."""
+"""Parameters that would have no effect for a model on a server."""
 
 
 class Server(Settings):
-    """Where the models of the family `openai` are, and what may be asked of it."""
+    """Address and limits of a server, for models of the family `openai`."""
 
     base_url: str | None = None
-    """`null` takes OPENAI_BASE_URL of the environment, or OpenAI's own address."""
+    """`null` takes OPENAI_BASE_URL from the environment, or OpenAI's own address."""
     key_name: str | None = "OPENAI_API_KEY"
     """The environment variable that holds the key, whose name ends in `_API_KEY`; `null` for a
-    server that wants none."""
+    server that needs none."""
     concurrency: int = Field(8, ge=1)
     """Requests at once."""
     requests_per_minute: int | None = Field(None, ge=1)
-    """In any minute; `null` leaves it to the server to refuse."""
+    """Requests in any minute; `null` leaves it to the server to refuse."""
     attempts: int = Field(6, ge=1)
-    """Requests for one caption before it is given up."""
+    """Requests for one caption before giving up."""
     timeout_s: float = Field(600.0, gt=0)
     asked_for_usage: bool = True
-    """Whether the count of tokens has to be asked for; `transformers serve` refuses to be asked,
-    and sends it."""
+    """Whether to request the token counts; `transformers serve` rejects that request, and sends
+    them anyway."""
 
     @model_validator(mode="after")
     def _only_keys_are_sent(self) -> Server:
-        # A model's file may come from anybody, and the environment holds other secrets.
+        # A model's file may come from anyone, and the environment holds other secrets.
         if self.key_name is not None and not re.fullmatch(r"[A-Z0-9_]+_API_KEY", self.key_name):
             raise ValueError(f"key_name must end in _API_KEY, not be {self.key_name!r}")
         return self
 
 
 class Model(ParameterFile):
-    """One vision-language model and all that its numbers depend on."""
+    """One vision-language model and everything that its results depend on."""
 
     folder: ClassVar[str] = "models"
     title: str
@@ -79,24 +79,24 @@ class Model(ParameterFile):
     """Name of the adapter: a file in `kairos_lib/vlm/families/`."""
     weights: Weights
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
-    """Precision of the arithmetic, and of the weights where they are not quantised."""
+    """Precision of the arithmetic, and of the weights if they are not quantised."""
     quantisation: Literal["none", "int8", "nf4"] = "none"
-    """What weights are made into while they are loaded; `none` takes them as they are, quantised
-    already or not."""
+    """How weights are quantised while they are loaded; `none` takes them as they are, whether
+    quantised already or not."""
     device: str = "auto"
-    """`cpu`, `cuda` (the first GPU), one of several (`cuda:1`), or `auto`: all GPUs there are, or
-    the CPU where there is none."""
+    """`cpu`, `cuda` (the first GPU), one of several (`cuda:1`), or `auto`: all available GPUs, or
+    the CPU if there is none."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
     frames: Frames = Frames()
     prompt: Prompt
     generation: Generation = Generation()
     processor: dict[str, int | float] = Field(default_factory=dict)
-    """Settings of the family's own processor, by its names: `num_crops` of phi35, for one."""
+    """Settings of the family's own processor, by its names, such as `num_crops` of phi35."""
     server: Server = Server()
-    """Of the family `openai`."""
+    """For the family `openai`."""
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 8
-    """Scenes that are captioned at once, halved where the device has no room for them; `auto` goes
-    by the memory there is."""
+    """Scenes that are captioned at once, halved if the device has no room for them; `auto` uses the
+    available memory."""
     single_stream_scenes: int = Field(16, ge=1)
     """Size of the sample of scenes, spread evenly, for the single-stream scenario."""
     base: str = "default"
@@ -124,5 +124,5 @@ class Model(ParameterFile):
             for name in NOT_OF_SERVERS & self.model_fields_set:
                 raise ValueError(f"a server decides on its {name} itself: leave it out")
             if self.generation.num_beams > 1 or self.generation.min_new_tokens:
-                raise ValueError("a server knows no num_beams and no min_new_tokens")
+                raise ValueError("a server does not support num_beams and min_new_tokens")
         return self

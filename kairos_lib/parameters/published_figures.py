@@ -1,4 +1,4 @@
-"""What a file of `parameters/reference/` may say: figures of another machine, beside ours."""
+"""Schema of a file in `parameters/reference/`: published figures of another machine."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from kairos_lib.parameters.settings import ParameterFile, Settings
 
 
 class PublishedRun(Settings):
-    """What somebody else found for one model and one video."""
+    """Published figures for one model and one video."""
 
     model: str
-    """Of ours that is the same one: a file of `parameters/models`."""
+    """The same model in Kairos: a file of `parameters/models`."""
     video: str
-    """Likewise, of `parameters/videos`."""
+    """The same video in Kairos: a file of `parameters/videos`."""
     length_s: float = Field(gt=0)
     scenes: int = Field(ge=1)
     vlm_time_min: float = Field(gt=0)
     rtf: float = Field(gt=0)
-    """As it was published, which can differ from time by length in its last digit."""
+    """As published, which can differ from time divided by length in its last digit."""
 
 
 class PublishedStages(Settings):
-    """What somebody else found for the base processing of one video."""
+    """Published figures for the base processing of one video."""
 
     video: str
     length_s: float = Field(gt=0)
@@ -44,6 +44,6 @@ class PublishedFigures(ParameterFile):
     machine: str
     software: str
     conditions: str = ""
-    """What else a reader has to know to compare them."""
+    """What else a reader must know to compare them."""
     runs: tuple[PublishedRun, ...] = ()
     stages: tuple[PublishedStages, ...] = ()

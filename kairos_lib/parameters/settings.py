@@ -1,4 +1,4 @@
-"""What every parameter file has in common."""
+"""Common parts of all parameter files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-"""What a name of a parameter file may be made of."""
+"""Valid characters of a parameter file's name."""
 
 
 class Settings(BaseModel):
@@ -17,13 +17,13 @@ class Settings(BaseModel):
 
 
 class ParameterFile(Settings):
-    """What one file of a folder under `parameters/` may say."""
+    """Contents of one file of a folder under `parameters/`."""
 
     folder: ClassVar[str]
-    """Its name under `parameters/`."""
+    """Name of its folder under `parameters/`."""
     name: str
-    """The file's, without `.yaml`."""
+    """Name of the file, without `.yaml`."""
 
 
 Changes = dict[str, Any]
-"""Some of a model's parameters, to take the place of its own; `name` and `title` included."""
+"""Overrides for some of a model's parameters; `name` and `title` included."""

@@ -1,4 +1,4 @@
-"""What a file of `parameters/suites` may say."""
+"""Schema of a file in `parameters/suites`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REPEATS_AT_MOST = 1000
 
 
 ENTRIES_AT_MOST = 1000
-"""Of a suite's models or videos, each of which may be a pattern or a range."""
+"""Entries of a suite's models or videos, each a name, a pattern or a range."""
 
 
 VARIANTS_AT_MOST = 100
@@ -28,7 +28,7 @@ class Suite(ParameterFile):
     videos: Annotated[tuple[str, ...], Field(min_length=1, max_length=ENTRIES_AT_MOST)]
     """Likewise."""
     base: str | None = None
-    """Base profile; where it is not given, the first model's own."""
+    """Base profile; if left out, the first model's own."""
     repeats: int = Field(1, ge=1, le=REPEATS_AT_MOST)
     weights: Literal["own", "dummy"] = "own"
     """`dummy` runs every model at full size with random weights, which need no download."""
@@ -36,7 +36,7 @@ class Suite(ParameterFile):
         dict[Annotated[str, Field(pattern=f"^{NAME}$")], Changes],
         Field(max_length=VARIANTS_AT_MOST),
     ] = Field(default_factory=dict)
-    """Each model as it is changed by each of these, under the name `<model>-<variant>`."""
+    """Variants of each model: changes to its parameters, under the name `<model>-<variant>`."""
     price_per_hour: float | None = Field(None, gt=0, allow_inf_nan=False)
-    """Of the machine, for what an hour of video costs; `null` leaves that out."""
+    """Price of the machine, for the cost of an hour of video; `null` leaves that out."""
     currency: str = Field("USD", min_length=1, max_length=8)

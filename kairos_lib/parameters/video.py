@@ -1,4 +1,4 @@
-"""What a file of `parameters/videos` may say."""
+"""Schema of a file in `parameters/videos`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Video(ParameterFile):
     title: str
     description: str = ""
     truth: Path | None = None
-    """JSON beside a synthetic clip that says what is really in it."""
+    """JSON file beside a synthetic clip that records what is really in it."""
     references: Path | None = None
     """JSON file of captions that people wrote: a list of `{start_s, end_s, captions: [...]}`. The
-    report holds the models' captions against them; no run depends on it."""
+    report compares the models' captions with them; no run depends on it."""
 
     synthetic: bool = False
     """Whether a program drew it; one with a `truth` always is."""
@@ -35,7 +35,7 @@ class Video(ParameterFile):
         return self.synthetic or self.truth is not None
 
     @model_validator(mode="after")
-    def _told_once(self) -> Video:
+    def _one_source(self) -> Video:
         if self.truth is not None and self.references is not None:
             raise ValueError("a synthetic clip's truth has its reference captions: leave one out")
         return self

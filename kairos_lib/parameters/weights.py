@@ -1,4 +1,4 @@
-"""Where a model's weights come from, as a parameter file says it."""
+"""Where a model's weights come from, as given in a parameter file."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class Weights(Settings):
 
     source: Literal["hub", "url", "path", "nano", "dummy", "server"]
     id: str
-    """Hub repository, address of a single file, path (relative to the project), the name of a
-    nano model, of dummy weights, which are random, a file of `parameters/architectures`, or what a
-    server calls a model."""
+    """Hub repository, address of a single file, path (relative to the project), name of a nano
+    model, name of a file in `parameters/architectures` for random dummy weights, or a server's name
+    for a model."""
     revision: str | None = None
-    """Git revision on the hub. `null` takes the newest at the time of `make fetch`, whose
-    commit is what the run records and is keyed by."""
+    """Git revision on the hub. `null` takes the newest at the time of `make fetch`; that commit is
+    recorded by runs and is part of their key."""
     file: str | None = None
-    """Single file of a hub repository, where not all of it is wanted."""
+    """Single file of a hub repository, if not all of it is needed."""
     sha256: str | None = None
-    """Of the single file; required of what comes from a bare address."""
+    """Hash of the single file; required for a bare address."""
 
     @model_validator(mode="after")
     def _addresses_are_pinned(self) -> Weights:
@@ -34,5 +34,5 @@ class Weights(Settings):
             raise ValueError("an address begins with https://")
         # A name is a stem, never a path: one with a slash must not leave the folder.
         if self.source == "dummy" and not re.fullmatch(NAME, self.id):
-            raise ValueError("of dummy weights, it is the name of an architecture")
+            raise ValueError("for dummy weights, it is the name of an architecture")
         return self

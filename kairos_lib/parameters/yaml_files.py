@@ -1,7 +1,7 @@
-"""YAML files as typed models, and one clear line for what is wrong in one.
+"""YAML files as typed models, with one clear line for each error.
 
-A file may come from anybody: what would take long to read, or could not be shown, is refused while
-it is read.
+A file may come from anyone: anything that would take long to read, or could not be shown, is
+refused while it is read.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from kairos_lib.names import quoted, showable
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 LARGEST_BYTES = 100_000
-"""Of a file. A second's reading; the largest of ours has 2,300."""
+"""Limit for a file. Reading it takes a second; the largest of ours has 2,300."""
 DEEPEST = 20
-"""Mappings and lists in one another. Ours go four deep, and reading is recursive."""
+"""Nesting depth of mappings and lists. Ours go four deep, and reading is recursive."""
 LONGEST_NUMBER = 40
-"""Characters of a number. Python itself refuses to write out numbers of more than 4,300 digits."""
+"""Characters of a number. Python refuses to print numbers of more than 4,300 digits."""
 
 
 def read(path: Path, shown: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def validate(kind: type[Parsed], values: dict[str, Any], shown: str) -> Parsed:
     """Check values against a model.
 
     Raises:
-        KairosError: One of them is wrong; the line names the file as it is `shown`, the key and,
+        KairosError: One of them is wrong; the message names the file as it is `shown`, the key and,
             for an unknown key, the nearest valid one.
     """
     try:
@@ -65,7 +65,7 @@ def validate(kind: type[Parsed], values: dict[str, Any], shown: str) -> Parsed:
 
 def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
     first = error.errors()[0]
-    # Of several kinds that a value may have, pydantic names the one it tried.
+    # For a union of types, pydantic names the one it tried.
     kinds = ("constrained-", "literal[")
     where = ".".join(str(p) for p in first["loc"] if not str(p).startswith(kinds))
     if first["type"] == "extra_forbidden":
@@ -75,7 +75,7 @@ def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return f"the key '{where}' is missing"
     if first["type"] == "value_error":
-        # Of a validator of ours, whose sentence says it all.
+        # From a validator of ours, whose message is complete.
         return f"'{where}': {first['ctx']['error']}" if where else str(first["ctx"]["error"])
     return f"'{where}': {first['msg'][0].lower()}{first['msg'][1:]}, not {quoted(first['input'])}"
 
@@ -83,7 +83,7 @@ def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
 def _model_at(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
     """The model that a nested key belongs to."""
     for part in location:
-        if isinstance(part, int):  # A place in a list, whose items the key before it is of.
+        if isinstance(part, int):  # An index into a list, whose items the key before it describes.
             continue
         annotation = kind.model_fields[part].annotation
         options = [annotation, *getattr(annotation, "__args__", ())]
@@ -92,14 +92,14 @@ def _model_at(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[Ba
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses what is endless, and a key given twice, of which plain YAML keeps the last."""
+    """Refuses endless structures, and a key given twice, of which plain YAML keeps the last."""
 
     _depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         problem = ""
         if self.check_event(yaml.AliasEvent):
-            # A few lines of them can stand for more values than there is memory.
+            # A few lines of them can expand to more values than fit into memory.
             problem = "aliases (*name) are not read"
         elif self._depth > DEEPEST:
             problem = f"more than {DEEPEST} lists and mappings in one another"
@@ -111,13 +111,13 @@ class _StrictLoader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
-        with _told(node):
+        with _errors_with_line(node):
             return super().construct_object(node, deep)
 
 
 @contextmanager
-def _told(node: yaml.Node) -> Iterator[None]:
-    """What a value cannot be, such as a date of the 99th month, is an error of its line."""
+def _errors_with_line(node: yaml.Node) -> Iterator[None]:
+    """Turn an invalid value, such as a date of the 99th month, into an error with its line."""
     try:
         yield
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -143,7 +143,7 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 def _text(loader: _StrictLoader, node: yaml.ScalarNode) -> str:
     text = str(loader.construct_scalar(node))
-    # YAML's \x1b and \ud800: a terminal would obey the one, and nothing can write the other.
+    # YAML's \x1b and \ud800: a terminal would execute the one, and nothing can write the other.
     if not showable(text):
         problem = "text with characters that cannot be shown"
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)

@@ -1,7 +1,7 @@
 """`base_data.json`: all of one video's base processing in a single file, for other tools.
 
-The file of a five-hour video has hundreds of megabytes: it is written scene by scene, and read
-back scene by scene with `ijson`.
+The file of a five-hour video takes hundreds of megabytes: it is written scene by scene, and read
+scene by scene with `ijson`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ BASE_DATA = "base_data.json"
 class SceneData(Record):
     """One scene, with a field for each analyzer.
 
-    Those of `speech`, `sounds` and `objects` are called `asr`, `ast` and `yolo`, as such files
-    commonly have them.
+    The fields of `speech`, `sounds` and `objects` are called `asr`, `ast` and `yolo`, the usual
+    names in such files.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -42,14 +42,14 @@ class SceneData(Record):
 
 
 class Speech(Record):
-    """What is said."""
+    """Transcript."""
 
     text: str
     segments: tuple[Segment, ...]
 
 
 class Objects(Record):
-    """What is seen."""
+    """Detected objects."""
 
     objects: tuple[SeenObject, ...]
     detections: tuple[Detection, ...]
@@ -63,7 +63,7 @@ def write_base_data(folder: Path, result: BaseResult) -> Path:
 
     Args:
         folder: The base run's folder.
-        result: Goes in front of the scenes.
+        result: Written before the scenes.
     """
     path = folder / BASE_DATA
     with replacing(path) as file:
@@ -78,8 +78,10 @@ def write_base_data(folder: Path, result: BaseResult) -> Path:
 
 
 def _scene_data(found: SceneFindings) -> SceneData:
-    told = {kind.data_name or kind.name: kind.scene_data(records) for kind, records in found.told}
-    return SceneData(scene=found.scene, **told)
+    fields = {
+        kind.data_name or kind.name: kind.scene_data(records) for kind, records in found.by_analyzer
+    }
+    return SceneData(scene=found.scene, **fields)
 
 
 def read_base_data(path: Path) -> Iterator[SceneData]:

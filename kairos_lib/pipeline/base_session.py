@@ -1,4 +1,4 @@
-"""Base processing of one video: what `base.ipynb` calls, and what a plan asks about it."""
+"""Base processing of one video: used by `base.ipynb`, and by a plan that asks about it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 NOTEBOOK = "base.ipynb"
 TRANSCRIPTS = "transcripts"
-"""Folder under `runs/` of speech that was paid for."""
+"""Folder under `runs/` for paid transcripts."""
 NOT_IN_KEY = {"name", "title", "timeout_s", "device_memory_mib"}
 
 
@@ -55,7 +55,7 @@ def base_weights(project: Project, profile: Base) -> dict[str, Found]:
 
 
 def lacking(project: Project, profile: Base) -> str:
-    """Which stages of a profile are skipped for want of weights, and how to get these."""
+    """Which stages of a profile are skipped as their weights are missing, and how to get these."""
     absent = [name for name, found in base_weights(project, profile).items() if not found.path]
     if not absent:
         return ""
@@ -64,13 +64,13 @@ def lacking(project: Project, profile: Base) -> str:
 
 
 def missing_keys(profile: Base, facts: VideoFacts, folder: Path, fresh: bool) -> list[str]:
-    """Environment variables that a video's base run wants and that are not set.
+    """Environment variables that a video's base run needs and that are not set.
 
     Args:
-        profile: What is to be run.
-        facts: Of the video.
-        folder: The run's, for what is done already.
-        fresh: Whether that is done again.
+        profile: The profile to run.
+        facts: Facts about the video.
+        folder: The run's folder, to check what is done already.
+        fresh: Whether stages that are done are run again.
     """
     wanted = (
         key
@@ -93,7 +93,7 @@ def base_run(project: Project, video: Video, profile: Base) -> Run:
     """The run of a video's base processing: its folder and what its key is made of.
 
     Raises:
-        KairosError: The video is not there or is not a file with something in it.
+        KairosError: The video is missing or is an empty file.
     """
     check_file(video.path, repr(project.relative(video.path)))
     sha256 = FileHashes(project.runs).sha256(video.path)
@@ -102,7 +102,7 @@ def base_run(project: Project, video: Video, profile: Base) -> Run:
         "video_sha256": sha256,
         "parameters": profile.model_dump(mode="json", exclude=_not_in_key(profile)),
         "weights": {name: found.identity for name, found in weights.items()},
-        # These hold each stage's version and those of the packages that it rests on.
+        # These include each stage's version and those of the packages that it uses.
         "stages": stage_keys(profile, sha256, weights),
         "notebook": notebook_hash(project.notebooks / NOTEBOOK),
     }
@@ -111,9 +111,9 @@ def base_run(project: Project, video: Video, profile: Base) -> Run:
 
 
 def _not_in_key(profile: Base) -> dict[str, Any]:
-    """What a profile's results do not depend on."""
+    """Settings of a profile that do not affect its results."""
     of_stages = {stage.name: set(stage.not_in_key) for stage in order(profile.stages)}
-    # Sections of analyzers that do not run: one that is added to the house re-keys nothing.
+    # Sections of analyzers that do not run: adding an analyzer changes no keys.
     idle = [name for name in names() if name not in of_stages]
     return {
         **dict.fromkeys([*NOT_IN_KEY, *idle], True), **{n: s for n, s in of_stages.items() if s}
@@ -121,7 +121,7 @@ def _not_in_key(profile: Base) -> dict[str, Any]:
 
 
 def video_facts(project: Project, video: Video) -> VideoFacts:
-    """What a video is, remembered so that a plan need not open it again."""
+    """Facts about a video, cached so that a plan need not open it again."""
     sha256 = FileHashes(project.runs).sha256(video.path)
     path = project.runs / "videos" / f"{sha256[:16]}-{PROBE_VERSION}.json"
     known = read_record(path, VideoFacts)
@@ -132,7 +132,7 @@ def video_facts(project: Project, video: Video) -> VideoFacts:
 
 
 class BaseSession:
-    """One sitting at a video's base processing."""
+    """One session of base processing of a video."""
 
     def __init__(
         self, project: Project, video: Video, profile: Base, pool: Pool | None = None
@@ -155,19 +155,19 @@ class BaseSession:
 
     @classmethod
     def open(cls, video: str, base: str, pool: Pool | None = None) -> BaseSession:
-        """Open by the names that a notebook's parameters give.
+        """Open by the names in a notebook's parameters.
 
         Args:
             video: A file of `parameters/videos`, or the path of any video.
             base: A file of `parameters/base`.
-            pool: Of models that are kept beyond this video; by itself it has one of its own.
+            pool: For models that are kept beyond this video; by default the session has its own.
         """
-        threads.settle()  # A kernel that somebody opened by hand has nothing set.
+        threads.settle()  # A kernel opened by hand has no settings yet.
         project = Project.find()
         return cls(project, find_video(project, video), load(project, Base, base), pool)
 
     def overview(self) -> pd.DataFrame:
-        """What is about to be worked on."""
+        """The work about to be done."""
         import pandas as pd
 
         facts = self.facts
@@ -188,7 +188,7 @@ class BaseSession:
 
         Raises:
             KairosError: A stage failed. The others' results are kept and the result says what is
-                missing; the same command tries that one again.
+                missing; the same command tries the failed one again.
         """
         share_arenas()
         with self.run.writing():
@@ -211,7 +211,7 @@ class BaseSession:
         for scene in Journal(self.run.file("scenes.jsonl"), Scene):
             last = scene
         if last is not None:
-            # The container's word on the length can be off; the last frame's cannot.
+            # The length in the container can be wrong; the last frame's end cannot.
             sound = sum(t.broken for t in Journal(self.run.file("audio.jsonl"), AudioTrack))
             wrong = problems(facts, last.end_s, frames.broken, sound)
             facts = facts.model_copy(update={"duration_s": last.end_s, "problems": wrong})

@@ -1,4 +1,4 @@
-"""Memory of the device, shared out among the stages that run at once."""
+"""Memory of the device, shared among the stages that run at once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 
 class MemoryBudget:
-    """Lets stages in as long as their claims fit together.
+    """Admits stages as long as their claims fit together.
 
     Args:
-        total_mib: What they may hold at once. A stage that claims more runs alone.
+        total_mib: Limit for all of them. A stage that claims more runs alone.
     """
 
     def __init__(self, total_mib: int) -> None:
@@ -21,7 +21,7 @@ class MemoryBudget:
 
     @contextmanager
     def held(self, mib: int) -> Iterator[None]:
-        """Hold memory for the length of a block; waits until it is free."""
+        """Hold memory during a block; waits until it is free."""
         mib = min(mib, self.total_mib)
         with self._changed:
             self._changed.wait_for(lambda: self._held_mib + mib <= self.total_mib)

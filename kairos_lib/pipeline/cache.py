@@ -1,7 +1,7 @@
-"""Keys of stages, and results taken over from other base runs of the same video.
+"""Keys of stages, and reuse of results from other base runs of the same video.
 
-A change of one stage's parameters makes a new base run, in which all the other stages are there
-already: their files are shared with the run that made them.
+Changing one stage's parameters makes a new base run, in which all other stages exist already: their
+files are shared with the run that made them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from kairos_lib.runs.run import key_of
 from kairos_lib.weights.location import Found
 
 AFRESH = "afresh"
-"""A file in a run's folder: it takes nothing over from others."""
+"""A file in a run's folder: the run reuses nothing of others."""
 
 
 def stage_keys(profile: Base, video_sha256: str, weights: dict[str, Found]) -> dict[str, str]:
-    """The key of each stage of a profile: a hash of all that its results depend on.
+    """The key of each stage of a profile: a hash of everything its results depend on.
 
     A stage's parameters are the profile's section of the same name.
     """
@@ -53,12 +53,12 @@ def stage_keys(profile: Base, video_sha256: str, weights: dict[str, Found]) -> d
 
 
 def start_afresh(folder: Path) -> None:
-    """Keep a run that is about to start from taking anything over."""
+    """Mark a run that is about to start so that it reuses nothing."""
     write_json(folder / AFRESH, {})
 
 
 def take_over(folder: Path, stage: type[Stage], key: str) -> bool:
-    """Take a stage's results from another base run of the video, if one has just these.
+    """Reuse a stage's results from another base run of the video, if one has the same key.
 
     Returns:
         Whether there were any.
@@ -71,7 +71,7 @@ def take_over(folder: Path, stage: type[Stage], key: str) -> bool:
         try:
             report = read_record(path, StageReport)
         except KairosError:
-            continue  # What is wrong with another run is said when that one is asked for.
+            continue  # Problems of another run are reported when that one is used.
         if report is None or report.key != key or report.state != "done":
             continue
         for name in (f"{stage.name}.jsonl", *stage.files):
@@ -82,7 +82,7 @@ def take_over(folder: Path, stage: type[Stage], key: str) -> bool:
 
 
 def _share(source: Path, target: Path) -> None:
-    """Let a file or a folder's files appear a second time, without taking room twice."""
+    """Link a file or a folder's files, so that they take no extra space."""
     if source.is_dir():
         for file in sorted(source.iterdir()):
             _share(file, target / file.name)
@@ -91,5 +91,5 @@ def _share(source: Path, target: Path) -> None:
         target.unlink(missing_ok=True)
         try:
             os.link(source, target)
-        except OSError:  # Some file systems, such as FAT, have no links.
+        except OSError:  # Some file systems, such as FAT, do not support links.
             shutil.copyfile(source, target)

@@ -1,7 +1,7 @@
-"""Runs the stages of a profile: each as soon as what it needs is there, many at once.
+"""Runs the stages of a profile: each as soon as its needs are done, many at once.
 
-The video is decoded once, for all stages that look at it, while those that only listen are at work
-already. A stage that is done is not run again; one that fails does not lose the others' work.
+The video is decoded once, for all stages that read frames, while those that only listen are already
+running. A stage that is done is not run again; one that fails does not lose the others' work.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from kairos_lib.runs.record import Record
 from kairos_lib.weights.location import Found
 
 FRAMES = "frames"
-"""The shared pass, as it is reported beside the stages."""
+"""The shared decoding pass, as reported beside the stages."""
 RESOURCES = "resources.jsonl"
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
@@ -44,19 +44,19 @@ State = Literal["running", "done", "skipped", "failed"]
 
 
 class _InterruptedError(Exception):
-    """Somebody interrupted the graph: a stage's thread ends at its next record."""
+    """The graph was interrupted: a stage's thread ends at its next record."""
 
 
 @dataclass
 class _Work:
-    """One stage that is to be run, and where it stands."""
+    """One stage to run, and its state."""
 
     stage: Stage
     feed: FrameFeed | None
     settled: threading.Event = field(default_factory=threading.Event)
     """Set when it has ended, in whatever way."""
     outcome: State = "running"
-    """How it ended, once that is written down; till then nothing can be built on it."""
+    """How it ended, once that is recorded; until then nothing can build on it."""
     began_s: float = 0.0
     ended_s: float = 0.0
     time_s: float = 0.0
@@ -101,24 +101,24 @@ class Graph:
         }
         self._budget = MemoryBudget(profile.device_memory_mib)
         self.pool = pool or Pool(profile.device_memory_mib)
-        """Of the models that are loaded."""
+        """Memory of the loaded models."""
         self._device = device or usual_device()
         self._preparing = threading.Lock()
         self._cut_short = threading.Event()
         self._works: dict[str, _Work] = {}
         self._lost: list[BaseException] = []
         self.resources: Resources | None = None
-        """What the kernel took in this sitting; none where there was nothing to run."""
+        """Resources of the kernel in this part of the run; None if there was nothing to run."""
 
     def report(self, name: str) -> StageReport | None:
-        """How a stage went, where it has been run."""
+        """How a stage went, if it was run."""
         return read_record(self._folder / f"{name}.json", StageReport)
 
     def run(self) -> list[StageReport]:
-        """Do what is not done yet.
+        """Run what is not done yet.
 
         Returns:
-            How each stage went, in the order of their needs; some can have failed.
+            How each stage went, in the order of their needs; some may have failed.
         """
         self._began = time.perf_counter()
         began = time.monotonic()
@@ -174,7 +174,7 @@ class Graph:
         return weights.missing if stage.uses_weights(self._profile) else ""
 
     def _decode(self, frames: FramePass) -> None:
-        """Run the one pass; what goes wrong is told by the stages that look."""
+        """Run the decoding pass; errors are reported by the stages that use it."""
         started = time.perf_counter()
         frames.run()
         report = PassReport(
@@ -191,7 +191,7 @@ class Graph:
             self._lost.append(error)
 
     def _carry_out(self, work: _Work) -> None:
-        """One stage from its needs to its report, in its own thread."""
+        """Run one stage from its needs to its report, in its own thread."""
         stage = work.stage
         try:
             state, reason = self._attempt(work)
@@ -225,10 +225,10 @@ class Graph:
         return "done", ""
 
     def _failed(self, needs: tuple[str, ...]) -> str:
-        """Wait for other stages; why one of them cannot be built on, if so."""
+        """Wait for other stages; returns why one of them cannot be built on, if so."""
         for need in needs:
             if need not in self._works:
-                continue  # It was there already.
+                continue  # It was done before.
             self._works[need].settled.wait()
             if self._cut_short.is_set():
                 raise _InterruptedError
@@ -239,7 +239,7 @@ class Graph:
     def _work_on(self, work: _Work) -> None:
         stage = work.stage
         results = self._folder / f"{stage.name}.jsonl"
-        # Records that wait for their scenes stand in a file, not in memory.
+        # Records that wait for their scenes are kept in a file, not in memory.
         raw = results.with_suffix(".unplaced") if stage.placed else results
         claim = self._budget.held(self._claim_mib(stage)) if stage.device == "gpu" else None
         with claim or nullcontext():
@@ -264,7 +264,7 @@ class Graph:
 
     @contextmanager
     def _model(self, work: _Work) -> Iterator[Any]:
-        """A stage's model, loaded here or before; none for one that has none."""
+        """A stage's model, loaded now or before; None for a stage without one."""
         stage = work.stage
         found = self._contexts[stage.name].weights
         if found.path is None or not stage.uses_weights(self._profile):
@@ -275,7 +275,7 @@ class Graph:
         key = Key(stage.name, wanted, found.identity, self._device)
 
         def load() -> Any:
-            # Libraries are imported by one at a time.
+            # Libraries are imported by one thread at a time.
             with self._preparing, _timed(work):
                 return stage.load(settings, path, self._device)
 
@@ -287,7 +287,7 @@ class Graph:
                 stage.release()
 
     def _claim_mib(self, stage: Stage) -> int:
-        # Without a GPU its models all want the same few cores: they take turns.
+        # Without a GPU all models need the same few cores: they take turns.
         return stage.memory_mib if gpus() else self._budget.total_mib
 
     def _until_cut_short(self, records: Iterator[R]) -> Iterator[R]:
@@ -297,7 +297,7 @@ class Graph:
             yield record
 
     def _placed(self, records: Journal[Record]) -> Iterator[Record]:
-        """Give each record the scene that it lies in."""
+        """Assign each record to its scene."""
         scenes = self._contexts["scenes"].scenes()
         for record in records:
             moment = getattr(record, "time_s", None)
@@ -305,7 +305,7 @@ class Graph:
             end_s = getattr(record, "end_s", moment)
             assert start_s is not None
             if start_s >= scenes[-1].end_s:
-                continue  # Sound can go on after the last picture; no scene has it.
+                continue  # Audio can continue after the last picture; no scene has it.
             yield record.model_copy(update={"scene": scene_of(scenes, start_s, end_s)})
 
     def _tell(self, work: _Work, state: State, reason: str = "") -> None:
@@ -329,7 +329,7 @@ class Graph:
         write_record(self._folder / f"{name}.json", report)
 
     def _remedy(self, stage: Stage) -> str:
-        """What brings the weights that a stage was skipped for want of."""
+        """How to get the weights that a stage was skipped for."""
         wanting = not stage.skip() and stage.uses_weights(self._profile)
         return stage.remedy(self._profile) if wanting else ""
 
@@ -340,7 +340,7 @@ class Graph:
         return weights.source if weights else ""
 
     def _add_resources(self, began: float) -> None:
-        """Say of each stage what the kernel took meanwhile, from the one log of this sitting."""
+        """Add to each stage's report what the kernel used meanwhile, from this part's log."""
         for name, work in self._works.items():
             report = self.report(name)
             if report is not None and work.ended_s > work.began_s > 0:
@@ -352,7 +352,7 @@ class Graph:
 
 
 def require(reports: Iterable[StageReport]) -> None:
-    """See that no stage failed.
+    """Check that no stage failed.
 
     Raises:
         KairosError: One did.
@@ -376,7 +376,7 @@ def _timed(work: _Work) -> Iterator[None]:
 
 
 def _one_line(stage: Stage, error: Exception) -> str:
-    """What went wrong, for the report; the whole of it goes to the notebook's output."""
+    """One line about an error, for the report; the traceback goes to the notebook's output."""
     if isinstance(error, KairosError):
         return str(error)
     if full := no_room(error):

@@ -1,4 +1,4 @@
-"""Loaded models, kept for whoever needs them next: of another video, or of another request."""
+"""Loaded models, kept for later use: by another video, or by another request."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kairos_lib.measure.memory import free_cached_memory
 
 
 class Key(NamedTuple):
-    """What makes two loaded models the same."""
+    """What identifies a loaded model."""
 
     analyzer: str
     settings: str
-    """Those that loading depends on, as JSON."""
+    """Settings that loading depends on, as JSON."""
     weights: str
     """A commit or a SHA-256."""
     device: str
@@ -33,34 +33,34 @@ class _Kept:
 
 
 class Pool:
-    """Loads models and keeps them, as long as they have room together.
+    """Loads models and keeps them, as long as they fit together.
 
-    One who uses a model has it alone; others wait. What is not in use is given up for what is
-    wanted, the one that was used longest ago first.
+    A model has one user at a time; others wait. To make room for another model, unused ones are
+    dropped, the least recently used first.
 
     Args:
-        total_mib: What all models together may hold. One that claims more is loaded alone.
+        total_mib: Limit for all models together. One that claims more is loaded alone.
     """
 
     def __init__(self, total_mib: int) -> None:
         self.total_mib = total_mib
         self.hits = 0
-        """How often a model was there already."""
+        """How often a model was already loaded."""
         self.loads = 0
         self.evictions = 0
-        """How many were given up for want of room."""
+        """How many were dropped to make room."""
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._changed = threading.Condition()
         self._loading = threading.Lock()
 
     @contextmanager
     def using(self, key: Key, memory_mib: int, load: Callable[[], Any]) -> Iterator[Any]:
-        """Have a model for the length of a block; waits for it, or for its room.
+        """Use a model during a block; waits for it, or for room.
 
         Args:
-            key: Which one.
-            memory_mib: What it takes of the device.
-            load: Makes it, where it is not there; never called beside another's.
+            key: Which model.
+            memory_mib: Its memory on the device.
+            load: Loads it if necessary; never called at the same time as another's.
         """
         kept = self._claim(key, memory_mib)
         try:
@@ -71,7 +71,7 @@ class Pool:
         finally:
             with self._changed:
                 kept.in_use = False
-                if kept.model is None:  # It could not be loaded.
+                if kept.model is None:  # Loading failed.
                     del self._kept[key]
                 self._changed.notify_all()
 
@@ -91,7 +91,7 @@ class Pool:
                 self._changed.wait()
 
     def _has_room(self, memory_mib: int) -> bool:
-        """Whether one more model may be loaded, others given up for it."""
+        """Whether one more model may be loaded, after dropping unused ones."""
         wanted = min(memory_mib, self.total_mib)
         busy = sum(min(k.memory_mib, self.total_mib) for k in self._kept.values() if k.in_use)
         if busy + wanted > self.total_mib:

@@ -1,4 +1,4 @@
-"""What base processing of a video came to."""
+"""Results of base processing of a video."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ class StageReport(Record):
 
     name: str
     state: Literal["running", "done", "skipped", "failed"]
-    """`running` is left behind by a sitting that was cut short."""
+    """`running` means that the run was cut short during this stage."""
     reason: str = ""
     key: str = ""
-    """Hash of all that the stage's results depend on."""
+    """Hash of everything the stage's results depend on."""
     time_s: float = 0.0
-    """At work, waiting for frames and for other stages left out."""
+    """Running time, without waiting for frames and for other stages."""
     load_s: float = 0.0
     """Loading libraries and weights, before `time_s`."""
     began_s: float = 0.0
-    """Seconds after the start of the sitting."""
+    """Seconds after the start of this part of the run."""
     ended_s: float = 0.0
     records: int = 0
     weights: str = ""
     """Identity of the weights used: a commit or a SHA-256."""
     weights_source: Literal["", "hub", "url", "path", "nano", "dummy", "server"] = ""
     batch_size: int | None = None
-    """Largest batch that fitted, of a stage that works in batches."""
+    """Largest batch that fitted, for a stage that works in batches."""
     resources: Resources | None = None
-    """Of the whole kernel from `began_s` to `ended_s`; other stages can have run at once."""
+    """Of the whole kernel from `began_s` to `ended_s`; other stages may have run at once."""
     remedy: str = ""
-    """How to get the weights that it was skipped for want of; empty where it was not."""
+    """How to get the missing weights for which it was skipped; empty if it was not."""
     reused: bool = False
-    """Taken from another base run of the same video, times included."""
+    """Reused from another base run of the same video, times included."""
 
 
 class PassReport(StageReport):
-    """How the one pass over the frames went, and what was wrong with the file."""
+    """How the single pass over the frames went, and what was wrong with the file."""
 
     broken: int = 0
-    """Packets that could not be decoded, or not wholly."""
+    """Number of packets that could not be decoded fully."""
 
 
 class BaseResult(Record):
-    """What base processing of one video came to; `result.json` of a base run."""
+    """Results of base processing of one video; `result.json` of a base run."""
 
     key: str
     video: str
@@ -57,18 +57,18 @@ class BaseResult(Record):
     scenes: int
     stages: tuple[StageReport, ...]
     decode_s: float
-    """Wall time of the pass over the frames, shared by all that look at them."""
+    """Wall time of the pass over the frames, shared by all stages that read them."""
     total_s: float
-    """Wall time of the sitting that finished; stages overlap, so it is less than their sum. What
-    was done before it, or was taken over, is not in it."""
+    """Wall time of the part of the run that finished it; stages overlap, so it is less than their
+    sum. Work done before that, or taken over, is not included."""
     resources: Resources | None = None
-    """Of the whole kernel in that sitting; none where nothing was left to run, or where that was
-    not recorded."""
+    """Of the whole kernel in that part; None if nothing was left to run, or if it was not
+    recorded."""
     resumed: bool = False
-    """It was interrupted, and some of it was done before that sitting began."""
+    """It was interrupted, and some of it was done before that part began."""
     synthetic_video: bool = False
 
     @property
     def missing(self) -> tuple[StageReport, ...]:
-        """Stages that failed: models that were told what these find cannot be run."""
+        """Stages that failed: models that get their findings cannot be run."""
         return tuple(stage for stage in self.stages if stage.state == "failed")

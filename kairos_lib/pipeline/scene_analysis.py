@@ -1,6 +1,6 @@
-"""What base processing found, scene by scene, read from where it lies.
+"""Findings of base processing, scene by scene, read from their files on demand.
 
-Memory does not grow with what is in the scenes: only where in a file each scene's records begin is
+Memory does not grow with the content of the scenes: only the file offset of each scene's records is
 kept, eight bytes for each.
 """
 
@@ -20,29 +20,29 @@ from kairos_lib.runs.record import Record
 
 R = TypeVar("R", bound=Record)
 ALWAYS = ("speech", "sounds", "objects")
-"""Analyzers whose results every file has, if only to say that there are none."""
+"""Analyzers whose results are in every file, even if there are none."""
 
 
 @dataclass(frozen=True)
 class SceneFindings:
-    """What base processing found in one scene."""
+    """Findings of base processing in one scene."""
 
     scene: Scene
     records: Mapping[str, Sequence[Record]]
-    """By the names of the analyzers that ran and that speak of scenes."""
+    """By the names of the analyzers that ran and that have results by scene."""
 
     def of(self, name: str) -> Sequence[Any]:
-        """What an analyzer found; nothing of one that did not run."""
+        """An analyzer's findings; empty if it did not run."""
         return self.records.get(name, ())
 
     @property
-    def told(self) -> Iterator[tuple[type[Stage], Sequence[Any]]]:
-        """Each analyzer with what it found."""
+    def by_analyzer(self) -> Iterator[tuple[type[Stage], Sequence[Any]]]:
+        """Each analyzer with its findings."""
         return ((find(name), found) for name, found in self.records.items())
 
 
 class ByScene(Generic[R]):
-    """A journal's records by their scene, read when they are asked for."""
+    """A journal's records by scene, read on demand."""
 
     def __init__(self, path: Path, kind: type[R]) -> None:
         self._journal = Journal(path, kind)
@@ -51,7 +51,7 @@ class ByScene(Generic[R]):
             self._offsets[getattr(record, "scene")].append(offset)  # noqa: B009
 
     def __getitem__(self, scene: int) -> list[R]:
-        """The records of a scene, in the order they were written in."""
+        """The records of a scene, in the order they were written."""
         return self._journal.at(self._offsets[scene]) if scene in self._offsets else []
 
 
@@ -73,7 +73,7 @@ class VideoFindings:
         }
 
     def of(self, scene: Scene) -> SceneFindings:
-        """All that was found in a scene."""
+        """All findings in a scene."""
         return SceneFindings(
             scene, {name: found[scene.index] for name, found in self._found.items()}
         )
@@ -84,5 +84,5 @@ class VideoFindings:
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Where an analyzer stands in files: those of every file first, then by name."""
+    """Sort key of an analyzer in files: those in every file first, then by name."""
     return (ALWAYS.index(name) if name in ALWAYS else len(ALWAYS), name)

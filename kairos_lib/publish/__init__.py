@@ -1,1 +1,1 @@
-"""What was found and captioned, in formats that other programs read."""
+"""Exports findings and captions in formats that other programs read."""

@@ -1,7 +1,7 @@
 """Detections as a COCO data set: frames, categories, boxes with scores.
 
-Format: https://cocodataset.org/#format-data, with a `score` for each box, as in its results. A file
-as a whole is read as annotations, and its `annotations` alone as results.
+Format: https://cocodataset.org/#format-data, with a `score` for each box, as in its results. The
+whole file can be read as annotations, and its `annotations` alone as results.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kairos_lib.runs.record import Record
 
 
 class Info(Record):
-    """What a data set is."""
+    """Information about a data set."""
 
     description: str
     version: str
@@ -29,7 +29,7 @@ class Image(Record):
 
     id: int
     file_name: str
-    """What a picture of it would be called: none is written."""
+    """What a picture of it would be called; none is written."""
     width: int
     height: int
     """Upright and with square pixels, as players show it."""
@@ -54,7 +54,7 @@ class Annotation(Record):
 
 
 class Category(Record):
-    """A kind of thing."""
+    """A kind of object."""
 
     id: int
     name: str
@@ -62,12 +62,12 @@ class Category(Record):
 
 
 def labels(found: VideoFindings) -> set[str]:
-    """What occurs in a video."""
+    """Labels that occur in a video."""
     return {detection.label for scene in found for detection in scene.of("objects")}
 
 
 def numbered(names: Iterable[str]) -> dict[str, int]:
-    """A number for each label: a category has the same in all files of an export."""
+    """A number for each label: a category has the same one in all files of an export."""
     return {name: number for number, name in enumerate(sorted(names), start=1)}
 
 
@@ -77,10 +77,10 @@ def write(
     """Write the detections of one video.
 
     Args:
-        path: Of the file.
-        result: What the video is.
-        found: What was found in it.
-        numbers: Of its labels, and perhaps of others.
+        path: The file to write.
+        result: Base processing of the video.
+        found: Findings in the video.
+        numbers: Numbers of its labels, and possibly of others.
 
     Returns:
         The number of boxes and of frames.
@@ -145,10 +145,10 @@ def _annotations(
 def pixels(
     box: tuple[float, float, float, float], size: tuple[int, int]
 ) -> tuple[float, float, float, float]:
-    """A box given as shares (left, top, right, bottom) in pixels, within the frame.
+    """Convert a box from shares (left, top, right, bottom) to pixels, within the frame.
 
     Args:
-        box: As `Detection` has it.
+        box: As in `Detection`.
         size: Width and height of the frame.
 
     Returns:

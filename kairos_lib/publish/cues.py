@@ -10,7 +10,7 @@ from kairos_lib.subtitles import Cue
 from kairos_lib.vlm.records import FusedScene
 
 CUT_OFF = " […]"
-"""Ends a caption that reached the limit on new tokens."""
+"""Marks a caption that was cut off by the limit on new tokens."""
 
 
 def of_captions(scenes: Iterable[FusedScene], labels: Iterable[str] = ()) -> list[Cue]:
@@ -18,7 +18,7 @@ def of_captions(scenes: Iterable[FusedScene], labels: Iterable[str] = ()) -> lis
 
     Args:
         scenes: In the order of time.
-        labels: What must be known before reading them.
+        labels: What a reader must know before reading them.
     """
     cues = [
         Cue(
@@ -33,7 +33,7 @@ def of_captions(scenes: Iterable[FusedScene], labels: Iterable[str] = ()) -> lis
 
 
 def of_speech(findings: Iterable[SceneFindings], labels: Iterable[str] = ()) -> list[Cue]:
-    """One cue for each stretch of speech; labels as those of captions."""
+    """One cue for each segment of speech; labels as for captions."""
     cues = [
         Cue(segment.start_s, segment.end_s, segment.text)
         for found in findings
@@ -45,6 +45,6 @@ def of_speech(findings: Iterable[SceneFindings], labels: Iterable[str] = ()) -> 
 
 
 def _labelled(cues: list[Cue], labels: Iterable[str]) -> list[Cue]:
-    """With labels in front of the first cue: subtitles have no other place that is always shown."""
-    told = "".join(f"[{label}] " for label in labels)
-    return [replace(cues[0], text=told + cues[0].text), *cues[1:]] if cues else []
+    """Put labels before the first cue: subtitles have no other place that is always shown."""
+    prefix = "".join(f"[{label}] " for label in labels)
+    return [replace(cues[0], text=prefix + cues[0].text), *cues[1:]] if cues else []

@@ -1,7 +1,7 @@
-"""What `kairos export` writes: chooses runs and file names, and tells what was left out.
+"""Implements `kairos export`: chooses runs and file names, and reports what was left out.
 
-Knows nothing of what a format looks like. All files lie in one folder; what they are called is made
-of names in the run folders, none of which can lead out of it.
+Does not know the formats. All files go into one folder; their names are made of names in the run
+folders, none of which can lead out of it.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ FORMATS = (*SUBTITLES, "coco", "json")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be exported."""
+    """What to export."""
 
     formats: tuple[str, ...]
     """Of `FORMATS`."""
     models: tuple[str, ...] = ()
-    """Names or patterns; all of the suite's where none is given."""
+    """Names or patterns; all of the suite's if empty."""
     videos: tuple[str, ...] = ()
     """Likewise."""
     transcript: bool = False
-    """Whether speech gets subtitles of its own."""
+    """Whether speech gets separate subtitles."""
 
 
 @dataclass(frozen=True)
@@ -59,27 +59,27 @@ class Written:
 
     path: Path
     holds: str
-    """What is in it: `12 captions`."""
+    """Its contents: `12 captions`."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What there is no file of."""
+    """Something without a file."""
 
     what: str
     why: str
 
 
 def export(suite: SuiteData, wanted: Wanted, folder: Path) -> Iterator[Written | LeftOut]:
-    """Write files, one after the other; each is there whole or not at all.
+    """Write files, one after the other, each atomically.
 
     Args:
         suite: The runs.
         wanted: Which of them, and how.
-        folder: Where to; made if need be. Files of the same names in it are replaced.
+        folder: The target; created if necessary. Files of the same names in it are replaced.
 
     Raises:
-        KairosError: What is wanted does not exist, or there can be no such folder.
+        KairosError: Something requested does not exist, or the folder cannot be created.
     """
     chosen = _chosen(suite, wanted)
     try:
@@ -98,7 +98,7 @@ class _Chosen:
 
 
 def _chosen(suite: SuiteData, wanted: Wanted) -> _Chosen:
-    """The part of a suite that is wanted."""
+    """The requested part of a suite."""
     for name in wanted.formats:
         if name not in FORMATS:
             raise KairosError(f"unknown format '{name}': {closest(name, FORMATS, list_known=True)}")
@@ -107,7 +107,7 @@ def _chosen(suite: SuiteData, wanted: Wanted) -> _Chosen:
     if wanted.transcript and not set(wanted.formats) & set(SUBTITLES):
         raise KairosError("TRANSCRIPT goes with FORMAT=srt or vtt; json has it in any case")
     if wanted.models and set(wanted.formats) == {"coco"}:
-        raise KairosError("FORMAT=coco has what base processing found, of no MODEL: leave it out")
+        raise KairosError("FORMAT=coco exports base processing, not a MODEL: leave MODEL out")
     plan = suite.manifest
     models = list(dict.fromkeys(run.model for run in plan.runs))
     videos = list(dict.fromkeys([*(b.video for b in plan.bases), *(r.video for r in plan.runs)]))
@@ -142,7 +142,7 @@ def _export(
 
 
 def _tried(what: str, write: Callable[[], Written | LeftOut]) -> Written | LeftOut:
-    """One file; records that cannot be read are told, and the others are written all the same."""
+    """Write one file; unreadable records are reported, and the other files are still written."""
     try:
         return write()
     except KairosError as error:
@@ -196,7 +196,7 @@ def _why(run: VlmRun | BaseRun) -> str:
 
 
 def _stage_missing(base: BaseRun, stage: str) -> str:
-    """Why there is nothing of a stage; empty where there is."""
+    """Why a stage has no results; empty if it has."""
     if base.result is None:
         return _why(base)
     report = next((report for report in base.result.stages if report.name == stage), None)
@@ -262,7 +262,7 @@ def _one_video(path: Path, write: Callable[[], int], models: int) -> Written:
 
 
 def _with(holds: str, badges: set[Badge]) -> str:
-    """What a file holds, and what must be known of it."""
+    """A file's contents, and what a reader must know about them."""
     return f"{holds} ({'; '.join(_texts(badges))})" if badges else holds
 
 

@@ -1,4 +1,4 @@
-"""Names of files: safe on any system, and each given once."""
+"""Names of files: safe on any system, and unique."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from kairos_lib.parameters.settings import NAME
 from kairos_lib.project import slug
 
 NAME_CHARACTERS = 80
-"""Of a video or a model in a file's name: systems allow 255 bytes for all of it."""
+"""Limit for a video or a model in a file's name: systems allow 255 bytes for the whole name."""
 
 
 class FileNames:
-    """Names of files in one folder, none of which is given twice or leads elsewhere."""
+    """Names of files in one folder; none is given twice or points elsewhere."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def take(self, *parts: str) -> str:
-        """A name made of parts, with a few digits where it would be another's too."""
+        """A name made of parts, with a few digits added if it is taken already."""
         *parts_before, ending = parts
         name = ".".join([*map(_safe, parts_before), ending])
-        if name.casefold() in self._taken:  # Many systems take A and a for the same.
+        if name.casefold() in self._taken:  # Many systems treat A and a as the same.
             digits = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:6]
             name = ".".join([*map(_safe, parts_before), digits, ending])
         self._taken.add(name.casefold())
@@ -30,7 +30,7 @@ class FileNames:
 
 
 def _safe(text: str) -> str:
-    """A name that is a part of a file's name on any system."""
+    """Make a part of a file name safe on any system."""
     if len(text) <= NAME_CHARACTERS and re.fullmatch(NAME, text):
         return text
     return slug(text)

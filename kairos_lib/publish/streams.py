@@ -1,4 +1,4 @@
-"""JSON files of any length, written record by record and put in place when they are whole."""
+"""JSON files of any length, written record by record and moved into place when complete."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def write_object(
     """Write one JSON object; memory does not grow with its lists.
 
     Args:
-        path: Of the file.
+        path: The file to write.
         head: Its first members.
-        lists: The others, each an array with a line for each record.
+        lists: The others, each an array with one line for each record.
 
     Returns:
-        How many records each list has.
+        The number of records in each list.
     """
     counts = dict.fromkeys(lists, 0)
     with replacing(path) as file:

@@ -1,4 +1,4 @@
-"""All that is known of one video in one JSON file: what was found, and what each model wrote."""
+"""Everything known about one video in one JSON file: findings, and each model's captions."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class Video(Record):
     """The video, and how base processing of it went."""
 
     badges: tuple[str, ...]
-    """What must be known of its findings."""
+    """What a reader must know about its findings."""
     result: BaseResult
 
 
 class ModelOfVideo(Record):
-    """One model over the video."""
+    """One model on the video."""
 
     model: str
     title: str
     badges: tuple[str, ...]
-    """What must be known of its numbers."""
+    """What a reader must know about its numbers."""
     result: VlmResult
 
 
@@ -47,12 +47,12 @@ class ModelCaption(Record):
 
     model: str
     badges: tuple[str, ...]
-    """What must be known before reading it."""
+    """What a reader must know before reading it."""
     caption: Caption
 
 
 class SceneOfVideo(Record):
-    """One scene; an analyzer beside these adds a field of its name."""
+    """One scene; any other analyzer adds a field of its name."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -85,10 +85,10 @@ def write(
     """Write one video's file.
 
     Args:
-        path: Of the file.
-        suite: What the video is a part of.
+        path: The file to write.
+        suite: The suite of the video.
         base: Its base processing.
-        result: What that came to.
+        result: The results of that.
         said: A run of each model, and its captions by scene.
 
     Returns:
@@ -124,9 +124,9 @@ def write(
 
 
 def _found(found: SceneFindings) -> dict[str, Any]:
-    """What each analyzer found."""
+    """The findings of each analyzer."""
     fields: dict[str, Any] = {}
-    for kind, records in found.told:
+    for kind, records in found.by_analyzer:
         fields |= kind.exported_data(records)
     return fields
 

@@ -19,7 +19,7 @@ from kairos_lib.quality.wording import distinct, repeated, words
 
 @dataclass(frozen=True)
 class SceneCaption:
-    """The caption of a scene, and what a detector saw in it."""
+    """The caption of a scene, and the objects detected in it."""
 
     scene: int
     text: str
@@ -31,9 +31,9 @@ class SceneCaption:
 
 @dataclass(frozen=True)
 class Judged:
-    """What can be counted in a model's captions of a video; shares are from 0 to 1.
+    """Measures of a model's captions of a video; shares are from 0 to 1.
 
-    A sample of no scenes is a number that was not measured.
+    A sample without scenes is a number that was not measured.
     """
 
     captions: int = 0
@@ -41,36 +41,37 @@ class Judged:
     words: Sample = NONE
     """Mean per caption."""
     repeated: Sample = NONE
-    """Mean share of runs of four words that have come before in the same caption."""
+    """Mean share of four-word runs that occurred before in the same caption."""
     distinct_2: float | None = None
-    """Distinct pairs of words by pairs of words, over all captions."""
+    """Distinct word pairs by word pairs, over all captions."""
     same: Sample = NONE
-    """Share of captions that are word for word another scene's; empty ones aside."""
+    """Share of captions that are identical to another scene's; empty ones excluded."""
     language: str | None = None
-    """That most captions are in, of those long enough to tell; ISO 639-1."""
+    """Language of most captions, of those long enough to detect it; ISO 639-1."""
     in_language: Sample = NONE
-    """Share of captions in it, of those long enough to tell."""
+    """Share of captions in it, of those long enough to detect it."""
     refusals: Sample = NONE
     cut_off: Sample = NONE
     empty: Sample = NONE
     named: Sample = NONE
     """Share of the kinds of object detected in a scene that its caption names."""
     unseen: Sample = NONE
-    """Share of the kinds of object that a caption names that were not detected in its scene."""
+    """Share of the kinds of object named by a caption that were not detected in its scene."""
     objects: Sample = NONE
-    """Both in one: twice the kinds both named and detected by all named plus all detected (F1)."""
+    """Both combined: twice the kinds both named and detected by all named plus all detected
+    (F1)."""
     agreement: Sample = NONE
-    """Mean likeness (ROUGE-L's F1) to the other models' captions of the same scene."""
+    """Mean similarity (ROUGE-L's F1) to the other models' captions of the same scene."""
     rouge_l: Sample = NONE
     """Mean ROUGE-L against the references."""
     attributes: Sample = NONE
-    """Share of what is true of a scene that was drawn that its caption says."""
+    """Share of the facts of a synthetic scene that its caption states."""
     by_attribute: AttributeScores | None = None
     """The same, by attribute."""
     corpus: Corpus | None = None
     """BLEU and chrF against the references."""
     without_reference: int = 0
-    """Scenes with a caption but no reference, where the video has references."""
+    """Scenes with a caption but no reference, if the video has references."""
 
 
 def judge(
@@ -83,14 +84,14 @@ def judge(
     """Judge the captions of one video by one model.
 
     Args:
-        video: Its name, which samples of several videos are told apart by.
+        video: Its name, which identifies it in samples of several videos.
         said: Each scene that has a caption, once.
-        vocabulary: What the detector knows; none where objects were not looked for.
-        references: Of the scenes that have one; none where the video has no references.
-        agreement: Of each scene, with the other models; see `agreements`.
+        vocabulary: What the detector knows; None if objects were not detected.
+        references: For the scenes that have one; None if the video has no references.
+        agreement: For each scene, with the other models; see `agreements`.
     """
-    told = [(one, words(one.text)) for one in said]
-    runs = [(one.scene, repeated(each)) for one, each in told]
+    worded = [(one, words(one.text)) for one in said]
+    runs = [(one.scene, repeated(each)) for one, each in worded]
 
     def share(right: Callable[[SceneCaption], bool]) -> Sample:
         return Sample.of(video, ((one.scene, float(right(one)), 1) for one in said))
@@ -101,10 +102,10 @@ def judge(
     alike, attributes, by_attribute, corpus = _against(video, compared, references or {})
     return Judged(
         captions=len(said),
-        words=Sample.of(video, ((one.scene, len(each), 1) for one, each in told)),
+        words=Sample.of(video, ((one.scene, len(each), 1) for one, each in worded)),
         repeated=Sample.of(video, ((at, run, 1) for at, run in runs if run is not None)),
-        distinct_2=distinct(each for _, each in told),
-        same=_same(video, told),
+        distinct_2=distinct(each for _, each in worded),
+        same=_same(video, worded),
         language=spoken,
         in_language=in_language,
         refusals=share(lambda one: refuses(one.text)),
@@ -122,8 +123,8 @@ def judge(
     )
 
 
-def _same(video: str, told: Iterable[tuple[SceneCaption, Sequence[str]]]) -> Sample:
-    texts = {one.scene: " ".join(each) for one, each in told if each}
+def _same(video: str, worded: Iterable[tuple[SceneCaption, Sequence[str]]]) -> Sample:
+    texts = {one.scene: " ".join(each) for one, each in worded if each}
     counts = Counter(texts.values())
     return Sample.of(video, ((scene, counts[text] > 1, 1) for scene, text in texts.items()))
 
@@ -157,7 +158,7 @@ def _objects(
 def _against(
     video: str, said: Sequence[SceneCaption], references: Mapping[int, Reference]
 ) -> tuple[Sample, Sample, AttributeScores | None, Corpus | None]:
-    """Captions of scenes that all have a reference, held against it."""
+    """Compare captions of scenes that all have a reference with it."""
     if not said:
         return NONE, NONE, None, None
     truths = [references[one.scene] for one in said]
@@ -188,22 +189,23 @@ def _against(
 
 
 def agreements(
-    told: Mapping[str, Sequence[SceneCaption]], related: Callable[[str, str], bool]
+    by_model: Mapping[str, Sequence[SceneCaption]], related: Callable[[str, str], bool]
 ) -> dict[str, dict[int, float]]:
-    """How much each model's caption of a scene is like the other models', on average.
+    """Mean similarity of each model's caption of a scene to the other models' captions.
 
     Args:
-        told: Captions of one video by model.
-        related: Whether two models are not to be compared, such as variants of one.
+        by_model: Captions of one video by model.
+        related: Whether two models must not be compared, such as variants of one.
 
     Returns:
         For each model its scenes that another model has captioned too, each from 0 to 1.
     """
     said = {
-        model: {one.scene: words(one.text) for one in captions} for model, captions in told.items()
+        model: {one.scene: words(one.text) for one in captions}
+        for model, captions in by_model.items()
     }
-    sums: dict[str, dict[int, list[float]]] = {model: {} for model in told}
-    names = list(told)
+    sums: dict[str, dict[int, list[float]]] = {model: {} for model in by_model}
+    names = list(by_model)
     for place, one in enumerate(names):
         for other in names[place + 1 :]:
             if related(one, other):

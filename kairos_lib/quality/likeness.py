@@ -1,4 +1,4 @@
-"""How alike captions are: to references, and to one another. Knows no models."""
+"""How similar captions are: to references, and to one another. Knows no models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 PART = 100
-"""Captions whose references' n-grams are in memory at once."""
+"""Number of captions whose references' n-grams are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ def corpus(captions: Sequence[str], references: Sequence[Sequence[str]]) -> Corp
 
     Args:
         captions: At least one.
-        references: Of each caption, at least one; they need not be equally many.
+        references: For each caption at least one; their number may differ.
     """
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    bleu = BLEU(force=True)  # Or it warns of captions that end in " .".
+    bleu = BLEU(force=True)  # Otherwise it warns about captions that end in " .".
     chrf = CHRF()
     return Corpus(
         bleu=_over_all(bleu, captions, references),
@@ -48,7 +48,7 @@ def corpus(captions: Sequence[str], references: Sequence[Sequence[str]]) -> Corp
 
 
 def _over_all(metric: Any, captions: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """What `metric.corpus_score` gives, in a hundredth of its memory.
+    """Result of `metric.corpus_score`, in a hundredth of its memory.
 
     It holds the n-grams of all references at once, some 50 KB for each of chrF's; the counts that
     the score is made of can be taken part by part.
@@ -56,14 +56,14 @@ def _over_all(metric: Any, captions: Sequence[str], references: Sequence[Sequenc
     counts: list[Any] = []
     for first in range(0, len(captions), PART):
         part = references[first : first + PART]
-        # sacrebleu wants the first references of all captions, then the second ones, and so on.
+        # sacrebleu takes the first references of all captions, then the second ones, and so on.
         streams = [
             [_line(each[place]) if place < len(each) else None for each in part]
             for place in range(max(map(len, part)))
         ]
         said = [_line(caption) for caption in captions[first : first + PART]]
         counts += metric._extract_corpus_statistics(said, streams)
-    # For the signature, where -1 stands for "not equally many".
+    # For the signature, where -1 means that the numbers differ.
     sizes = {len(each) for each in references}
     metric.num_refs = sizes.pop() if len(sizes) == 1 else -1
     return float(metric._aggregate_and_compute(counts).score)
@@ -90,7 +90,7 @@ def _scorer() -> Any:
 
 
 def agreement(one: Sequence[str], other: Sequence[str]) -> float:
-    """How alike two captions are by their words (`wording.words`), from 0 to 1.
+    """Similarity of two captions by their words (`wording.words`), from 0 to 1.
 
     The same quantity as ROUGE-L's F1: twice the words of their longest common subsequence by the
     words of both. All pairs of models are compared on all scenes, so the subsequence is counted

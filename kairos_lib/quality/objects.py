@@ -25,7 +25,7 @@ PLURALS = {
     "person": "persons", "sheep": "sheep", "skis": "skis", "scissors": "scissors",
     "mouse": "mice", "knife": "knives", "broccoli": "broccoli",
 }  # fmt: skip
-"""Those that the rules of English spelling do not give."""
+"""Plurals that do not follow the rules of English spelling."""
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "person": (
         "people", "man", "men", "woman", "women", "boy", "boys", "girl", "girls", "child",
@@ -56,19 +56,19 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "refrigerator": ("fridge", "fridges"),
     "hair drier": ("hair dryer", "hair dryers", "hairdryer", "hairdryers"),
 }  # fmt: skip
-"""Other words for a label. Words that as often mean something else are not among them: football
-is a game, a speaker can be a loudspeaker, a plant a tree."""
+"""Other words for a label. Words that often mean something else are left out: football is a game,
+a speaker can be a loudspeaker, a plant a factory."""
 ONLY_AS: dict[str, tuple[str, ...]] = {
     "orange": ("oranges",),  # the colour
     "tie": ("necktie", "neckties", "suit and tie", "wearing a tie"),  # of a match
     "remote": ("remote control", "remote controls"),  # a remote village
     "mouse": ("computer mouse",),  # the animal
 }
-"""Labels whose own word mostly means something else: they are named by these forms alone."""
+"""Labels whose own word mostly means something else: only these forms count."""
 
 
 def _detectors() -> list[frozenset[str]]:
-    """What detectors know whose labels are known here."""
+    """Label sets of known detectors."""
     world = known()
     return [frozenset(COCO), *([world.labels] if world else [])]
 
@@ -81,26 +81,26 @@ class Vocabulary:
         self.labels = frozenset(labels)
         self._label_of: dict[str, str] = {}
         named = sorted(self.labels)
-        # A label's own word is its own, even where it is another's synonym.
+        # A label's own word is always its own, even if it is another's synonym.
         for own in (_own_forms, _synonyms):
             for label in named:
                 for form in own(label):
                     self._label_of.setdefault(form, label)
-        # The longest first, so that a teddy bear is no bear and a hot dog no dog.
+        # Longest first, so that a teddy bear is not a bear and a hot dog not a dog.
         forms = sorted(self._label_of, key=lambda form: (-len(form), form))
         listed = "|".join(re.escape(form) for form in forms)
         self._named = re.compile(rf"\b(?:{listed})\b") if forms else None
 
     @classmethod
     def of_detections(cls, seen: Collection[str]) -> Vocabulary | None:
-        """The vocabulary of the detector that gave some labels.
+        """The vocabulary of the detector that produced some labels.
 
-        A run does not record all that its detector could have found. Where every label that was
-        seen is one of COCO's, or of a registered world's, it is taken for such a detector;
-        otherwise no more is known than the labels that were seen.
+        A run does not record all that its detector could have found. If every label that was seen
+        is one of COCO's, or of a registered world's, that detector is assumed; otherwise only the
+        labels that were seen are known.
 
         Returns:
-            None where nothing was seen.
+            None if nothing was seen.
         """
         if not seen:
             return None
@@ -109,7 +109,7 @@ class Vocabulary:
     def named(self, text: str) -> frozenset[str]:
         """The labels of the objects that a text names, however often.
 
-        Words are taken as they stand: what is denied ("no dog") or only heard of is named too.
+        Words are taken literally: what is denied ("no dog") or only heard counts too.
         """
         if self._named is None:
             return frozenset()

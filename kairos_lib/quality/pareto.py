@@ -1,4 +1,4 @@
-"""Which of several choices no other beats in both of two ways. Knows nothing of what they are."""
+"""Which of several choices no other beats in two measures. Knows nothing of what they are."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 def beaten_by(points: Sequence[tuple[float, float]]) -> list[list[int]]:
     """Which points of the Pareto front beat each point.
 
-    One beats another if it costs no more and is worth no less, and is better in at least one of
-    them. Two alike do not beat one another.
+    One beats another if it costs no more and is worth no less, and is better in at least one. Two
+    equal points do not beat one another.
 
     Args:
         points: What each costs (less is better) and is worth (more is better).
 
     Returns:
-        For each point the places of those on the front that beat it, the cheapest first; none for
+        For each point the indices of those on the front that beat it, the cheapest first; empty for
         a point that is on the front itself.
     """
     beaten = [[rival for rival in range(len(points)) if _beats(points[rival], point)]

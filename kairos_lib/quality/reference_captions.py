@@ -1,9 +1,9 @@
-"""What captions are held against: people's captions of a video, or a synthetic clip's truth.
+"""References for captions: people's captions of a video, or a synthetic clip's truth.
 
-The report is made from what lies under `runs/`, so the plan keeps a copy of a video's references
-there, in a file named by its content, and the suite's manifest names that file. No run's key holds
-it: changed references make a new report and run no model again, and a suite says for good what its
-captions were held against.
+The report is made from files under `runs/`, so the plan keeps a copy of a video's references there,
+in a file named by its content, and the suite's manifest names that file. It is not part of any
+run's key: changed references make a new report but run no model again, and a suite always records
+which references its captions were compared with.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from kairos_lib.runs.run import KEY_HEX_DIGITS
 FOLDER = "references"
 """Under `runs/`."""
 LEAST_SHARE = 0.5
-"""How much of a scene must lie in a span to be held against its captions: of a scene that is
-mostly something else, the caption is rightly about that."""
+"""Minimum share of a scene in a span for a comparison: if a scene is mostly something else, its
+caption is rightly about that."""
 
 
 class Reference(Record):
-    """A stretch of video, half-open, and what may rightly be said of it."""
+    """A part of a video, half-open, and valid captions of it."""
 
     start_s: float
     end_s: float
     captions: tuple[str, ...]
-    """Of equal standing; a caption is held against all of them."""
+    """All equally valid; a caption is compared with each of them."""
     world: Any = None
-    """What is in it, where it was drawn, as its world has it."""
+    """The contents of a synthetic scene, in the form of its world."""
 
 
 class References(Record):
-    """All that a video's captions are held against; a file of `runs/references/`."""
+    """All references of a video; a file of `runs/references/`."""
 
     source: str
     """The file they were copied from, as the parameters name it."""
@@ -65,11 +65,11 @@ def load(path: Path, shown: str) -> References:
     """Read a file of reference captions: a JSON list of `{start_s, end_s, captions: [...]}`.
 
     Args:
-        path: Of the file.
-        shown: How errors and the copy name it.
+        path: The file to read.
+        shown: Its name in errors and in the copy.
 
     Raises:
-        KairosError: There is no such file, or an entry is wrong; the line says which, and why.
+        KairosError: There is no such file, or an entry is wrong; the message says which, and why.
     """
     entries = _entries(_content(path, shown, "references"), shown)
     for number, entry in enumerate(entries, start=1):
@@ -107,15 +107,15 @@ def _entries(content: bytes, shown: str) -> list[_Given]:
             ) from error
         entry, *key = first["loc"]
         where = f"{shown}, entry {int(entry) + 1}"
-        told = f"{'.'.join(map(str, key))}: {message}" if key else message
-        raise KairosError(f"{where}: {told}") from error
+        problem = f"{'.'.join(map(str, key))}: {message}" if key else message
+        raise KairosError(f"{where}: {problem}") from error
     if not found:
         raise KairosError(f"{shown}: holds no entry")
     return found
 
 
 def of_truth(path: Path, shown: str) -> References:
-    """What the truth of a synthetic clip says: a caption of each scene, and what is in it.
+    """References from the truth of a synthetic clip: a caption of each scene, and its contents.
 
     Raises:
         KairosError: There is no such file, or it is not a clip's truth.
@@ -137,10 +137,10 @@ def of_truth(path: Path, shown: str) -> References:
 
 
 def keep(project: Project, video: Video) -> str:
-    """Copy what a video's captions are held against to where the report finds it.
+    """Copy a video's references to where the report finds them.
 
     Returns:
-        The copy's path relative to the project; empty where the video has no references.
+        The copy's path relative to the project; empty if the video has no references.
 
     Raises:
         KairosError: They cannot be read.
@@ -160,7 +160,7 @@ def keep(project: Project, video: Video) -> str:
 
 
 def kept(project: Project, path: str) -> References | None:
-    """The copy that a manifest names; none where it names none or it is gone.
+    """The copy that a manifest names; None if it names none or it is missing.
 
     Raises:
         KairosError: It was changed by hand.
@@ -171,8 +171,8 @@ def kept(project: Project, path: str) -> References | None:
 def matched(scenes: Iterable[Scene], spans: Sequence[Reference]) -> dict[int, Reference]:
     """The reference of each scene, by its index: the span that it overlaps most.
 
-    Of two that it overlaps alike, the one that begins first. A scene of which less than
-    `LEAST_SHARE` lies in that span has none. Several scenes can have the same span.
+    Of two equal overlaps, the earlier span. A scene with less than `LEAST_SHARE` of its length in
+    that span has none. Several scenes can have the same span.
     """
     waiting = sorted(spans, key=lambda span: span.start_s)
     place = 0

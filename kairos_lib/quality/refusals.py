@@ -1,4 +1,4 @@
-"""Captions that decline to describe: found by their phrases. Knows no models."""
+"""Captions that decline to describe, recognised by their phrases. Knows no models."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PHRASES = (
     r"\bno (?:image|picture|video|frame|photo)s? (?:was|were|is|are|has been|have been) "
     r"(?:provided|attached|given|uploaded)\b",
 )
-"""Regular expressions, in English alone; a text is in lower case, its apostrophes straight."""
+"""Regular expressions, only for English; a text is in lower case, its apostrophes straight."""
 _REFUSAL = re.compile("|".join(PHRASES))
 _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|«[^»]*»|„[^“”]*[“”]')
 
 
 def refuses(text: str) -> bool:
-    """Whether a caption declines, wholly or in part. What it quotes is passed over.
+    """Whether a caption declines, wholly or in part. Quotations are ignored.
 
     "I cannot see the image" is a refusal; `he says "I cannot"` is not.
     """

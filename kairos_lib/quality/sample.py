@@ -1,4 +1,4 @@
-"""A number over scenes, with what each of them adds to it. Knows nothing of what it measures."""
+"""A number over scenes, with each scene's contribution. Knows nothing of what it measures."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class Sample:
-    """A share or a mean: the sum of `parts` by the sum of `wholes`.
+    """A share or a mean: the sum of `parts` divided by the sum of `wholes`.
 
     For a mean over scenes every whole is 1; for a share of things counted in scenes (objects,
-    attributes) it is how many there are in the scene. What each scene adds is kept, so that an
-    interval can be made by drawing scenes anew: `interval(sample.rows, sample.videos, ratio)` of
-    `kairos_lib.statistics.bootstrap`. All four have the same length.
+    attributes) it is their number in the scene. Each scene's contribution is kept, so that an
+    interval can be computed by resampling scenes: `interval(sample.rows, sample.videos, ratio)`
+    of `kairos_lib.statistics.bootstrap`. All four have the same length.
     """
 
     videos: tuple[str, ...] = ()
     scenes: tuple[int, ...] = ()
     parts: tuple[float, ...] = ()
     wholes: tuple[float, ...] = ()
-    """Never 0: a scene that says nothing of the matter is left out."""
+    """Never 0: a scene that contributes nothing is left out."""
 
     @classmethod
     def of(cls, video: str, counted: Iterable[tuple[int, float, float]]) -> Sample:
@@ -42,7 +42,7 @@ class Sample:
 
     @property
     def n(self) -> int:
-        """Scenes that it is made of."""
+        """Number of scenes."""
         return len(self.wholes)
 
     @property
@@ -57,7 +57,7 @@ class Sample:
 
     @property
     def value(self) -> float | None:
-        """The number; none where no scene says anything of the matter."""
+        """The number; None if no scene contributes."""
         return self.part / self.whole if self.wholes else None
 
     @property
@@ -103,9 +103,9 @@ def ratio(rows: Any) -> float:
 
 
 def ends(sample: Sample) -> Interval | None:
-    """The interval of a number over scenes; none where nothing is known of it."""
+    """The interval of a number over scenes; None if nothing is known about it."""
     if sample.value is None:
         return None
     found = interval(sample.rows, sample.videos, ratio)
-    # Of scenes that are all alike every resample is the same, which is no proof of certainty.
+    # If all scenes are alike, so are all resamples, which does not prove certainty.
     return found if found.known and found.low < found.high else None

@@ -1,7 +1,7 @@
-"""A world that is drawn, so that all that is true of a scene is known.
+"""A synthetic world, for whose scenes everything true is known.
 
-Nothing here knows such a world. Whoever draws one registers how its truth is read and how captions
-of it are scored.
+Nothing here knows such a world. The module that draws one registers how its truth is read and how
+captions of it are scored.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class AttributeScores:
 
 
 class TrueScene(NamedTuple):
-    """A scene of a clip that was drawn."""
+    """A scene of a synthetic clip."""
 
     start_s: float
     end_s: float
     caption: str
     drawn: Any
-    """What is in it: can be written as JSON, and comes back to `score` as that."""
+    """Its contents: can be written as JSON, and is passed to `score` in that form."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,21 @@ class World:
     """How captions of one synthetic world are judged."""
 
     labels: frozenset[str]
-    """What a detector of its things calls them."""
+    """Names that a detector of its objects uses."""
     read: Callable[[bytes], Sequence[TrueScene]]
-    """A clip's truth, from its file; a ValueError where it is none."""
+    """Reads a clip's truth from its file; raises ValueError if it is not one."""
     score: Callable[[str, Any], AttributeScores]
-    """A caption against what was drawn."""
+    """Scores a caption against the contents of a scene."""
 
 
 _registered: list[World] = []
 
 
 def register(world: World) -> None:
-    """Let captions of a world be judged; the one that was registered last holds."""
+    """Register a world so that its captions can be scored; the last one registered is used."""
     _registered.append(world)
 
 
 def known() -> World | None:
-    """The world that is registered; none where nobody has."""
+    """The registered world; None if there is none."""
     return _registered[-1] if _registered else None

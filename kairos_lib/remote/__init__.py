@@ -1,1 +1,1 @@
-"""Services over the network: limits, refusals and patience. Knows nothing of what is asked."""
+"""Services over the network: limits, errors and retries. Does not know what is requested."""

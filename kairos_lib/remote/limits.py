@@ -1,6 +1,6 @@
 """Keeps requests within a service's limits, over all threads and processes of a project.
 
-Knows nothing of what is requested.
+Does not know what is requested.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from kairos_lib.runs.files import read_record, write_json
 from kairos_lib.runs.record import Record
 
 POLL_S = 0.05
-"""How often to look whether another process has given back what this one waits for."""
+"""How often to check whether another process has released what this one waits for."""
 
 
 class Limits:
-    """At most so many requests at once and so many in any minute, as the service counts them.
+    """At most so many requests at once and so many in any minute, as counted by the service.
 
-    A service counts a request when it arrives, which is some time between the moment that it is
-    sent and the moment that its answer or its failure is known here. So a place among those of a
-    minute is taken before the request is sent and is free again a minute after it has *ended*:
-    whatever the network's delay, each arrival has a place of its own from then until a minute
-    later, and no window of a minute can hold more arrivals than there are places.
+    A service counts a request when it arrives, some time between the moment it is sent and the
+    moment its answer or its failure is known here. So one of a minute's places is taken before the
+    request is sent and is free again a minute after it has *ended*: whatever the network's delay,
+    each arrival has a place of its own from then until a minute later, and no window of a minute
+    can hold more arrivals than there are places.
 
-    A place is a file lock, which goes with the process that holds it, and a small file that says
-    when its last request ended. So a run that was killed and started again, or two runs at once,
-    keep the limits too.
+    A place is a file lock, which ends with the process that holds it, and a small file with the
+    time when its last request ended. So a run that was killed and started again, or two runs at
+    once, keep the limits too.
 
     Args:
-        folder: Where the places are kept; one for each account or deployment with limits.
+        folder: Where the places are stored; one for each account or deployment with limits.
         concurrency: Requests at once.
-        per_minute: Requests in any minute; none for no such limit.
-        minute_s: Length of a minute; a test or a benchmark makes it shorter.
+        per_minute: Requests in any minute; None for no such limit.
+        minute_s: Length of a minute; tests and benchmarks make it shorter.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Limits:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Wait until a request may be sent, and hold its places for the length of a block.
+        """Wait until a request may be sent, and hold its places during a block.
 
         Raises:
             KairosError: The limits were stopped.
@@ -69,17 +69,17 @@ class Limits:
                 self._changed.notify_all()
 
     def pause(self, length_s: float) -> None:
-        """Let nobody of this process send anything for a while."""
+        """Keep this process from sending anything for a while."""
         with self._changed:
             self._paused_until_s = max(self._paused_until_s, time.monotonic() + length_s)
 
     def wait(self, length_s: float) -> None:
-        """Wait alone; ends at once where the limits are stopped."""
+        """Wait without stopping others; ends at once if the limits are stopped."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopped, length_s)
 
     def stop(self, reason: str) -> None:
-        """Let nobody of this process send anything any more, for a reason that is told to all."""
+        """Keep this process from sending anything more; all waiting requests raise the reason."""
         with self._changed:
             self._stopped = self._stopped or reason
             self._changed.notify_all()
@@ -95,7 +95,7 @@ class Limits:
                 self._changed.wait(max(paused_s, POLL_S))
 
     def _take(self) -> list[_Place]:
-        """A place of each kind; nothing where one kind has none."""
+        """A place of each kind; empty if one kind has none free."""
         running = next((place for place in self._at_once if place.take()), None)
         if running is None:
             return []
@@ -109,11 +109,11 @@ class Limits:
 
 
 class _Rest(Record):
-    """What is remembered of a place that must rest after use."""
+    """State of a place that must rest after use."""
 
     ended_at: float | None
-    """Unix time, since machines that share the folder share no other clock; none while a request
-    is under way."""
+    """Unix time, since machines that share the folder share no other clock; None while a request
+    is in progress."""
 
 
 class _Place:
@@ -126,7 +126,7 @@ class _Place:
         self._free_at = 0.0
 
     def take(self) -> bool:
-        """Take it; whether it was free."""
+        """Take it; returns whether it was free."""
         if self._lock.is_locked or time.time() < self._free_at:
             return False
         self._memory.parent.mkdir(parents=True, exist_ok=True)
@@ -153,8 +153,8 @@ class _Place:
             return True
         now = time.time()
         if known.ended_at is None or known.ended_at > now:
-            # Whoever held it was killed, no one knows when, or the clock was set back: the
-            # request may have arrived as late as this.
+            # Its holder was killed at an unknown time, or the clock was set back: the request may
+            # have arrived as late as this.
             self._remember(now)
             return False
         self._free_at = known.ended_at + self._rest_s

@@ -1,4 +1,4 @@
-"""Asks a service until it answers, within its limits and within reason."""
+"""Retries requests to a service until it answers, within its limits and within reason."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Pace:
-    """The times that waiting is made of."""
+    """Durations used for waiting."""
 
     minute_s: float = 60.0
-    """What a minute of requests per minute lasts."""
+    """Length of the minute in requests per minute."""
     first_wait_s: float = 1.0
     """Longest wait after the first refusal; doubles with each further one."""
     longest_wait_s: float = 60.0
-    """Where the doubling ends: the limits of the services are by the minute."""
+    """Limit of the doubling: the services' limits are per minute."""
     longest_asked_s: float = 3600.0
-    """A service that asks for more patience than this has a limit by the day."""
+    """A service that asks to wait longer than this has a daily limit."""
 
 
 PACE = Pace()
-"""What everybody goes by. A test or a benchmark whose service is faster than life replaces it."""
+"""The default pace. A test or a benchmark with a faster service replaces it."""
 
 
 class FinalError(KairosError):
-    """A service said no to one request, and would say so again."""
+    """A service rejected one request, and would reject it again."""
 
     def __init__(self, reason: str, status: int | None) -> None:
         super().__init__(reason)
         self.status = status
-        """The HTTP status, where there was one."""
+        """The HTTP status, if there was one."""
 
 
 class Patience:
     """Tries a request until there is an answer.
 
     Args:
-        name: What the service is called in an error.
-        limits: How many requests there may be.
-        attempts: At one request.
+        name: Name of the service in errors.
+        limits: Limits of its requests.
+        attempts: Maximum for one request.
     """
 
     def __init__(self, name: str, limits: Limits, attempts: int) -> None:
@@ -60,7 +60,7 @@ class Patience:
         """Send a request until there is an answer.
 
         Raises:
-            FinalError: It was refused for good.
+            FinalError: It was rejected for good.
             KairosError: There was no answer in all attempts, or the limits were stopped.
         """
         for attempt in range(1, self._attempts + 1):
@@ -84,9 +84,9 @@ class Patience:
         )
 
     def _wait(self, attempt: int, refused: RefusedError) -> None:
-        """Let time pass before the next attempt: doubling, with full jitter, but as told.
+        """Wait before the next attempt: doubling, with full jitter, but at least as long as asked.
 
-        Full jitter spreads those who were refused together as widely as can be
+        Full jitter spreads clients that were refused together as widely as possible
         (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
         """
         pace = self._pace

@@ -1,9 +1,9 @@
 """One request to a service with OpenAI's interface, through the `openai` package.
 
-Says of a request that came to nothing whether and when another try makes sense; trying is for
-others. The key comes from the environment and goes nowhere but into the request: every text of
-the service or the package that leaves this module has the key struck out, and no exception of the
-package's (its requests carry the key) leaves it at all.
+Classifies failed requests by whether and when another attempt makes sense; other modules retry.
+The key comes from the environment and is used only in requests: it is removed from every text of
+the service or the package that leaves this module, and no exception of the package (its requests
+contain the key) leaves it at all.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     import openai
 
 OPENAI = "https://api.openai.com/v1"
-"""Where the `openai` package itself goes where no address is given."""
+"""The `openai` package's default address."""
 BUSY = 429
 PASSING_STATUS = {408, 409, BUSY}
-"""With all from 500 up, the refusals that the `openai` package itself would try again after."""
+"""Refusals that the `openai` package itself would retry, along with all from 500 up."""
 NO_CREDIT = "insufficient_quota"
-"""The 429 that waiting does not cure."""
+"""The 429 that waiting does not fix."""
 Answer = TypeVar("Answer")
 
 
 class RefusedError(Exception):
-    """A request that came to nothing."""
+    """A request that failed."""
 
     def __init__(
         self,
@@ -46,28 +46,28 @@ class RefusedError(Exception):
     ) -> None:
         super().__init__(reason)
         self.passing = passing
-        """Whether another try may go better."""
+        """Whether another attempt may succeed."""
         self.wait_s = wait_s
-        """How long the service asks to wait, where it does."""
+        """How long the service asks to wait, if it does."""
         self.for_all = for_all
-        """Whether other requests would fare no better meanwhile."""
+        """Whether other requests would also fail for now."""
         self.status = status
-        """The HTTP status, where there was one."""
+        """The HTTP status, if there was one."""
 
 
 class GarbageError(Exception):
-    """What came is no answer to what was asked."""
+    """The response is not a valid answer."""
 
 
 class Service(ABC):
-    """A service, connected to."""
+    """A connection to a service."""
 
     # Required
 
     key_name: str
     """The environment variable that holds its key."""
     advice: ClassVar[dict[int, str]]
-    """What to do about refusals that waiting does not cure, by status; `{key_name}` is known."""
+    """What to do about refusals that waiting does not fix, by status; may contain `{key_name}`."""
 
     @abstractmethod
     def connect(self, key: str) -> openai.OpenAI:
@@ -87,7 +87,7 @@ class Service(ABC):
         """Send a request and read its answer.
 
         Args:
-            post: Does so; raises what the `openai` package raises, or `GarbageError`.
+            post: Sends it; raises what the `openai` package raises, or `GarbageError`.
 
         Raises:
             RefusedError: There was no answer.
@@ -105,21 +105,21 @@ class Service(ABC):
             refused = RefusedError(self._clean(str(error)), passing=False)
         except GarbageError as error:
             refused = RefusedError(self._clean(str(error)), passing=True)
-        # Raised here, where no exception of the package's can ride along as its context.
+        # Raised here, so that no exception of the package is attached as its context.
         raise refused
 
     def _explain(self, error: openai.APIStatusError) -> RefusedError:
         status = error.status_code
-        told = error.body.get("message") if isinstance(error.body, dict) else None
-        message = self._clean(str(told)) if told else f"no message in its answer of {status}"
+        given = error.body.get("message") if isinstance(error.body, dict) else None
+        message = self._clean(str(given)) if given else f"no message in its answer of {status}"
         reason = f"{status}: {message}"
         if error.code == NO_CREDIT:
             return RefusedError(f"{reason}: add credit or raise the account's limit", passing=False)
         if status in PASSING_STATUS or status >= 500:
             return RefusedError(reason, True, wait_of(error.response.headers), status == BUSY)
         advice = self.advice.get(status, "this will not change by trying again")
-        told = f"{reason}: {advice.format(key_name=self.key_name)}"
-        return RefusedError(told, passing=False, status=status)
+        advised = f"{reason}: {advice.format(key_name=self.key_name)}"
+        return RefusedError(advised, passing=False, status=status)
 
     def _clean(self, text: str) -> str:
         """The first line of a text, without the key."""
@@ -128,10 +128,11 @@ class Service(ABC):
 
 
 def wait_of(headers: Any) -> float | None:
-    """How long the headers of a refusal ask to wait, in seconds; none where they do not.
+    """How long the headers of a refusal ask to wait, in seconds; None if they do not.
 
     `retry-after-ms` is OpenAI's and Azure's; `Retry-After` is in seconds or a date (RFC 9110,
-    10.2.3), which is read against the answer's own `Date`, lest a wrong clock here matter.
+    10.2.3), which is compared with the answer's own `Date`, so that a wrong clock here does not
+    matter.
     """
     try:
         if milliseconds := headers.get("retry-after-ms"):
@@ -151,42 +152,42 @@ def wait_of(headers: Any) -> float | None:
 
 
 def from_environment(name: str) -> str:
-    """A key or an address of the environment.
+    """A key or an address from the environment.
 
     Raises:
-        KairosError: It is not there, or cannot be sent.
+        KairosError: It is not set, or cannot be sent.
     """
     value = os.environ.get(name, "").strip()
     if not value:
         raise KairosError(f"{name} is not set: put it into the environment")
-    # The HTTP library quotes a header that it cannot send, and the key would be in that line.
+    # The HTTP library quotes headers that it cannot send, and the key would be in the message.
     if not value.isascii() or not value.isprintable() or " " in value:
-        raise KairosError(f"{name} holds characters that cannot be sent: set it anew")
+        raise KairosError(f"{name} holds characters that cannot be sent: set it again")
     return value
 
 
 def checked_address(name: str, address: str, key_name: str | None) -> str:
-    """An address, if a key may be sent there: to a web server, and by nobody to be read on the way.
+    """Check that a key may be sent to an address: a web server, over a connection no one can read.
 
     Args:
-        name: What the address is called, for the error line.
+        name: Name of the address in the error message.
         address: Where requests are to go.
-        key_name: The environment variable of the key that is sent along; none without one.
+        key_name: The environment variable of the key that is sent along; None without a key.
 
     Raises:
-        KairosError: It is no such address; the line calls it by its name.
+        KairosError: It is not such an address.
     """
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname or "", parts.port
-    except ValueError:  # A port or an address in brackets that is none.
+    except ValueError:  # An invalid port or bracketed address.
         host = ""
-    # What programs read differently could be one host here and another where it is sent.
+    # Programs parse such addresses differently: the host checked here could be another one.
     plain = address.isascii() and address.isprintable() and not set(address) & set(" \\")
     if not address.startswith(("https://", "http://")) or not host or not plain:
         raise KairosError(f"{name} must begin with https:// and a host")
     if "@" in parts.netloc:
-        # It would be written into keys of runs and names of folders.
+        # It would be written into run keys and folder names.
         raise KairosError(f"{name} must hold no name or password")
     if key_name and parts.scheme == "http" and not _is_here(host):
         raise KairosError(
@@ -197,21 +198,21 @@ def checked_address(name: str, address: str, key_name: str | None) -> str:
 
 
 def _is_here(host: str) -> bool:
-    """Whether a host is this machine, which no network is on the way to."""
+    """Whether a host is this machine, so that no network is involved."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def told(address: str, key_name: str | None) -> str:
-    """Where something is sent, and with what, for a plan."""
+def describe_destination(address: str, key_name: str | None) -> str:
+    """Where something is sent, and with which key, for a plan."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}, with {key_name or 'no key'}"
 
 
 def http_client() -> httpx2.Client:
-    """The package's own, but for redirects: followed, they could take a key elsewhere."""
+    """The package's own client, but without redirects, which could take a key elsewhere."""
     import openai
 
     return openai.DefaultHttpxClient(follow_redirects=False)

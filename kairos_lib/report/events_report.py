@@ -112,7 +112,7 @@ class EventsReport:
         from kairos_lib.report import executed
         from kairos_lib.report.sections import provenance
 
-        return section(provenance.origins(self._data), executed.notebooks_list(self._data))
+        return section(provenance.provenance(self._data), executed.notebooks_list(self._data))
 
     def events(self) -> pd.DataFrame:
         """Every event that a model found: one row each."""

@@ -1,6 +1,6 @@
 """The executed notebooks as pages beside the report: how its numbers were made.
 
-Knows nothing of what notebooks do.
+Does not know what notebooks do.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Executed:
     repeat: str
     path: Path
     file: str
-    """Its page, in `FOLDER`."""
+    """Name of its page in `FOLDER`."""
     problem: str = ""
-    """Why there is none."""
+    """Why it has no page."""
 
 
 def notebooks(suite: SuiteData) -> list[Executed]:
@@ -76,7 +76,7 @@ def notebooks(suite: SuiteData) -> list[Executed]:
             file = f"{name}--{count}.html"
         taken.add(file)
         path = run.folder / EXECUTED
-        # By hand, what lies there is of an earlier attempt.
+        # For a run by hand, the file there is from an earlier attempt.
         there = path.is_file() and not run.by_hand
         problem = "" if there else _why_missing(run)
         found.append(Executed(title, notebook, model, video, repeat, path, file, problem))
@@ -118,13 +118,12 @@ def export_notebooks(project: Project, suite: str, analysis: Path, reports: Path
     """Make a page of each executed notebook of a suite.
 
     Args:
-        project: Its root is left out of the pages: where a checkout lies is nobody else's business.
+        project: Its root is left out of the pages: the location of a checkout is private.
         suite: The suite's name.
-        analysis: The executed analysis notebook. What it shows is the report, so that its own
-            page has no more than its prose and code.
-        reports: The folder of the report; pages go to `FOLDER` in it, and others there are removed.
-
-    Raises:
+        analysis: The executed analysis notebook. Its output is the report itself, so its own page
+            has only its prose and code.
+        reports: The folder of the report; pages go to `FOLDER` in it, and other files there are
+            removed.
         KairosError: No such suite has been run.
     """
     data = suites.read(project, suite)
@@ -151,9 +150,9 @@ def _page(project: Project, one: Executed, outputs: bool) -> bytes:
     try:
         cells = list(cells_of(one.path, project.root, outputs))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        # One that was spoilt must not keep the report from being made.
-        told = f"This notebook cannot be read ({type(error).__name__})."
-        cells = [Cell(None, "", (render("text", kind="error", text=told),))]
+        # A damaged notebook must not prevent the report.
+        message = f"This notebook cannot be read ({type(error).__name__})."
+        cells = [Cell(None, "", (render("text", kind="error", text=message),))]
     body = render("notebook", title=one.title, notebook=one.notebook, cells=cells)
     contents = Html(Markup('<ol><li><a href="../index.html">The report</a></li></ol>'))
     return document(one.title, Html(Markup(body._repr_html_())), contents, scripted=False)

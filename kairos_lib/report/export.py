@@ -1,7 +1,7 @@
-"""From the executed analysis notebook to pages that stand alone.
+"""From the executed analysis notebook to self-contained pages.
 
-Nothing in a page is fetched from anywhere, and no script but its own runs in it: its own security
-policy forbids both.
+A page loads nothing from anywhere, and runs no script but its own: its security policy forbids
+both.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from kairos_lib.runs.files import write_bytes
 
 TEMPLATE = "page"
 NOTEBOOK_ONLY = "notebook-only"
-"""Tag of cells that speak to whoever runs the notebook, not to the reader of the report."""
+"""Tag of cells addressed to the person running the notebook, not to the report's reader."""
 FURTHER = "scenes-*.html"
-"""Scenes beyond those of the report itself: pieces beside the notebook, pages beside the report."""
+"""Scenes beyond the report's first page: pieces beside the notebook, pages beside the report."""
 SECOND_HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
 FIRST_HEADING = re.compile(r"<h1\b[^>]*>(.*?)</h1>", re.DOTALL)
 STYLE_OUTPUT = re.compile(r'<style class="kairos-style">.*?</style>', re.DOTALL)
@@ -36,8 +36,8 @@ def export(project: Project, executed: Path, index: Path) -> None:
     Args:
         project: Its runs folder is where pictures may come from.
         executed: The executed notebook; pictures in its outputs are relative to its folder.
-        index: The page to write. Further ones are written into its folder, before it; those that
-            an earlier report left there are removed.
+        index: The page to write. Further ones are written into its folder first; those left there
+            by an earlier report are removed.
 
     Raises:
         KairosError: The notebook cannot be read, or refers to a picture that is not in the
@@ -59,7 +59,7 @@ def export(project: Project, executed: Path, index: Path) -> None:
 def _page(project: Project, source: Path, body: str, contents: str) -> bytes:
     return document(
         title=_title(body),
-        # Its own pictures for each page: together they can be many.
+        # Pictures are inlined page by page: together they can be many.
         body=Html(Markup(Pictures(project, source.parent).inlined(body))),
         contents=Html(Markup(contents)),
     )
@@ -107,5 +107,5 @@ def _with_contents(page: str) -> tuple[str, str]:
 
 
 def _text(markup: str) -> str:
-    """What is written in a heading, without its tags; still escaped."""
+    """The text of a heading, without its tags; still escaped."""
     return re.sub(r"<[^>]*>", "", markup).strip()

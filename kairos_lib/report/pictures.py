@@ -1,4 +1,4 @@
-"""Pictures put into a page. Knows nothing of what they show."""
+"""Puts pictures into a page. Does not know what they show."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ IMAGES = {
 }  # fmt: skip
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 MOST_PIXELS = 7680 * 4320
-"""An 8K frame, 100 MB unpacked. A picture of a few kilobytes can say that it has many times that,
-which here and in the browser would take gigabytes."""
-# A tag's quoted values may hold a `>`.
+"""An 8K frame, 100 MB unpacked. A picture of a few kilobytes can claim many times that, which would
+take gigabytes here and in the browser."""
+# A tag's quoted values may contain a `>`.
 IMAGE_TAG = re.compile(r"""<img\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
 SOURCE = re.compile(r"""\b(src)\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
 SIZE = re.compile(r"""\bdata-size="(\w+)\"""")
@@ -37,28 +37,28 @@ SIZE = re.compile(r"""\bdata-size="(\w+)\"""")
 
 @dataclass(frozen=True)
 class Budget:
-    """What a thumbnail may take."""
+    """Size limits of a thumbnail."""
 
     longest_px: int
     size_bytes: int
 
 
 BUDGETS = {"large": Budget(336, 11_000), "small": Budget(168, 3_600)}
-"""By `data-size`. With both of them, 300 scenes take less than 6 MB of a page, as base64."""
+"""By `data-size`. With both, 300 scenes take less than 6 MB of a page, as base64."""
 QUALITIES = (80, 72, 64, 56, 48, 40)
-"""Of JPEG. Below the last of them a picture looks better with fewer pixels."""
+"""JPEG qualities to try. Below the last one a picture looks better with fewer pixels."""
 SMALLER = 0.85
 
 
 class Pictures:
-    """Puts pictures into a page, each made smaller once.
+    """Puts pictures into a page, each shrunk once.
 
-    One that cannot be shown, because it is damaged or unpacks to gigabytes, leaves a badge in its
-    place.
+    A picture that cannot be shown, because it is damaged or unpacks to gigabytes, is replaced by a
+    badge.
 
     Args:
-        project: Its runs folder is the only one that pictures may come from.
-        folder: What their sources are relative to.
+        project: Pictures may come only from its runs folder.
+        folder: Picture paths are relative to it.
     """
 
     def __init__(self, project: Project, folder: Path) -> None:
@@ -67,7 +67,7 @@ class Pictures:
         self._known: dict[tuple[bytes, str], str | None] = {}
 
     def inlined(self, page: str) -> str:
-        """A page with the pictures themselves in it.
+        """A page with its pictures embedded.
 
         Raises:
             KairosError: It refers to a picture that is not in the runs folder.
@@ -76,7 +76,7 @@ class Pictures:
 
     def _tag(self, tag: re.Match[str]) -> str:
         size = SIZE.search(tag[0])
-        # In the page there is nothing to wait for, and what a browser puts off it may not print.
+        # Embedded pictures need no lazy loading, and a browser may not print lazy ones.
         eager = tag[0].replace('loading="lazy"', 'decoding="async"')
         source = SOURCE.search(eager)
         if source is None:
@@ -87,19 +87,19 @@ class Pictures:
         return f'{eager[: source.start()]}src="{data}"{eager[source.end() :]}'
 
     def _data(self, source: str, size: str) -> str | None:
-        """A picture as the value of a `src`; nothing of one that cannot be shown."""
+        """A picture as the value of a `src`; None if it cannot be shown."""
         if source.startswith("data:image/"):
             return html.escape(source)
         path = (self._folder / unquote(source)).resolve()
         kind = IMAGES.get(path.suffix.lower())
-        # Links are followed first, so that none leads out of the folder.
+        # Links are resolved first, so that none points outside the folder.
         if kind is None or not path.is_relative_to(self._runs) or not path.is_file():
             raise KairosError(
                 f"the report refers to the picture '{source}', which is not an image file in "
                 f"{self._runs.name}/: run the analysis notebook again"
             )
         content = path.read_bytes()
-        # Nothing happens in some scenes: their pictures are the same, byte by byte.
+        # Scenes in which nothing happens have identical pictures, byte by byte.
         key = (hashlib.sha256(content).digest(), size)
         if key not in self._known:
             self._known[key] = _encoded(content, kind, BUDGETS.get(size))
@@ -107,7 +107,7 @@ class Pictures:
 
 
 def _encoded(content: bytes, kind: str, budget: Budget | None) -> str | None:
-    """A picture as a data URL within a budget, if there is one; nothing of what is no picture."""
+    """A picture as a data URL, within a budget if given; None if it is not a picture."""
     from PIL import Image
 
     try:
@@ -115,12 +115,12 @@ def _encoded(content: bytes, kind: str, budget: Budget | None) -> str | None:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             opened = Image.open(io.BytesIO(content), formats=FORMATS)
         with opened:
-            # Known from the head alone: nothing has been unpacked yet.
+            # Known from the header alone: nothing has been unpacked yet.
             if opened.width * opened.height > MOST_PIXELS:
                 return None
             if budget is not None and len(content) > budget.size_bytes:
                 kind, content = "image/jpeg", _shrunk(opened.convert("RGB"), budget)
-    except Exception:  # Pillow raises whatever the damage leads it to, its own refusals included.
+    except Exception:  # On damaged files Pillow raises all kinds of exceptions.
         return None
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 

@@ -1,4 +1,4 @@
-"""The analysis of a suite: what `analysis.ipynb` calls, and what a plan asks about it."""
+"""The analysis of a suite: called by `analysis.ipynb`, and by a plan that asks about it."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ MADE_BY = (
     "results",
     "statistics",
 )
-"""Parts of the package whose code decides what a report says, analyzers of a scene among them."""
+"""Parts of the package whose code determines what a report says, scene analyzers included."""
 
 
 class AnalysisResult(Record):
-    """What an analysis was made of; `result.json` of an analysis run."""
+    """What an analysis was based on; `result.json` of an analysis run."""
 
     key: str
     suite: str
     runs: int
-    """Runs of models that were planned."""
+    """Number of planned runs of models."""
     failed: int
-    """Those of them that have no result."""
+    """Number of those without a result."""
 
 
 def analysis_run(project: Project, suite: str) -> Run:
-    """The run of a suite's analysis: a new one whenever anything that it shows has changed.
+    """The run of a suite's analysis: a new one whenever anything shown in it has changed.
 
     Raises:
         KairosError: No such suite has been run.
@@ -76,7 +76,7 @@ def analysis_run(project: Project, suite: str) -> Run:
 
 
 def _state_hash(folder: Path) -> str:
-    """What a run came to: its status and its result, each of which may be absent."""
+    """Hash of a run's status and result, each of which may be absent."""
     total = hashlib.sha256()
     for name in ("status.json", "result.json"):
         path = folder / name
@@ -86,14 +86,14 @@ def _state_hash(folder: Path) -> str:
 
 
 def _notebook_hash(path: Path) -> str:
-    """Of the prose as well as the code, for both are in the report; not of what it printed."""
+    """Hash of prose and code, as both are in the report; not of outputs."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     sources = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()[:KEY_HEX_DIGITS]
 
 
 def _files_hash(folder: Path, suffixes: Set[str]) -> str:
-    """Of the files of a folder, names and contents, or of one file: code that makes the report."""
+    """Hash of the code that makes the report: a folder's files by name and content, or one file."""
     total = hashlib.sha256()
     found = [folder] if folder.is_file() else folder.rglob("*")
     for path in sorted(path for path in found if path.suffix in suffixes):
@@ -102,18 +102,18 @@ def _files_hash(folder: Path, suffixes: Set[str]) -> str:
 
 
 class ReportSession:
-    """One sitting at a suite's report; each section is a method."""
+    """The report of a suite; each section is a method."""
 
     def __init__(self, project: Project, suite: str) -> None:
         self.project = project
         self.suite = suite
         self.run = analysis_run(project, suite)
-        # Pictures are relative to the executed copy; by hand in JupyterLab, to the notebook.
+        # Picture paths are relative to the executed copy; by hand in JupyterLab, to the notebook.
         self._notebook_folder = Path(os.environ.get(NOTEBOOK_FOLDER) or Path.cwd())
 
     @classmethod
     def open(cls, suite: str) -> ReportSession:
-        """Open by the name that the notebook's parameters give.
+        """Open by the suite name in the notebook's parameters.
 
         Raises:
             KairosError: No such suite has been run.
@@ -144,7 +144,7 @@ class ReportSession:
         )
 
     def end_to_end(self) -> Html:
-        """How fast each model is over each video, what failed, and what the labels mean."""
+        """How fast each model is on each video, what failed, and what the labels mean."""
         from kairos_lib.report.sections import charts, tables, variants
         from kairos_lib.report.sections.badges import legend
         from kairos_lib.results import badges
@@ -174,13 +174,13 @@ class ReportSession:
         )
 
     def anomalies(self) -> Html:
-        """What tokens explain of the differences between videos and scenes, and what is left."""
+        """What tokens explain of the differences between videos and scenes, and what not."""
         from kairos_lib.report.sections import anomalies
 
         return section(anomalies.anomalies(self._data))
 
     def quality(self) -> Html:
-        """How good the captions are, and which models no other beats in speed and quality."""
+        """How good the captions are, and which models are unbeaten in speed and quality."""
         from kairos_lib.report.sections import pareto, quality
 
         return section(
@@ -190,13 +190,13 @@ class ReportSession:
         )
 
     def memory(self) -> Html:
-        """What each model needed of memory and of electricity."""
+        """How much memory and electricity each model needed."""
         from kairos_lib.report.sections import energy, tables
 
         return section(tables.memory(self._data), energy.energy(self._data))
 
     def models(self) -> Html:
-        """What the models are made of, and what hardware they need."""
+        """Architecture of the models, and what hardware they need."""
         from kairos_lib.report.sections import architecture, hardware
 
         return section(architecture.architecture(self._data), hardware.hardware(self._data))
@@ -212,29 +212,29 @@ class ReportSession:
         from kairos_lib.report import executed
         from kairos_lib.report.sections import provenance
 
-        return section(provenance.origins(self._data), executed.notebooks_list(self._data))
+        return section(provenance.provenance(self._data), executed.notebooks_list(self._data))
 
     def scenes(self) -> Html:
-        """Every scene with what each model wrote; those beyond the first page go to files."""
+        """Every scene with what each model wrote; scenes beyond the first page go to files."""
         from kairos_lib.report.export import FURTHER
 
         with self.run.writing():
             for stale in self.run.folder.glob(FURTHER):
                 stale.unlink()
             for page in self._gallery.pages[1:]:
-                # The exporter makes a page of each of them, as of the notebook.
+                # The exporter turns each of these into a page, like the notebook.
                 piece = self._gallery.further(page)._repr_html_()
                 write_bytes(self.run.file(page.file), piece.encode())
         return self._gallery.html()
 
     def summary(self) -> pd.DataFrame:
-        """What was measured of models: one row for each model, video, repeat and scenario."""
+        """Measurements of models: one row for each model, video, repeat and scenario."""
         from kairos_lib.results import summary
 
         return summary.frame(self._data)
 
     def finish(self) -> Html:
-        """Write the numbers beside the report, as tidy tables, and the result."""
+        """Write the numbers as tidy tables beside the report, and the result."""
         from kairos_lib.results import tidy_tables
 
         folder = self.project.reports / self.suite
@@ -261,6 +261,6 @@ class ReportSession:
 
 
 def section(*pieces: Html | None) -> Html:
-    """Pieces of a section, or a line that says there is nothing to show."""
+    """Pieces of a section, or a line saying that there is nothing to show."""
     found = [piece for piece in pieces if piece is not None]
     return joined(*found) if found else Html(Markup('<p class="none">Nothing was measured.</p>'))

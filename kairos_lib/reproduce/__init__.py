@@ -1,1 +1,1 @@
-"""A model's run made again from its record, and what comes out otherwise."""
+"""Runs a model again from a run's record, and compares the outcome."""

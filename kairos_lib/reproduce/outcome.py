@@ -1,4 +1,4 @@
-"""What came out otherwise when a run was made again."""
+"""Differences between a run and its reproduction."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ COUNTS = ("scenes", "failed", "prompt_tokens", "visual_tokens", "new_tokens", "t
 
 @dataclass(frozen=True)
 class Captions:
-    """What was written in one scenario."""
+    """Captions of one scenario."""
 
     scenario: str
     scenes: int
     otherwise: tuple[int, ...]
-    """Scenes whose text is not the same, or that only one of the two runs has."""
+    """Scenes whose text differs, or that only one of the two runs has."""
 
 
 @dataclass(frozen=True)
@@ -38,35 +38,35 @@ class Time:
     before_s: float
     after_s: float
     ratio: float
-    """Now by then."""
+    """New time divided by old time."""
     interval: Interval | None
-    """Over the scenes; none of a single number."""
+    """Over the scenes; None for a single number."""
     n: int
     """Scenes, or 1."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that was made again, held against the first."""
+    """A reproduced run, compared with the original."""
 
     captions: tuple[Captions, ...]
     counts: tuple[Change, ...]
-    """Those that differ."""
+    """Counts that differ."""
     times: tuple[Time, ...]
     memory_mib: tuple[float, float]
-    """Peak of the GPU's memory, or of the kernel's where there is no GPU: then and now."""
+    """Peak of the GPU's memory, or of the kernel's without a GPU: old and new."""
 
     @property
     def same(self) -> bool:
-        """Whether all captions and counts are; times never are."""
+        """Whether all captions and counts are the same; times never are."""
         return not self.counts and not any(each.otherwise for each in self.captions)
 
 
 def outcome(before: Path, after: Path) -> Outcome:
-    """Hold a run against the one that it was made again from.
+    """Compare a reproduced run with the original.
 
     Args:
-        before: Folder of the first run.
+        before: Folder of the original run.
         after: Folder of the new one.
 
     Raises:
@@ -116,7 +116,7 @@ def _counts(result: VlmResult) -> dict[str, dict[str, int]]:
 
 
 def _alone(before: Mapping[int, Caption], after: Mapping[int, Caption]) -> Time | None:
-    """Seconds of a scene on its own, over the scenes that both runs captioned."""
+    """Seconds per scene on its own, over the scenes that both runs captioned."""
     pairs = [
         (before[n].timing.total_s, after[n].timing.total_s)
         for n in sorted({*before} & {*after})
@@ -139,7 +139,7 @@ def _alone(before: Mapping[int, Caption], after: Mapping[int, Caption]) -> Time 
 
 
 def _whole(title: str, before: ScenarioResult, after: ScenarioResult) -> Time | None:
-    """A scenario's wall time; of a run that was resumed, it is not that of one sitting."""
+    """A scenario's wall time; None if a run was resumed."""
     if before.parts > 1 or after.parts > 1 or not before.time_s:
         return None
     ratio = after.time_s / before.time_s

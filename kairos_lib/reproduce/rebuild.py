@@ -1,8 +1,8 @@
 """Rebuilds a run from its record, as a small project of its own beside the old one.
 
-Parameters, batches and what base processing found are the record's. The video, the weights, the
-notebook, the code of Kairos and the libraries are those that are here; what is not the same any
-more is told.
+Parameters, batches and findings of base processing come from the record. The video, the weights,
+the notebook, the code of Kairos and the libraries are those that are here; differences are
+reported.
 """
 
 from __future__ import annotations
@@ -45,39 +45,39 @@ from kairos_lib.vlm.run import NOTEBOOK, vlm_run
 from kairos_lib.weights.location import find
 
 REPRODUCED = "reproduced"
-"""Folder under `runs/` of runs that were made again."""
+"""Folder under `runs/` for reproduced runs."""
 PROFILE = "recorded"
-"""Base profile of a rebuilt run: what was found is there already, and nothing is looked for."""
+"""Base profile of a rebuilt run: findings exist already, and nothing is analysed."""
 SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
-"""How the environment's variables end that are nobody else's business."""
+"""Suffixes of environment variables that may hold secrets."""
 MACHINE = ("cpu", "threads", "compute_threads", "wait_policy", "gpus", "system")
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A run that is ready to be made again."""
+    """A run that is ready to be run again."""
 
     project: Project
-    """Of its own, beneath `runs/reproduced/`."""
+    """Its own project, below `runs/reproduced/`."""
     job: Job
     changed: tuple[str, ...]
-    """What is not as it was, a line each."""
+    """What differs from the original run, one line each."""
 
 
 def rebuild(
     project: Project, run: RecordedRun, video: str = "", trust_notebook: bool = False
 ) -> Rebuilt:
-    """Make a project in which a run can be made again.
+    """Create a project in which a run can be repeated.
 
     Args:
         project: The checkout.
-        run: The old run, which is not touched.
-        video: Where its video lies now; empty for where it lay.
-        trust_notebook: Run the record's notebook where it is not that of the checkout.
+        run: The original run, which is not changed.
+        video: Present location of its video; empty if unchanged.
+        trust_notebook: Run the recorded notebook if it differs from the checkout's.
 
     Raises:
-        KairosError: The video or the weights are not here or not the same, the parameters mean
-            nothing to this version of Kairos, or the notebook is another that nobody vouched for.
+        KairosError: The video or the weights are missing or not the same, the parameters are not
+            valid in this version of Kairos, or the notebook differs and is not trusted.
     """
     notebook = _notebook(project, run, trust_notebook)
     model = _model(project, run)
@@ -118,27 +118,27 @@ def rebuild(
 
 
 def _model(project: Project, run: RecordedRun) -> Model:
-    """The model with the parameters of the record, whatever its file says by now."""
+    """The model with the recorded parameters, whatever its file says now."""
     settings: dict[str, Any] = dict(run.key["parameters"])
     weights = dict(settings.get("weights", {}))
-    name = str(run.told.get("model") or run.result.model)
+    name = str(run.given.get("model") or run.result.model)
     own: dict[str, Any] = {}
     if name in names(project, Model):
-        given = run.told.get("changes")
+        given = run.given.get("changes")
         now = load(project, Model, name, dict(given) if isinstance(given, Mapping) else None)
-        # What is no part of a key: names, limits of time, where a server is asked for its key.
+        # Settings outside the key: names, time limits, and the variable with a server's key.
         own = now.model_dump(mode="json")
         weights.setdefault("id", own["weights"]["id"])
         settings["server"] = {**own["server"], **settings.get("server", {})}
         _same_server(name, settings["server"], own["server"])
     if "id" not in weights:
         raise KairosError(
-            f"where the weights of {run.result.model} lay is told by parameters/models/{name}.yaml "
-            "alone, which is gone: put it back"
+            f"only parameters/models/{name}.yaml says where the weights of {run.result.model} are, "
+            "and it is gone: put it back"
         )
     identity = str(run.key.get("weights"))
     if weights["source"] == "hub" and identity.startswith(f"{weights['id']}@"):
-        weights["revision"] = identity.rpartition("@")[2]  # That one, whatever is newest by now.
+        weights["revision"] = identity.rpartition("@")[2]  # That revision, not the newest.
     if weights["source"] == "path":
         weights["id"] = str(project.root / Path(weights["id"]).expanduser())
     values = {
@@ -156,10 +156,10 @@ def _model(project: Project, run: RecordedRun) -> Model:
 
 
 def _same_server(name: str, recorded: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """See that a record's server is the one that the user's own file names.
+    """Check that a recorded server is the one in the user's own file.
 
     Raises:
-        KairosError: It is another, which would be sent the user's key.
+        KairosError: It is another one, which would receive the user's key.
     """
     if recorded.get("base_url") != own.get("base_url"):
         raise KairosError(
@@ -170,15 +170,15 @@ def _same_server(name: str, recorded: Mapping[str, Any], own: Mapping[str, Any])
 
 
 def _video(project: Project, run: RecordedRun, given: str) -> Video:
-    """The run's video, under the name that it had.
+    """The run's video, under its original name.
 
     Raises:
-        KairosError: It is not there, or is another one by now.
+        KairosError: It is missing, or has changed.
     """
-    named = given or str(run.told.get("video") or run.result.video)
+    named = given or str(run.given.get("video") or run.result.video)
     found = find_video(project, named)
     if not found.path.is_file():
-        raise KairosError(f"its video is not at {found.path} any more: say where with VIDEO=")
+        raise KairosError(f"its video is no longer at {found.path}: say where with VIDEO=")
     sha256 = FileHashes(project.runs).sha256(found.path)
     if sha256 != run.video_sha256:
         raise KairosError(
@@ -198,7 +198,7 @@ def _project(
     made = Project((project.runs / REPRODUCED / name).resolve())
     for folder in ("models", "videos", "base"):
         (made.parameters / folder).mkdir(parents=True)
-    drawings = project.parameters / "architectures"  # Of dummy weights.
+    drawings = project.parameters / "architectures"  # For dummy weights.
     if drawings.is_dir():
         (made.parameters / drawings.name).symlink_to(drawings.resolve(), target_is_directory=True)
     _write(made, "models", model.name, _as_written(model))
@@ -209,13 +209,13 @@ def _project(
     shutil.copy(project.notebooks / "base.ipynb", made.notebooks)
     write_json(made.notebooks / NOTEBOOK, notebook)
     made.runs.mkdir()
-    if (project.runs / "hashes.json").exists():  # Else gigabytes of weights are hashed anew.
+    if (project.runs / "hashes.json").exists():  # Otherwise gigabytes are hashed again.
         shutil.copy(project.runs / "hashes.json", made.runs)
     return made
 
 
 def _as_written(model: Model) -> dict[str, Any]:
-    """A model as its file would have it."""
+    """A model as it would be in its file."""
     values = model.model_dump(mode="json", exclude={"name"})
     if model.weights.source == "server":
         return {key: value for key, value in values.items() if key not in NOT_OF_SERVERS}
@@ -228,21 +228,21 @@ def _write(project: Project, kind: str, name: str, values: dict[str, Any]) -> No
 
 
 def _secrets(model: Model) -> frozenset[str]:
-    """The environment's secrets that a model does not need: what a record says is not ours."""
+    """Secrets in the environment that a model does not need: a record is not trusted with them."""
     needed = model.server.key_name if model.weights.source == "server" else None
     return frozenset(name for name in os.environ if SECRET.search(name) and name != needed)
 
 
 def _notebook(project: Project, run: RecordedRun, trusted: bool) -> dict[str, Any]:
-    """The notebook to run: the checkout's, whose code is that of the run or is told to differ.
+    """The notebook to run: the checkout's, unless the user trusts the record's.
 
-    That the record's own goes with its key says nothing of who wrote them.
+    The record's notebook matches its key, but that does not say who wrote them.
 
     Raises:
-        KairosError: The record has another, which is run only where the user trusts it.
+        KairosError: The record's notebook differs and is not trusted.
     """
     own, ours = run.folder / EXECUTED, project.notebooks / NOTEBOOK
-    checkouts = notebook_hash(ours)  # One that is damaged is told as such.
+    checkouts = notebook_hash(ours)  # Raises an error if it is damaged.
     executed = read_mapping(own)
     if checkouts == run.key.get("notebook") or not executed:
         return read_mapping(ours)
@@ -254,7 +254,7 @@ def _notebook(project: Project, run: RecordedRun, trusted: bool) -> dict[str, An
     except (AttributeError, KeyError, TypeError) as error:
         raise KairosError(f"{own} is not a notebook that can be read") from error
     if recorded != run.key.get("notebook"):
-        return read_mapping(ours)  # It was edited since, and is not the run's.
+        return read_mapping(ours)  # The record's was edited since, and is not the run's.
     if trusted:
         return stripped
     raise KairosError(
@@ -264,7 +264,7 @@ def _notebook(project: Project, run: RecordedRun, trusted: bool) -> dict[str, An
 
 
 def _first_other(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
-    """The first cell of code that is not the same."""
+    """The first code cell that differs."""
     for number, (their, our) in enumerate(zip_longest(code(theirs), code(ours)), start=1):
         if their != our:
             return f"its cell {number} of code is {quoted(their)}, ours {quoted(our)}"
@@ -272,20 +272,20 @@ def _first_other(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
 
 
 def _injected(cell: dict[str, Any]) -> bool:
-    """Written by papermill in an earlier run."""
+    """Whether papermill wrote it in an earlier run."""
     return "injected-parameters" in cell.get("metadata", {}).get("tags", [])
 
 
 def _bare(cell: dict[str, Any]) -> dict[str, Any]:
-    """A cell without what it printed."""
+    """A cell without its outputs."""
     return {**cell, "outputs": [], "execution_count": None} if "outputs" in cell else cell
 
 
 def _changed(
     project: Project, run: RecordedRun, key_inputs: Mapping[str, Any], kernel: str
 ) -> list[str]:
-    """What is not as it was."""
-    # What was found is the record's; weights and revision have been looked at.
+    """What differs from the original run."""
+    # Findings come from the record; weights and revision have been checked.
     then, now = (
         {name: value for name, value in of.items() if name not in ("base", "weights", "versions")}
         for of in (run.key, key_inputs)

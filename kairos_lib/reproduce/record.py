@@ -1,4 +1,4 @@
-"""What a finished run says of itself: all that is needed to make it again."""
+"""The record of a finished run: everything needed to run it again."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from kairos_lib.vlm.records import VlmResult
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A model's run over a video, as it lies on disk."""
+    """A model's run on a video, as stored on disk."""
 
     folder: Path
     result: VlmResult
     key: Mapping[str, Any]
     """What its results depend on."""
     base: Path
-    """The run folder of the base processing that it rests on."""
+    """The run folder of its base processing."""
     video_sha256: str
     job: Mapping[str, Any]
-    """What its runner was told; empty of a run made by hand."""
+    """Its job file; empty for a run made by hand."""
     provenance: Mapping[str, Any]
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def given(self) -> Mapping[str, Any]:
         """The parameters that its notebook was given."""
         found = self.job.get("parameters")
         return found if isinstance(found, Mapping) else {}
 
 
 def read_run(folder: Path) -> RecordedRun:
-    """Read a run of a model, which may come from anybody.
+    """Read a run of a model, which may come from an untrusted source.
 
     Raises:
-        KairosError: It is none, is not finished, what it rests on is gone, or its folders are not
-            called as its record says.
+        KairosError: It is not one, is not finished, its base processing is missing, or its
+            folders are not named as in its record.
     """
     folder = folder.expanduser().resolve()
     result = read_record(folder / "result.json", VlmResult) if _is_vlm(folder) else None
@@ -60,7 +60,7 @@ def read_run(folder: Path) -> RecordedRun:
     sha256 = key_inputs(base).get("video_sha256")
     if "parameters" not in key or not sha256:
         gone = folder / "key.json" if "parameters" not in key else base
-        raise KairosError(f"{folder} cannot be made again: {gone} is gone, which it rests on")
+        raise KairosError(f"{folder} cannot be made again: it needs {gone}, which is gone")
     _same(folder, "key.json", key_of(dict(key)), key_name)
     _same(base, "key.json", key_of(key_inputs(base)), base.name)
     return RecordedRun(
@@ -74,16 +74,16 @@ def read_run(folder: Path) -> RecordedRun:
     )
 
 
-def _same(folder: Path, what: str, told: str, named: str) -> None:
-    """See that a record is that of the folder it lies in.
+def _same(folder: Path, what: str, stated: str, named: str) -> None:
+    """Check that a record belongs to its folder.
 
     Raises:
-        KairosError: It was changed, or moved to where another belongs.
+        KairosError: It was changed, or moved to another run's place.
     """
-    if told != named:
+    if stated != named:
         raise KairosError(
-            f"{folder} is not the folder of what lies in it: by its {what} it would be "
-            f"{quoted(told)}, not {quoted(named)}"
+            f"{folder} does not match its contents: by its {what} it would be "
+            f"{quoted(stated)}, not {quoted(named)}"
         )
 
 
@@ -93,7 +93,7 @@ def _is_vlm(folder: Path) -> bool:
 
 
 def _wrong(folder: Path) -> str:
-    """Why there is nothing to make again, and what to name."""
+    """Why a folder cannot be reproduced, and what to name."""
     if not folder.is_dir():
         return "is not there: RUN is a run's folder, such as runs/vlm/nano/demo-match/<key>/r001"
     rounds = sorted(path.parent for path in folder.glob("**/result.json") if _is_vlm(path.parent))
@@ -101,5 +101,7 @@ def _wrong(folder: Path) -> str:
         shown = ", ".join(str(path.relative_to(folder)) for path in rounds[:3])
         return f"is not one run: name one in it, such as {shown}"
     if not _is_vlm(folder):
-        return "is no run of a model: RUN is a folder such as runs/vlm/nano/demo-match/<key>/r001"
+        return (
+            "is not a run of a model: RUN is a folder such as runs/vlm/nano/demo-match/<key>/r001"
+        )
     return "has no result: it failed or was cut short, so that there is nothing to reproduce"

@@ -1,1 +1,1 @@
-"""Runs read back: what became of them, and which may be held against each other."""
+"""Reads runs back: how each ended, and which runs may be compared."""

@@ -1,4 +1,4 @@
-"""Honest labels: what a reader must know before trusting a number or a caption."""
+"""Badges: what a reader must know before trusting a number or a caption."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from kairos_lib.results.suite import SuiteData
 from kairos_lib.vlm.records import VlmResult
 
 SHARED_ABOVE_CORES = 0.5
-"""Cores that other processes kept busy on average; less is what any idle system does."""
+"""Mean number of cores kept busy by other processes; any idle system uses fewer."""
 SHARED_ABOVE_MIB = 64
-"""GPU memory that others held; less is what a display or a daemon takes."""
+"""GPU memory held by other processes; a display or a daemon takes less."""
 
 
 @dataclass(frozen=True)
 class Badge:
-    """A label of a few words, and what it means."""
+    """A label of a few words, and its explanation."""
 
     text: str
     explanation: str
@@ -42,20 +42,20 @@ OUTSIDE = Badge(
 )
 OUTSIDE_BASE = Badge(
     "nano models outside their world: findings mean nothing",
-    "Speech, sounds and objects were looked for by nano models, which know only the synthetic "
-    "clips that ship with Kairos. On any other video what they find is meaningless.",
+    "Speech, sounds and objects were detected by nano models, which know only the synthetic "
+    "clips that ship with Kairos. On any other video their findings are meaningless.",
     "bad",
 )
 DAMAGED = Badge(
     "damaged file",
-    "The file could be read, but something is wrong with it; what it is is listed with base "
+    "The file could be read, but something is wrong with it; the details are listed with base "
     "processing.",
     "warning",
 )
 UNSHOWN = Badge(
     "picture not shown",
-    "The file is damaged, or so large once unpacked that it would take gigabytes: make the video's "
-    "base processing anew with FRESH=1.",
+    "The file is damaged, or so large once unpacked that it would take gigabytes: repeat the "
+    "video's base processing with FRESH=1.",
     "warning",
 )
 DUMMY = Badge(
@@ -66,8 +66,8 @@ DUMMY = Badge(
 )
 SERVER = Badge(
     "on a server",
-    "A server ran the model: its times hold waiting for the network and for the server's limits, "
-    "its memory is not known, and nobody can say which weights it has.",
+    "A server ran the model: its times include waiting for the network and the server's limits, "
+    "its memory is not known, and there is no way to check which weights it has.",
     "warning",
 )
 OFFLOADED = Badge(
@@ -83,8 +83,8 @@ CO_RUN = Badge(
 )
 SHARED_GPU = Badge(
     "shared GPU",
-    f"Other processes held more than {SHARED_ABOVE_MIB} MiB of the GPUs' memory meanwhile, and can "
-    "have computed there.",
+    f"Other processes held more than {SHARED_ABOVE_MIB} MiB of the GPUs' memory during the run, "
+    "and may have computed there.",
     "warning",
 )
 SYNTHETIC = Badge(
@@ -100,36 +100,36 @@ PARTIAL = Badge(
 )
 NO_NUMBERS = Badge(
     "NaN scores",
-    "Of some scenes the model computed no numbers (NaN or infinity): its weights are damaged, or "
-    "too large for its precision. They have no caption, and those of the others may be wrong.",
+    "In some scenes the model computed invalid numbers (NaN or infinity): its weights are damaged, "
+    "or too large for its precision. These have no caption, and other captions may be wrong.",
     "bad",
 )
 RESUMED = Badge(
     "resumed",
-    "The run was interrupted and went on later. Its time is the sum of its parts and is kept out "
+    "The run was interrupted and resumed later. Its time is the sum of its parts and is left out "
     "of medians and ranges.",
     "warning",
 )
 STAGES_TAKEN_OVER = Badge(
     "stages taken over",
-    "Some stages' results were there already, from an earlier base run of the same video. Their "
-    "times are of that run, and the total is of the other stages alone.",
+    "Results of some stages were reused from an earlier base run of the same video. Their "
+    "times are from that run; the total covers only the other stages.",
     "note",
 )
 FAILED = Badge("failed", "The run failed; the reason is listed with the failed runs.", "bad")
 UNFINISHED = Badge(
-    "unfinished", "The run was cut short, or was still going on when this was written.", "warning"
+    "unfinished", "The run was cut short, or was still going when this was written.", "warning"
 )
 NOT_RUN = Badge("not run", "The run was planned but never started; the reason is listed.", "bad")
 SHARED = Badge(
     "shared machine",
-    f"Other processes kept more than {SHARED_ABOVE_CORES} processor cores busy meanwhile, which "
-    "can make a time longer.",
+    f"Other processes kept more than {SHARED_ABOVE_CORES} processor cores busy during the run, "
+    "which can make times longer.",
     "warning",
 )
 OTHER_MACHINE = Badge(
     "other machine",
-    "Made on another machine than most of this suite's models, or on one that is not known: its "
+    "Made on a different machine than most of this suite's models, or on an unknown one: its "
     "times cannot be compared with the rest.",
     "warning",
 )
@@ -141,7 +141,7 @@ BY_HAND = Badge(
 )
 NEWER = Badge(
     "newer records",
-    "A newer version of Kairos wrote this run: what this version does not know of it is left out.",
+    "A newer version of Kairos wrote this run: fields unknown to this version are left out.",
     "warning",
 )
 ORDER = (
@@ -153,7 +153,7 @@ BROKEN = {"failed": FAILED, "not run": NOT_RUN, "unfinished": UNFINISHED}
 
 
 def of_captions(result: VlmResult) -> set[Badge]:
-    """What must be known before reading what a model wrote."""
+    """Badges that matter for reading what a model wrote."""
     if result.weights_source == "dummy":
         return {DUMMY}
     if result.weights_source != "nano":
@@ -162,7 +162,7 @@ def of_captions(result: VlmResult) -> set[Badge]:
 
 
 def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:
-    """What must be known of a model's run."""
+    """Badges of a model's run."""
     found = {BROKEN[run.outcome.state]} if run.outcome.state in BROKEN else set()
     if run.result is None:
         if run.captions:
@@ -195,13 +195,13 @@ def of_run(run: VlmRun, suite: SuiteData) -> set[Badge]:
 
 
 def of_base(base: BaseRun, suite: SuiteData) -> set[Badge]:
-    """What must be known of a video's base processing."""
+    """Badges of a video's base processing."""
     found = {BROKEN[base.outcome.state]} if base.outcome.state in BROKEN else set()
     if base.status is not None and base.status.slots > 1:
         found.add(CO_RUN)
     if (result := base.result) is not None:
         taken_over = [stage for stage in result.stages if stage.reused]
-        # Where a stage was taken over, what shared the machine with it is told as well.
+        # A stage that was taken over also reports what shared the machine with it.
         for used in (result.resources, *(stage.resources for stage in taken_over)):
             found |= _others(used) if used is not None else set()
         if taken_over:
@@ -218,7 +218,7 @@ def of_base(base: BaseRun, suite: SuiteData) -> set[Badge]:
 
 
 def of_step(step: StepRun, suite: SuiteData) -> set[Badge]:
-    """What must be known of a step of which only that is known that all kinds have."""
+    """Badges of a step, from what is known of steps of any kind."""
     found = {BROKEN[step.outcome.state]} if step.outcome.state in BROKEN else set()
     if step.status is not None and step.status.slots > 1:
         found.add(CO_RUN)
@@ -250,7 +250,7 @@ def of_events(run: StepRun, result: EventsResult | None, suite: SuiteData) -> se
 
 
 def _others(used: Resources) -> set[Badge]:
-    """Who else was at work on the machine meanwhile."""
+    """Badges for other work on the machine during the run."""
     found = set()
     if used.foreign_cpu_cores > SHARED_ABOVE_CORES:
         found.add(SHARED)
@@ -261,11 +261,11 @@ def _others(used: Resources) -> set[Badge]:
 
 def _machine(run: StepRun, suite: SuiteData, has_result: bool) -> set[Badge]:
     if run.provenance is None and not has_result:
-        return set()  # It did not get to where it says on which machine it is.
+        return set()  # It ended before it recorded its machine.
     machine = run.provenance.machine.same_as if run.provenance else None
     return set() if machine == suite.usual_machine else {OTHER_MACHINE}
 
 
 def ordered(badges: Iterable[Badge]) -> list[Badge]:
-    """Each badge once, the gravest first."""
+    """Each badge once, the most serious first."""
     return sorted(set(badges), key=ORDER.index)

@@ -1,4 +1,4 @@
-"""How good a suite's captions are, as data: of each model over each video, and of each model."""
+"""Caption quality of a suite as data: for each model on each video, and for each model."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from kairos_lib.vlm.records import FusedScene
 register_nano()
 
 Void = Literal["", "not measured", "noise", "means nothing"]
-"""Why captions are not judged: no run is done or its file is spoilt, random weights, or a nano
+"""Why captions are not judged: no run is done or its file is damaged, random weights, or a nano
 model outside its world."""
 
 
 @dataclass(frozen=True)
 class PairQuality:
-    """The captions of one model over one video: those of the first repeat that is done."""
+    """The captions of one model on one video, from the first repeat that is done."""
 
     pair: Pair
     void: Void
     judged: Judged
-    """Empty where `void` says why; then no number may be shown."""
+    """Empty where `void` gives a reason; then no number may be shown."""
     has_references: bool = False
-    """Whether there is something to hold the video's captions against."""
+    """Whether the video has anything to compare captions with."""
 
 
 @dataclass(frozen=True)
 class ModelQuality:
-    """All that one model wrote."""
+    """All captions of one model."""
 
     model: str
     title: str
@@ -50,25 +50,25 @@ class ModelQuality:
 
     @property
     def void(self) -> Void:
-        """Why none of its captions are judged; empty where some are."""
+        """Why none of its captions is judged; empty where some are."""
         reasons = [pair.void for pair in self.pairs]
         return "" if "" in reasons else reasons[0]
 
     def over_all(self, number: Callable[[Judged], Sample]) -> Sample:
-        """A number over all its videos together."""
+        """A number over all its videos combined."""
         return pooled(number(pair.judged) for pair in self.pairs)
 
 
 @dataclass(frozen=True)
 class Quality:
-    """A suite's captions, judged."""
+    """The judged captions of a suite."""
 
     pairs: tuple[PairQuality, ...]
     """In the order of the plan."""
 
     @property
     def models(self) -> list[ModelQuality]:
-        """The same by model."""
+        """The same, grouped by model."""
         by_model: dict[str, list[PairQuality]] = {}
         for pair in self.pairs:
             by_model.setdefault(pair.pair.model, []).append(pair)
@@ -82,15 +82,15 @@ _known: dict[int, Quality] = {}
 
 
 def quality_of(suite: SuiteData) -> Quality:
-    """Judge a suite's captions, once for each suite that was read.
+    """Judge a suite's captions; cached for each suite that was read.
 
-    Captions are streamed from the run folders, and the texts of one video alone are in memory at
-    a time.
+    Captions are streamed from the run folders: only the texts of one video are in memory at a
+    time.
 
     Raises:
         KairosError: The copy of a video's references was changed by hand.
     """
-    # A suite holds mappings and so cannot be hashed; it goes by its identity for as long as it
+    # A suite holds mappings and cannot be hashed, so it is keyed by its identity for as long as it
     # lives.
     name = id(suite)
     if name not in _known:
@@ -103,20 +103,22 @@ def _judge(suite: SuiteData) -> Quality:
     by_video: dict[str, list[Pair]] = {}
     for pair in pairs(suite):
         by_video.setdefault(pair.video, []).append(pair)
-    found = [one for video, told in by_video.items() for one in _of_video(suite, video, told)]
+    found = [
+        one for video, in_video in by_video.items() for one in _of_video(suite, video, in_video)
+    ]
     places = {(pair.model, pair.video): place for place, pair in enumerate(pairs(suite))}
     found.sort(key=lambda one: places[one.pair.model, one.pair.video])
     return Quality(tuple(found))
 
 
-def _of_video(suite: SuiteData, video: str, told: list[Pair]) -> list[PairQuality]:
+def _of_video(suite: SuiteData, video: str, in_video: list[Pair]) -> list[PairQuality]:
     base = suite.base(video)
     references = kept(suite.project, base.planned.references) if base else None
-    voids = {pair.model: _void(pair) for pair in told}
+    voids = {pair.model: _void(pair) for pair in in_video}
     scenes: dict[int, Scene] = {}
     said: dict[str, list[SceneCaption]] = {}
     detected: set[str] = set()
-    for pair in told:
+    for pair in in_video:
         if voids[pair.model]:
             continue
         try:
@@ -125,9 +127,9 @@ def _of_video(suite: SuiteData, video: str, told: list[Pair]) -> list[PairQualit
             voids[pair.model] = "not measured"
     for captions in said.values():
         detected.update(label for one in captions for label in one.detected)
-    vocabulary = Vocabulary.of_detections(detected) if _objects_told(suite, video) else None
+    vocabulary = Vocabulary.of_detections(detected) if _detector_applies(suite, video) else None
     spans = matched(scenes.values(), references.spans) if references else None
-    variant_of = {pair.model: pair.runs[0].planned.variant_of for pair in told}
+    variant_of = {pair.model: pair.runs[0].planned.variant_of for pair in in_video}
 
     def related(one: str, other: str) -> bool:
         return bool(variant_of[one]) and variant_of[one] == variant_of[other]
@@ -142,22 +144,22 @@ def _of_video(suite: SuiteData, video: str, told: list[Pair]) -> list[PairQualit
             else Judged(),
             has_references=references is not None,
         )
-        for pair in told
+        for pair in in_video
     ]
 
 
 def _void(pair: Pair) -> Void:
     result = pair.shown.result
     if result is None:
-        # What a run that failed has written is shown with its scenes; whether its weights were
-        # real is known only of one that is done.
+        # Captions of a failed run are shown with its scenes; whether its weights were real is known
+        # only for a run that is done.
         return "not measured"
     badges = of_captions(result)
     return "noise" if DUMMY in badges else "means nothing" if OUTSIDE in badges else ""
 
 
-def _objects_told(suite: SuiteData, video: str) -> bool:
-    """Whether a detector that knows such videos has looked at this one."""
+def _detector_applies(suite: SuiteData, video: str) -> bool:
+    """Whether a detector that is valid for this video has processed it."""
     base = suite.base(video)
     if base is None or OUTSIDE_BASE in of_base(base, suite):
         return False
@@ -165,7 +167,7 @@ def _objects_told(suite: SuiteData, video: str) -> bool:
 
 
 def _read(run: VlmRun, scenes: dict[int, Scene]) -> list[SceneCaption]:
-    """The captions of a run; the scenes that they are of are noted."""
+    """The captions of a run; adds their scenes to `scenes`."""
     said = []
     labels: dict[frozenset[str], frozenset[str]] = {}
     for fused in Journal(run.folder / "fused.jsonl", FusedScene):

@@ -1,6 +1,6 @@
-"""How captions are worded: their length, their vocabulary, how much they repeat themselves.
+"""How captions are worded: length, vocabulary, repetition.
 
-Says nothing of whether they are right.
+Says nothing about whether they are right.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from kairos_lib.vlm.records import Caption
 
 @dataclass(frozen=True)
 class Wording:
-    """The captions of one video, all together."""
+    """Counts over all captions of one video."""
 
     captions: int
-    """Without those that failed."""
+    """Without failed ones."""
     words: int
     distinct_words: int
     triples: int
-    """Three words in a row, within a caption."""
+    """Runs of three words within a caption."""
     repeated_triples: int
-    """Those of them that had been written before, in that caption or an earlier one."""
+    """Those that occurred before, in the same caption or an earlier one."""
     truncated: int
-    """Captions that the limit on new tokens cut off."""
+    """Captions cut off by the limit on new tokens."""
 
     @property
     def words_per_caption(self) -> float | None:
@@ -35,12 +35,12 @@ class Wording:
 
     @property
     def repetition(self) -> float | None:
-        """Share of three words in a row that had been written before."""
+        """Share of three-word runs that occurred before."""
         return self.repeated_triples / self.triples if self.triples else None
 
 
 def wording(captions: Iterable[Caption]) -> Wording:
-    """Count a video's captions, one after another: they may be streamed."""
+    """Count a video's captions one by one; they may be streamed."""
     count = words = triples = repeated = truncated = 0
     vocabulary: set[str] = set()
     seen: set[int] = set()
@@ -53,7 +53,7 @@ def wording(captions: Iterable[Caption]) -> Wording:
         words += len(said)
         vocabulary.update(said)
         for (first, second), (_, third) in pairwise(pairwise(said)):
-            # Hashes, for a long video has a million of them.
+            # Hashes, because a long video has a million of these.
             triple = hash((first, second, third))
             triples += 1
             repeated += triple in seen

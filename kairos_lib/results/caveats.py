@@ -1,6 +1,6 @@
-"""What speaks against trusting a ranking or a ratio though its runs may be held together.
+"""Reasons to doubt a ranking or a ratio even though its runs may be compared.
 
-Said in the same words by the verdict and by `kairos compare`.
+The verdict and `kairos compare` use the same words.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from kairos_lib.results.badges import CO_RUN, SHARED, SHARED_GPU, Badge
 from kairos_lib.results.step_runs import VlmRun
 
 SAME_BOOT_S = 60
-"""The time of a boot is reckoned back from the clock, which is set now and then."""
+"""The boot time is computed from the clock, which is adjusted now and then."""
 SHARING = {
     SHARED: "shared the processor with other work",
     SHARED_GPU: "shared the GPU with other work",
     CO_RUN: "ran several at once (SLOTS=)",
 }
-"""What other work can have slowed, and how it is told of runs."""
+"""Other work that can have slowed runs, and how it is described."""
 ALIKE = (
-    "they can be held against one another because rounds were made in turn (A B A B), which lets "
-    "it fall on all alike"
+    "they can be compared because rounds were made in turn (A B A B), so that it affected all alike"
 )
 NOT_ALIKE = (
     "as rounds are not known to have been made in turn (A B A B), a lead can come from when a run "
@@ -34,16 +33,16 @@ def doubts(
     worn: Mapping[str, Sequence[Collection[Badge]]],
     rounds: Mapping[str, Sequence[Sequence[VlmRun]]],
 ) -> list[str]:
-    """A line for each thing that must be known before believing a ranking or a ratio.
+    """A line for each thing to know before trusting a ranking or a ratio.
 
-    Runs that shared their machine are ranked and compared: other work that falls on all alike makes
-    all times longer, and what it does to single rounds makes their ratios' interval wider. That it
-    fell on all alike rests on rounds that were made in turn.
+    Runs that shared their machine are ranked and compared: other work that affects all of them
+    makes all times longer, and work that affects single rounds widens the ratios' interval. Only
+    if rounds were made in turn can it be assumed to have affected all alike.
 
     Args:
         worn: The badges of each run that counts, by what is compared: `A` and `B`, or models.
-        rounds: By what they are over (a model on a video, a video) its rounds, each with the runs
-            that are held against one another.
+        rounds: For each video, or each model on a video, its rounds, each with the runs that are
+            compared with one another.
     """
     turns = {
         name: in_turn(several)
@@ -54,13 +53,13 @@ def doubts(
 
 
 def _order(turns: Mapping[str, bool | None]) -> Iterator[str]:
-    """Runs that were not made in turn: then a drift of the machine looks like a difference."""
+    """Runs that were not made in turn: drift of the machine then looks like a difference."""
     apart = [name for name, turned in turns.items() if turned is False]
     unknown = [name for name, turned in turns.items() if turned is None]
     if apart:
         yield (
             f"not interleaved ({', '.join(apart)}): runs were not made in turn (A B A B), so that "
-            "a drift of the machine cannot be told from a difference"
+            "a drift of the machine cannot be distinguished from a difference"
         )
     if unknown:
         yield f"not known whether runs were made in turn ({', '.join(unknown)}): run by hand"
@@ -68,7 +67,7 @@ def _order(turns: Mapping[str, bool | None]) -> Iterator[str]:
 
 def _sharing(worn: Mapping[str, Sequence[Collection[Badge]]], turned: bool) -> Iterator[str]:
     total = sum(len(runs) for runs in worn.values())
-    for badge, told in SHARING.items():
+    for badge, phrase in SHARING.items():
         counts = {name: sum(badge in one for one in runs) for name, runs in worn.items()}
         if not any(counts.values()):
             continue
@@ -78,13 +77,13 @@ def _sharing(worn: Mapping[str, Sequence[Collection[Badge]]], turned: bool) -> I
         else:
             each = [f"{counts[name]:,} of {len(worn[name]):,} of {name}" for name in worn]
             which = ", ".join(each)
-            held = ", and what it fell on can look slower than it is"
+            held = ", and the affected ones can look slower than they are"
         against = held if len(worn) > 1 else ""
-        yield f"{badge.text}: {which} {told}, so that times are longer than alone{against}"
+        yield f"{badge.text}: {which} {phrase}, so that times are longer than alone{against}"
 
 
 def in_turn(rounds: Iterable[Sequence[VlmRun]]) -> bool | None:
-    """Whether each round began after all runs of the one before had begun; none if unknown."""
+    """Whether each round began after all runs of the previous one had begun; None if unknown."""
     spans = []
     for runs in rounds:
         starts = [run.status.started_at if run.status else "" for run in runs]
@@ -96,7 +95,7 @@ def in_turn(rounds: Iterable[Sequence[VlmRun]]) -> bool | None:
 
 
 def boots(runs: Iterable[VlmRun]) -> list[str]:
-    """A line where runs of one machine were made before and after it was started anew."""
+    """A line if runs on one machine were made before and after it was restarted."""
     found = [
         run.provenance.machine.boot_time_s
         for run in runs
@@ -105,6 +104,6 @@ def boots(runs: Iterable[VlmRun]) -> list[str]:
     if not found or max(found) - min(found) <= SAME_BOOT_S:
         return []
     return [
-        "different boots: the machine was started anew in between, or these are two that are "
-        "alike: part of a difference can come from that"
+        "different boots: the machine was restarted in between, or these are two identical "
+        "machines: part of a difference can come from that"
     ]

@@ -1,7 +1,7 @@
 """Which models of a suite are ranked, on which videos, and why others are not.
 
-A model is ranked that has a run of every video that may be ranked. A video that no model has one of
-is no model's fault and is set aside. Verdict and charts go by it.
+A model is ranked if it has a rankable run of every video. A video for which no model has one is set
+aside, as that is no fault of a model. Verdict and charts use this.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from kairos_lib.results.summary import Pair, pairs
 
 @dataclass(frozen=True)
 class Contenders:
-    """The models of a suite, divided."""
+    """The models of a suite, split into ranked and not ranked."""
 
     ranked: tuple[tuple[Pair, ...], ...]
-    """A model's pairs with the videos that are ranked over, in the order of the plan."""
+    """For each ranked model its pairs with the ranked videos, in the order of the plan."""
     absent: tuple[tuple[Pair, str], ...]
-    """Of each other model the first pair, and what completes a sentence that begins with it."""
+    """For each other model its first pair, and text that completes a sentence about the model."""
     undone: tuple[str, ...]
     """Titles of the videos that are set aside."""
 
 
 def contenders(suite: SuiteData) -> Contenders:
-    """Divide a suite's models by the one rule of `results.fitness`."""
+    """Split a suite's models by the rule of `results.comparability`."""
     by_model: dict[str, dict[str, Pair]] = {}
     titles: dict[str, str] = {}
     done = set()
@@ -34,25 +34,25 @@ def contenders(suite: SuiteData) -> Contenders:
         titles[pair.video] = pair.title
         if not pair.fitness.why:
             done.add(pair.video)
-    # Where no video is done by any, all are what models are not ranked for.
+    # If no video is done by any model, all videos count, so that no model is ranked.
     over = [video for video in titles if video in done or not done]
     ranked, absent = [], []
-    for told in by_model.values():
+    for by_video in by_model.values():
         reasons = {
             titles[video]: why
             for video in over
-            if (why := told[video].fitness.why if video in told else "was not planned")
+            if (why := by_video[video].fitness.why if video in by_video else "was not planned")
         }
         if reasons:
-            absent.append((next(iter(told.values())), _reason(reasons)))
+            absent.append((next(iter(by_video.values())), _reason(reasons)))
         else:
-            ranked.append(tuple(told[video] for video in over))
+            ranked.append(tuple(by_video[video] for video in over))
     undone = tuple(title for video, title in titles.items() if video not in over)
     return Contenders(tuple(ranked), tuple(absent), undone)
 
 
 def _reason(reasons: dict[str, str]) -> str:
-    """The first, with its video, and how many more there are."""
+    """The first reason with its video, and how many more there are."""
     title, why = next(iter(reasons.items()))
     more = f" and {len(reasons) - 1:,} more" if len(reasons) > 1 else ""
     return f"{why}, on {title}{more}"

@@ -1,4 +1,4 @@
-"""The machine and the code that a run was made with, as they are read back."""
+"""The machine and the code that a run was made with, as recorded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Gpu(Record):
     memory_mib: int = 0
     driver: str = ""
     sm_clock_mhz: int | None = None
-    """Of its processors, when the run had just ended."""
+    """Processor clock, read just after the run ended."""
     max_sm_clock_mhz: int | None = None
     memory_clock_mhz: int | None = None
     max_memory_clock_mhz: int | None = None
@@ -30,19 +30,19 @@ class Machine(Record):
     threads: int | None = None
     cores: int | None = None
     compute_threads: int | None = None
-    """That computed at once in the run's process."""
+    """Threads that computed at once in the run's process."""
     wait_policy: str = ""
-    """How they waited for one another: `passive` is asleep."""
+    """How waiting threads behaved: `passive` means asleep."""
     cpu_max_mhz: float | None = None
     ram_mib: int = 0
     gpus: tuple[Gpu, ...] = ()
     system: str = ""
     boot_time_s: int | None = None
-    """Since 1970; two machines that are alike differ by it."""
+    """Since 1970; tells machines apart that are otherwise alike."""
 
     @property
     def vram_mib(self) -> int:
-        """Memory of all GPUs that were to be seen."""
+        """Memory of all visible GPUs."""
         return sum(gpu.memory_mib for gpu in self.gpus)
 
     @property
@@ -52,8 +52,8 @@ class Machine(Record):
         return (self.cpu, self.threads, *computing, tuple(gpu.name for gpu in self.gpus))
 
     @property
-    def told_threads(self) -> str:
-        """Those that the machine has, and what was used of them, as far as is known."""
+    def threads_text(self) -> str:
+        """The machine's threads and how many of them were used, as far as known."""
         used = ""
         if self.compute_threads:
             used = f"; {self.compute_threads} computed, {self.wait_policy} waiting"
@@ -76,4 +76,4 @@ class Provenance(Record):
     machine: Machine = Machine()
     git: Checkout = Checkout()
     given: Mapping[str, Any] = Field(default_factory=dict)
-    """Parameters of a model that its file or the suite gave; the others are by default."""
+    """Parameters of a model set by its file or the suite; all others are defaults."""

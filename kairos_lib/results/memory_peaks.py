@@ -1,4 +1,4 @@
-"""The most memory that runs held, each kind against what the machine has of it."""
+"""Peak memory of runs, each kind compared with what the machine has of it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Peak:
     title: str
     explanation: str
     of: Callable[[Resources], float | None]
-    """MiB; none where it was not measured."""
+    """MiB; None if it was not measured."""
     size_mib: Callable[[Machine], int]
-    """What there is of it; 0 where that is not known."""
+    """How much of it the machine has; 0 if unknown."""
 
 
 RAM = Peak(
@@ -33,26 +33,26 @@ RAM = Peak(
 )
 VRAM = Peak(
     "Peak VRAM",
-    "Device memory of those processes, as NVML counts it",
+    "Device memory of those processes, as counted by NVML",
     lambda used: used.peak_vram_mib,
     lambda machine: machine.vram_mib,
 )
 ON_GPUS = (
     Peak(
         "Device VRAM",
-        "What all processes and the driver held of the GPUs, as NVML counts it",
+        "GPU memory held by all processes and the driver, as counted by NVML",
         lambda used: used.peak_device_vram_mib,
         lambda machine: machine.vram_mib,
     ),
     Peak(
         "Torch allocated",
-        "What tensors held of the GPUs in the offline scenario, as torch counts it",
+        "GPU memory held by tensors in the offline scenario, as counted by torch",
         lambda used: used.peak_torch_allocated_mib,
         lambda machine: machine.vram_mib,
     ),
     Peak(
         "Torch reserved",
-        "What torch had taken from the driver for them, gaps included",
+        "What torch had reserved from the driver for them, gaps included",
         lambda used: used.peak_torch_reserved_mib,
         lambda machine: machine.vram_mib,
     ),
@@ -60,7 +60,7 @@ ON_GPUS = (
 
 
 def highest(pair: Pair, peak: Peak, missing: str = MISSING) -> str | Html:
-    """The highest of the repeats, and its share of what that run's machine has."""
+    """The highest peak of the repeats, and its share of the memory of that run's machine."""
     found = [
         (mib, run)
         for run in pair.runs

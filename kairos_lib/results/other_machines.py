@@ -1,4 +1,4 @@
-"""Figures of another machine, where they are of a suite's own models and videos."""
+"""Published figures from another machine, for the suite's own models and videos."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import pairs
 
 SAME_LENGTH_S = 1.5
-"""Lengths are published in whole seconds; a video of another length is another one."""
+"""Lengths are published in whole seconds; a video of another length is a different one."""
 
 
 def references(project: Project) -> list[PublishedFigures]:
-    """All files of `parameters/reference`.
+    """All reference files in `parameters/reference`.
 
     Raises:
         KairosError: One of them is wrong.
@@ -22,9 +22,9 @@ def references(project: Project) -> list[PublishedFigures]:
 
 
 def matching(suite: SuiteData) -> dict[PublishedFigures, dict[tuple[str, str], PublishedRun]]:
-    """What was published of a suite's models and videos, by their names.
+    """Published runs of a suite's models and videos, by their names.
 
-    References that have nothing to say of any of them are left out.
+    References that cover none of them are left out.
     """
     lengths_s = {(pair.model, pair.video): pair.length_s for pair in pairs(suite)}
     found = {
@@ -39,7 +39,7 @@ def matching(suite: SuiteData) -> dict[PublishedFigures, dict[tuple[str, str], P
 
 
 def stages_of(suite: SuiteData, reference: PublishedFigures) -> list[tuple[str, PublishedStages]]:
-    """What was published of the base processing of a suite's videos, each with its title."""
+    """Published base processing of a suite's videos, each with the video's title."""
     lengths_s = {
         base.planned.video: base.result.facts.duration_s for base in suite.bases if base.result
     }

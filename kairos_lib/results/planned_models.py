@@ -1,4 +1,4 @@
-"""What is known of a suite's models beside their runs: parameters, and what they would need."""
+"""A suite's models apart from their runs: parameters, and hardware needs."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ from kairos_lib.vlm.forecast import Forecast
 
 
 class _Recorded(Record):
-    """What `key.json` and `job.json` of a run both have."""
+    """Fields that `key.json` and `job.json` of a run share."""
 
     parameters: Mapping[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """One model of a suite, with what it would need."""
+    """One model of a suite, with its hardware needs."""
 
     name: str
     title: str
     model: Model | None = None
-    """As it was run or, where it was not, as its parameters are now."""
+    """As it was run or, if it was not run, as its file has it now."""
     forecast: Forecast | None = None
     from_weights: bool = True
-    """Whether the forecast is of its weights, not of a description of its architecture."""
+    """Whether the forecast is based on its weights, not on a description of its architecture."""
     problem: str = ""
     """Why there is no forecast."""
 
 
 @dataclass
 class _Videos:
-    """Base processing of a suite's videos; what was found in one is read once for all models."""
+    """Base processing of a suite's videos; each video's findings are read once for all models."""
 
     suite: SuiteData
     found: dict[str, VideoFindings] = field(default_factory=dict)
 
     def first(self, runs: list[VlmRun]) -> BaseRun:
-        """The first video of a model whose frames' size is known."""
+        """The first video of a model whose frame size is known."""
         for run in runs:
             base = self.suite.base(run.planned.video)
             if base is not None and base.result is not None:
@@ -68,7 +68,7 @@ class _Videos:
 
 
 def planned_models(suite: SuiteData) -> list[PlannedModel]:
-    """Every model of a suite, in the order of the plan; forecasts are made where need be."""
+    """Every model of a suite, in the order of the plan, with its forecast where one is needed."""
     by_model: dict[str, list[VlmRun]] = {}
     for run in suite.runs:
         by_model.setdefault(run.planned.model, []).append(run)
@@ -87,7 +87,7 @@ def _planned(project: Project, videos: _Videos, runs: list[VlmRun]) -> PlannedMo
         prompt = longest_prompt(videos.findings(base), model.prompt)
         found = forecast.of(project, built, weights, base.result.facts.display_size, prompt)
     except KairosError as error:
-        # The path of this checkout is nobody else's business.
+        # Leave out the path of this checkout: it is private.
         problem = str(error).replace(f"{project.root}/", "")
         return PlannedModel(name, title, model, problem=problem)
     return PlannedModel(name, title, model, found, built.weights.source != "dummy")
@@ -98,14 +98,14 @@ def parameters_of(project: Project, runs: list[VlmRun]) -> tuple[Model, str]:
 
     Args:
         project: The checkout.
-        runs: Of the model, begun or not.
+        runs: The model's runs, begun or not.
 
     Returns:
-        The parameters, and the name under which its architecture may be described; empty where its
-        weights were not those of its file.
+        The parameters, and the name under which its architecture may be described; empty if its
+        weights were not the ones in its file.
 
     Raises:
-        KairosError: No run was begun and there is no such file any more, or a server runs it.
+        KairosError: No run was begun and the file no longer exists, or a server runs the model.
     """
     name, title = runs[0].planned.model, runs[0].planned.model_title
     recorded = _first(runs, "key.json")
@@ -117,14 +117,14 @@ def parameters_of(project: Project, runs: list[VlmRun]) -> tuple[Model, str]:
     if weights.get("source") == "server":
         raise KairosError("a server runs it")
     if weights and "id" not in weights:
-        # Of weights by their path, which says nothing of what they are, it was not recorded.
-        weights["id"] = _now(project, file, changes, "where its weights lie").weights.id
+        # For weights given by path, the id was not recorded: a path does not identify them.
+        weights["id"] = _now(project, file, changes, "where its weights are stored").weights.id
     try:
         if weights:
             known = {**recorded, "weights": weights, "name": name, "title": title}
             return Model.model_validate(known), described
     except ValidationError:
-        pass  # Recorded by another version of Kairos, which had other parameters.
+        pass  # Recorded by another version of Kairos with different parameters.
     return _now(project, file, changes, "its parameters"), described
 
 
@@ -132,11 +132,11 @@ def _now(project: Project, file: str, changes: Mapping[str, Any], what: str) -> 
     try:
         return load(project, Model, file, dict(changes))
     except KairosError as error:
-        raise KairosError(f"{what} cannot be told any more: {error}") from error
+        raise KairosError(f"{what} cannot be determined any more: {error}") from error
 
 
 def _first(runs: list[VlmRun], name: str) -> Mapping[str, Any]:
-    """The parameters in a file of the first run that has any."""
+    """The parameters in the first of the runs' files that has any."""
     for run in runs:
         if parameters := _parameters(run.folder / name):
             return parameters
@@ -147,5 +147,5 @@ def _parameters(path: Path) -> Mapping[str, Any]:
     try:
         found = read_record(path, _Recorded)
     except KairosError:
-        return {}  # Damaged by hand; what the model's file says stands in for it.
+        return {}  # Damaged by hand: the model's file is used instead.
     return found.parameters if found else {}

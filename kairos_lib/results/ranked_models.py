@@ -1,4 +1,4 @@
-"""Models that are ranked, and what is shown of one against another in time and in memory."""
+"""Ranked models, and what the data show of their differences in time and memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kairos_lib.statistics.decision import Ratio
 from kairos_lib.vlm.records import VlmResult
 
 KEEPS_UP = 1.0
-"""RTF at which work takes as long as the video."""
+"""RTF at which processing takes as long as the video."""
 UNDECIDED = {
     "too few rounds": "is not shown by so few rounds",
     "no difference shown": "is too close to call",
@@ -29,15 +29,15 @@ class Runner:
 
     title: str
     pairs: tuple[Pair, ...]
-    """With each video that is ranked over; each has a run that counts."""
+    """With each ranked video; each pair has a run that counts."""
     handicap: str
-    """Why it is not recommended, completing a sentence about it; empty where it can be."""
+    """Why it is not recommended, as the rest of a sentence about it; empty if it can be."""
 
     @classmethod
     def of(cls, pairs: Sequence[Pair], suite: SuiteData) -> Runner:
         """From a model's pairs."""
-        told = [unrecommended(run, suite) for pair in pairs for run in pair.fitness.runs]
-        return cls(pairs[0].model_title, tuple(pairs), next(filter(None, told), ""))
+        reasons = [unrecommended(run, suite) for pair in pairs for run in pair.fitness.runs]
+        return cls(pairs[0].model_title, tuple(pairs), next(filter(None, reasons), ""))
 
     @property
     def model(self) -> str:
@@ -57,23 +57,23 @@ class Runner:
 
     @property
     def keeps_up(self) -> bool:
-        """Whether no video takes longer than it lasts, so that no queue grows."""
+        """Whether no video takes longer than its length, so that no queue builds up."""
         return self.slowest <= KEEPS_UP
 
     @property
     def results(self) -> list[VlmResult]:
-        """Of all runs that count."""
+        """Results of all runs that count."""
         return [run.result for pair in self.pairs for run in pair.fitness.runs if run.result]
 
     @property
     def memory_kind(self) -> Kind | None:
-        """What kind of memory its peaks are of; none where not all are known or of one kind."""
+        """The kind of memory of its peaks; None unless all are known and of one kind."""
         kinds = {found[0] if (found := peak(result)) else None for result in self.results}
         return kinds.pop() if len(kinds) == 1 else None
 
     @property
     def memory_mib(self) -> float:
-        """The median of the rounds' peaks, of the video that takes most."""
+        """Median peak of the rounds, for the video that takes most."""
         return max(
             statistics.median(
                 found[1]
@@ -91,36 +91,36 @@ def times(a: VlmResult, b: VlmResult) -> Both:
 
 @dataclass(frozen=True)
 class Lead:
-    """Who has the least of a figure, and what is shown of the others against it."""
+    """Which model has the lowest value, and how the others compare with it."""
 
     first: Runner
     against: tuple[tuple[Runner, Ratio | None], ...]
-    """The others, the next first, each with how many times as much it takes."""
+    """The others, nearest first, each with its ratio to the first."""
     least: float
-    """The share below which a difference is not worth naming."""
+    """Differences below this share are not worth naming."""
 
     def shown(self, ratio: Ratio | None) -> str:
-        """What the rounds show of another; without a round in common they are too few."""
+        """What the rounds show about another model; without a common round they are too few."""
         return ratio.beyond(self.least) if ratio is not None else "too few rounds"
 
     @property
     def open(self) -> list[tuple[Runner, Ratio | None]]:
-        """Those that are not shown to take more."""
+        """Those not shown to take more."""
         return [(other, r) for other, r in self.against if self.shown(r) != "higher"]
 
     @property
     def undecided(self) -> str:
-        """What stands in the way, of the first that is not shown to take more."""
+        """Why the first of those is not shown to take more."""
         return UNDECIDED[self.shown(self.open[0][1])]
 
 
 def fastest(runners: Sequence[Runner]) -> Lead:
-    """Who takes the least time over all videos together."""
+    """The model that takes the least time over all videos."""
     return _lead(runners, lambda runner: runner.rtf, times, 0.0)
 
 
 def smallest(runners: Sequence[Runner]) -> Lead:
-    """Who takes the least memory; all must have the same kind of it."""
+    """The model that takes the least memory; all must have the same kind of it."""
     return _lead(runners, lambda runner: runner.memory_mib, peaks, ALIKE)
 
 

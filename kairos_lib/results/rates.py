@@ -1,4 +1,4 @@
-"""What a scenario's sums come to: per scene, per second, per minute of video. Arithmetic alone."""
+"""Rates from a scenario's sums: per scene, per second, per minute of video. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def parts_per_scene(scenario: ScenarioResult) -> tuple[float, ...]:
 
 
 def seconds_per_scene(scenario: ScenarioResult) -> float | None:
-    """Wall time by scenes."""
+    """Wall time divided by scenes."""
     return scenario.time_s / scenario.scenes if scenario.scenes else None
 
 
@@ -51,19 +51,20 @@ def throughput(scenario: ScenarioResult) -> float | None:
 def rtf(scenario: ScenarioResult, scenes: int, length_s: float) -> float | None:
     """Real-time factor; of a sample of the scenes it is an estimate for all of them.
 
-    Mean seconds per scene × scenes ÷ length: a scene takes a model as long however long it is.
+    Mean seconds per scene × scenes ÷ length: a model's time for a scene does not depend on the
+    scene's length.
 
     Args:
         scenario: All scenes, or a sample of them.
-        scenes: Of the video.
-        length_s: Of the video.
+        scenes: Number of scenes of the video.
+        length_s: Length of the video.
     """
     each_s = seconds_per_scene(scenario)
     return each_s * scenes / length_s if each_s is not None and length_s else None
 
 
 def visual_tokens_per_frame(scenario: ScenarioResult) -> float | None:
-    """As they were counted; none where nobody counts them, as with a server."""
+    """As counted in the run; None where nothing counts them, as with a server."""
     known = scenario.frames and scenario.visual_tokens
     return scenario.visual_tokens / scenario.frames if known else None
 

@@ -1,4 +1,4 @@
-"""What one model takes against another, round by round: for the verdict and `kairos compare`."""
+"""Ratios between two models, round by round, for the verdict and `kairos compare`."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from kairos_lib.statistics.decision import Ratio, ratio_of
 from kairos_lib.vlm.records import VlmResult
 
 Both = tuple[float, float]
-"""A's figure and B's in one round, of one video."""
+"""A's and B's value in one round, on one video."""
 Kind = Literal["VRAM", "RAM"]
 ALIKE = 0.05
-"""Peaks of memory that are less apart are no difference worth naming: allocators and loading vary
-by as much."""
+"""Memory peaks closer than this are no difference worth naming: allocators and loading vary
+as much."""
 
 
 def over_videos(each: Sequence[Mapping[int, Both]]) -> Ratio | None:
     """How many times as much B takes as A.
 
     Args:
-        each: For each video both figures by round; a video without any is passed over.
+        each: For each video both values by round; a video without any is skipped.
 
     Returns:
-        The geometric mean of the videos' ratios, each of the same weight, from the rounds that all
-        of them have; none where there is no such round.
+        The geometric mean of the videos' ratios, equally weighted, from the rounds that all of
+        them have; None if there is no such round.
     """
     known = [figures for figures in each if figures]
     common = set.intersection(*(set(figures) for figures in known)) if known else set()
@@ -38,9 +38,9 @@ def over_videos(each: Sequence[Mapping[int, Both]]) -> Ratio | None:
 
 
 def peak(result: VlmResult) -> tuple[Kind, float] | None:
-    """The most memory that a run held, MiB: of the GPU where it was on one, or else of the kernel.
+    """Peak memory of a run in MiB: of the GPU if it ran on one, else of the kernel.
 
-    None where it was not measured; of a model on a server nobody knows.
+    None if it was not measured; unknown for a model on a server.
     """
     used = result.resources
     if result.weights_source == "server":
@@ -51,7 +51,7 @@ def peak(result: VlmResult) -> tuple[Kind, float] | None:
 
 
 def peaks(a: VlmResult, b: VlmResult) -> Both | None:
-    """Both runs' peaks; none where one is of a GPU's memory and the other is not."""
+    """Both runs' peaks; None if only one of them is GPU memory."""
     one, other = peak(a), peak(b)
     if one is None or other is None or one[0] != other[0]:
         return None

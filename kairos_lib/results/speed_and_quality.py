@@ -1,4 +1,4 @@
-"""How the models of a suite stand to one another in speed and quality, as data."""
+"""How the models of a suite compare in speed and quality, as data."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from kairos_lib.statistics.bootstrap import Interval, interval
 
 @dataclass(frozen=True)
 class Yardstick:
-    """One way to say how good captions are."""
+    """One way to score captions."""
 
     name: str
-    """As it stands at the axis and over the table."""
+    """As shown on the axis and above the table."""
     explanation: str
     of: Callable[[Judged], Sample]
     referenced: bool = True
-    """Whether it is held against what is known to be true; if not, it says little of truth."""
+    """Whether it compares with known truth; if not, it says little about truth."""
     written: Callable[[float], str] = "{:.1%}".format
-    """Its values, from 0 to 1, as they are read: a share, or a score from 0 to 100."""
+    """Formats its values (0 to 1) as they are read: a share, or a score from 0 to 100."""
     nano_only: bool = False
-    """Whether it reads only the sentences that nano models write."""
+    """Whether it reads only sentences written by nano models."""
 
 
 YARDSTICKS = (
@@ -50,7 +50,8 @@ YARDSTICKS = (
     ),
     Yardstick(
         "Objects as detected",
-        "how far the objects that captions name are those that the detector found, F1, 0 to 100; "
+        "how well the objects that captions name match those that the detector found, F1, 0 to "
+        "100; "
         "no video that all models share has references, so this says little of how true captions "
         "are",
         lambda judged: judged.objects,
@@ -63,26 +64,26 @@ YARDSTICKS = (
 
 @dataclass(frozen=True)
 class Point:
-    """One model: how fast, and how good."""
+    """Speed and quality of one model."""
 
     model: str
     title: str
     rtf: float
-    """Median VLM times by lengths, summed over the videos that all models have in common."""
+    """Sum of median VLM times divided by sum of lengths, over the videos that all models share."""
     quality: Sample
-    """From 0 to 1, over the scenes that all models have in common."""
+    """From 0 to 1, over the scenes that all models share."""
     badges: frozenset[Badge]
     beaten_by: tuple[str, ...] = ()
-    """Titles of models on the front that are no slower and no worse; none for one on it."""
+    """Titles of models on the front that are no slower and no worse; empty for one on it."""
 
     @property
     def on_front(self) -> bool:
-        """Whether no other model beats it in both."""
+        """Whether no other model beats it in both speed and quality."""
         return not self.beaten_by
 
     @property
     def value(self) -> float:
-        """The quality as a number."""
+        """The quality as a single number."""
         return self.quality.value or 0.0
 
 
@@ -91,33 +92,34 @@ VOID = {
     "noise": NOT_RECOMMENDED[DUMMY],
     "means nothing": NOT_RECOMMENDED[OUTSIDE],
 }
-"""Why a model whose time can be ranked cannot be judged."""
+"""Why a model whose time can be ranked cannot be scored."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How the models of a suite stand to one another."""
+class SpeedAndQuality:
+    """How the models of a suite compare."""
 
     yardstick: Yardstick | None = None
     videos: tuple[str, ...] = ()
-    """Titles of those that all models shown have in common."""
+    """Titles of the videos that all models shown share."""
     points: tuple[Point, ...] = ()
-    """The fastest first."""
+    """Fastest first."""
     absent: tuple[tuple[str, str], ...] = ()
-    """Models that cannot be compared, by title, each with what completes a sentence about it."""
+    """Models that cannot be compared, by title, each with text that completes a sentence about
+    it."""
     why_not: str = ""
-    """Why nothing can be compared, where there are no points."""
+    """Why nothing can be compared, if there are no points."""
 
 
-def standing(suite: SuiteData) -> Standing:
+def speed_and_quality(suite: SuiteData) -> SpeedAndQuality:
     """Compare the models of a suite on what all of them did, by the best yardstick they share.
 
-    A model takes part if it is ranked, with the videos where its captions mean something.
+    A ranked model takes part, with the videos on which its captions mean something.
     """
     models = quality_of(suite).models
     field = contenders(suite)
     reasons = {pair.model: why for pair, why in field.absent}
-    ranked = {(pair.model, pair.video) for told in field.ranked for pair in told}
+    ranked = {(pair.model, pair.video) for of_model in field.ranked for pair in of_model}
     fit: dict[str, list[PairQuality]] = {}
     for one in models:
         here = [pair for pair in one.pairs if (pair.pair.model, pair.pair.video) in ranked]
@@ -127,23 +129,25 @@ def standing(suite: SuiteData) -> Standing:
     absent = tuple((one.title, reasons[one.model]) for one in models if one.model in reasons)
     known = [one for one in models if fit[one.model]]
     if len(known) < 2:
-        told = "; ".join(f"{title} {why}" for title, why in absent)
+        listed = "; ".join(f"{title} {why}" for title, why in absent)
         why_not = "fewer than two models have captions and a time that can be compared"
-        return Standing(absent=absent, why_not=f"{why_not} ({told})" if told else why_not)
+        return SpeedAndQuality(
+            absent=absent, why_not=f"{why_not} ({listed})" if listed else why_not
+        )
     for yardstick in YARDSTICKS:
         points = _points(known, fit, yardstick)
         if points:
             titles = [pair.pair.title for pair in fit[known[0].model]
                       if pair.pair.video in points[0].quality.videos]  # fmt: skip
-            return Standing(yardstick, tuple(titles), tuple(points), absent)
-    return Standing(
+            return SpeedAndQuality(yardstick, tuple(titles), tuple(points), absent)
+    return SpeedAndQuality(
         absent=absent,
         why_not="the models share no video with reference captions or detected objects",
     )
 
 
 def apart(one: Point, other: Point) -> Interval:
-    """The difference in quality, by drawing videos and scenes anew; above 0 where it is shown."""
+    """Bootstrap interval of the difference in quality; above 0 if `one` is shown to be better."""
     ours = dict(zip(one.quality.keys, one.quality.rows, strict=True))
     theirs = dict(zip(other.quality.keys, other.quality.rows, strict=True))
     keys = [key for key in ours if key in theirs]
@@ -159,7 +163,7 @@ def _difference(rows: Any) -> float:
 def _points(
     models: list[ModelQuality], fit: dict[str, list[PairQuality]], yardstick: Yardstick
 ) -> list[Point]:
-    """A point for each model; none where they have nothing in common to hold to the yardstick."""
+    """A point for each model; empty if they share nothing that the yardstick can score."""
     sources = {pair.pair.results[0].weights_source for one in models for pair in fit[one.model]}
     if yardstick.nano_only and sources != {"nano"}:
         return []
@@ -188,8 +192,8 @@ def _points(
 
 def _ranked(points: list[Point]) -> list[Point]:
     rivals = beaten_by([(point.rtf, point.value) for point in points])
-    told = [
+    marked = [
         replace(point, beaten_by=tuple(points[rival].title for rival in beaten))
         for point, beaten in zip(points, rivals, strict=True)
     ]
-    return sorted(told, key=lambda point: (point.rtf, -point.value))
+    return sorted(marked, key=lambda point: (point.rtf, -point.value))

@@ -1,7 +1,7 @@
-"""The runs of a suite, as they lie on disk: what was planned of each, and what became of it.
+"""The runs of a suite as stored on disk: what was planned, and how each ended.
 
-One that failed, was cut short or never started is read like any other, with the reason why there is
-no result.
+A run that failed, was cut short or never started is read like any other, with the reason why it
+has no result.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ P = TypeVar("P", bound=PlannedStep)
 State = Literal["done", "failed", "unfinished", "not run"]
 REASONS = {
     "error": "error",
-    "timeout": "ran into its time limit",
+    "timeout": "exceeded its time limit",
     "kernel_died": "the kernel died",
     "oom": "out of memory",
     "interrupted": "interrupted",
 }
 FRAMES = "frames"
 """The shared decoding pass; a failed run reports it as if it were a stage."""
-# What lies in a base run's folder beside the stages' reports.
+# Other files in a base run's folder beside the stages' reports.
 NOT_STAGES = frozenset({"key", "result", "status", "provenance", "progress"})
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run."""
+    """How a run ended."""
 
     state: State
     reason: str = ""
@@ -57,7 +57,7 @@ class StepRun:
 
     @property
     def by_hand(self) -> bool:
-        """Done in JupyterLab, without the runner."""
+        """Run in JupyterLab, without the runner."""
         return self.outcome.state == "done" and self.status is None
 
 
@@ -68,18 +68,18 @@ class BaseRun(StepRun):
     planned: PlannedBase
     result: BaseResult | None = None
     stages: tuple[StageReport, ...] = ()
-    """Of a run that failed too, as far as it got."""
+    """Also of a failed run, as far as it got."""
 
 
 @dataclass(frozen=True)
 class VlmRun(StepRun):
-    """One model over one video, once."""
+    """One run of one model on one video."""
 
     planned: PlannedVlm
     result: VlmResult | None = None
-    """Of a run that is done, and of no other."""
+    """Only for a run that is done."""
     captions: int = 0
-    """Scenes that have been captioned, those of a run that failed included."""
+    """Scenes that were captioned, also by a failed run."""
 
 
 def read_base(project: Project, planned: PlannedBase) -> BaseRun:
@@ -123,7 +123,7 @@ def read_vlm(project: Project, planned: PlannedVlm) -> VlmRun:
 
 
 def read_step(project: Project, planned: PlannedStep) -> StepRun:
-    """Read what is known of a step of any kind: how it ended, and what it was made with."""
+    """Read what is known of a step of any kind: how it ended, and how it was made."""
 
     def take(folder: Path) -> StepRun:
         status = read_record(folder / "status.json", Status)
@@ -138,7 +138,7 @@ def read_step(project: Project, planned: PlannedStep) -> StepRun:
 def frames_s(base: BaseRun) -> float | None:
     """Time of the decoding pass that all stages share."""
     if base.result is not None:
-        # The first stage looks at frames: without a pass, it was taken over.
+        # The first stage reads frames: without a pass, it was taken over.
         return base.result.decode_s or None
     return next((stage.time_s for stage in base.stages if stage.name == FRAMES), None)
 
@@ -146,7 +146,7 @@ def frames_s(base: BaseRun) -> float | None:
 def _tolerant(
     project: Project, planned: P, take: Callable[[Path], T], kind: Callable[[P, Path, Outcome], T]
 ) -> T:
-    """Read a run; one whose files cannot be read is a failed run, not the end of the report."""
+    """Read a run; one with unreadable files counts as failed and does not stop the report."""
     folder = project.root / planned.folder
     if planned.problem or not planned.folder:
         outcome = Outcome("not run", "not run", _local(project, planned.problem))
@@ -159,7 +159,7 @@ def _tolerant(
 
 
 def _stages(folder: Path) -> tuple[StageReport, ...]:
-    """The reports of the stages that a run got to, in the order they were written."""
+    """The reports of the stages that a run reached, in the order they were written."""
     paths = [path for path in folder.glob("*.json") if path.stem not in NOT_STAGES]
     paths.sort(key=lambda path: path.stat().st_mtime_ns)
     return tuple(report for path in paths if (report := read_record(path, StageReport)))
@@ -172,19 +172,19 @@ def _outcome(project: Project, status: Status | None, result: bool, begun: bool)
     if result:
         return Outcome("done")
     if status is not None:
-        return Outcome("failed", "no result", "it ended well but left no result.json")
+        return Outcome("failed", "no result", "it ended without an error but left no result.json")
     if begun:
         return Outcome("unfinished", "unfinished", "cut short, or still running")
-    return Outcome("not run", "not run", "there is nothing in its run folder yet")
+    return Outcome("not run", "not run", "its run folder is empty")
 
 
 def _local(project: Project, message: str) -> str:
-    """A message without the path of this checkout, which is nobody else's business."""
+    """A message without the path of this checkout, which is private."""
     return message.replace(f"{project.root}/", "")
 
 
 def _lines(path: Path) -> int:
-    """Whole lines in a file; a torn last one does not count."""
+    """Complete lines in a file; an incomplete last one does not count."""
     if not path.exists():
         return 0
     with path.open("rb") as file:

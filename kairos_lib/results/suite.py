@@ -1,4 +1,4 @@
-"""A suite as it lies on disk: all its runs.
+"""A suite as stored on disk: all its runs.
 
 Knows nothing of pages.
 """
@@ -34,7 +34,7 @@ class SuiteData:
     bases: tuple[BaseRun, ...]
     runs: tuple[VlmRun, ...]
     further: tuple[StepRun, ...] = ()
-    """Of all other kinds: those that know a kind read what it left behind."""
+    """Runs of all other kinds; code that knows a kind reads its files."""
 
     @property
     def everything(self) -> list[StepRun]:
@@ -46,7 +46,7 @@ class SuiteData:
         return next((base for base in self.bases if base.planned.video == video), None)
 
     def video_title(self, video: str) -> str:
-        """A video's title, or its name where nothing more is known of it."""
+        """A video's title, or its name if that is all that is known."""
         if base := self.base(video):
             return base.planned.title
         own = (run.planned.model_extra or {} for run in self.further if run.planned.video == video)
@@ -54,10 +54,10 @@ class SuiteData:
 
     @cached_property
     def usual_machine(self) -> tuple[object, ...] | None:
-        """The machine that most models' runs were made on; of several, the first.
+        """The machine that most models' runs were made on; the first one on a tie.
 
-        Those that are done, for their times are what is held against one another; of base
-        processing only where there are none. None where it is not known.
+        Counts runs that are done, because their times are compared; base processing counts only if
+        there are none. None if unknown.
         """
         done = [run.provenance for run in self.runs if run.result is not None]
         counts = Counter(
@@ -68,10 +68,10 @@ class SuiteData:
 
 
 def manifest(project: Project, suite: str) -> Manifest:
-    """A suite's plan, which may come from anybody.
+    """A suite's plan, which may come from an untrusted source.
 
     Raises:
-        KairosError: No such suite has been run, or a name or a folder in it leads elsewhere.
+        KairosError: No such suite has been run, or a name or a folder in it points elsewhere.
     """
     folder = project.runs / "suites"
     known = sorted(path.stem for path in folder.glob("*.json") if is_name(path.stem))
@@ -84,7 +84,7 @@ def manifest(project: Project, suite: str) -> Manifest:
 
 
 def _check(project: Project, plan: Manifest, what: str) -> None:
-    """See that a plan's names are names, and that its files lie in the runs folder."""
+    """Check that a plan's names are valid, and that its files are inside the runs folder."""
     for step in plan.steps:
         checked_name(step.video, f"a video of {what}")
         if step.folder:

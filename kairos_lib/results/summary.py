@@ -25,16 +25,16 @@ class Measure:
     """A number measured once or several times."""
 
     value: float
-    """The median; where there is no statistic, the first run's own."""
+    """The median; without a statistic, the value of the first run."""
     low: float
     high: float
     n: int
-    """Runs it was taken over; 0 where no run counts, so that there is no statistic."""
+    """Number of runs it was taken over; 0 if no run counts, so that there is no statistic."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One model over one video, all repeats."""
+    """One model on one video, all repeats."""
 
     model: str
     model_title: str
@@ -57,7 +57,7 @@ class Pair:
     ) -> Measure | None:
         """A number of one scenario over the repeats that count.
 
-        Where all that lack nothing are of another machine, over those: it is theirs.
+        If the only defect of all repeats is that they were made on another machine, over those.
         """
         counted = self.fitness.runs or self.fitness.elsewhere
         whole = [
@@ -68,8 +68,8 @@ class Pair:
         if whole:
             return Measure(statistics.median(whole), min(whole), max(whole), len(whole))
         others = [] if counted else self.results
-        spoilt = [v for result in others if (v := number(of(result, scenario))) is not None]
-        return Measure(spoilt[0], spoilt[0], spoilt[0], 0) if spoilt else None
+        uncounted = [v for result in others if (v := number(of(result, scenario))) is not None]
+        return Measure(uncounted[0], uncounted[0], uncounted[0], 0) if uncounted else None
 
     @property
     def vlm_time_s(self) -> Measure | None:
@@ -101,7 +101,7 @@ class Pair:
         return self.measure("offline", lambda scenario: rates.joules_per_minute(scenario, length_s))
 
     def cost(self, price_per_hour: float) -> Measure | None:
-        """What an hour of video costs, offline, on a machine at a price."""
+        """Cost of an hour of video, offline, on a machine at a given price."""
         rtf = self.rtf
         if rtf is None:
             return None
@@ -121,7 +121,7 @@ def of(result: VlmResult, scenario: Scenario) -> ScenarioResult:
 
 
 def pairs(suite: SuiteData) -> list[Pair]:
-    """Every model over every video, in the order of the plan."""
+    """Every model on every video, in the order of the plan."""
     grouped: dict[tuple[str, str], list[VlmRun]] = {}
     for run in suite.runs:
         grouped.setdefault((run.planned.model, run.planned.video), []).append(run)
@@ -173,7 +173,7 @@ RATES: dict[str, Callable[[ScenarioResult], float | None]] = {
     "mean_power_w": rates.watts,
 }
 OF_ONE_SCENE = ("ttft_s", "prefill_tokens_per_s", "decode_tokens_per_s")
-"""Rates of the single-stream scenario: in a batch, a scene's share of the time is none of them."""
+"""Rates of the single-stream scenario only: in a batch, a scene has no time of its own."""
 TIMING_FIELDS = ("frames_s", "preprocess_s", "prefill_s", "decode_s", "other_s")
 RESOURCE_FIELDS = (
     "peak_ram_mib", "peak_vram_mib", "peak_device_vram_mib", "peak_torch_allocated_mib",
@@ -252,7 +252,7 @@ def _row(suite: SuiteData, pair: Pair, run: VlmRun, scenario: Scenario) -> dict[
 def _cost(
     suite: SuiteData, pair: Pair, result: VlmResult | None, scenario: Scenario
 ) -> dict[str, Any]:
-    """What an hour of video costs offline, at the suite's price; a server has prices of its own."""
+    """Cost of an hour of video, offline, at the suite's price; a server has its own prices."""
     price = suite.manifest.price_per_hour
     known = price is not None and result is not None and result.weights_source != "server"
     if not known or scenario != "offline" or not pair.length_s:
@@ -269,10 +269,10 @@ def frame(suite: SuiteData) -> pd.DataFrame:
 
 
 def typed(listed: list[dict[str, Any]], kinds: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """Rows as a table, with the same column types whatever failed.
+    """Rows as a table, with the same column types even if runs failed.
 
     Args:
-        listed: Of the same columns each; there may be none.
+        listed: Rows with the same columns; may be empty.
         kinds: The columns of each type.
     """
     import pandas as pd

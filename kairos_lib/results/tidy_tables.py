@@ -1,4 +1,4 @@
-"""Base processing and captions' quality as tidy tables, beside `summary`, which has the runs."""
+"""Base processing and caption quality as tidy tables; `summary` has the runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SAMPLES = {
     "words": "words", "repeated": "repeated", "said_twice": "same", "in_language": "in_language",
     "refusals": "refusals", "cut_off": "cut_off", "empty": "empty",
 }  # fmt: skip
-"""Columns, and the numbers of `Judged` in them: each with `_low`, `_high` and `_scenes` beside."""
+"""Columns, and the number of `Judged` in each; `_low`, `_high` and `_scenes` are added to each."""
 OF_ATTRIBUTES = {name: f"{name}_right" for name in ATTRIBUTES}
 QUALITY_TYPES = {
     "string": (
@@ -57,7 +57,7 @@ QUALITY_TYPES = {
 
 
 def stages(suite: SuiteData) -> pd.DataFrame:
-    """One row for each video and stage; base processing without any has one row that says why."""
+    """One row for each video and stage; base processing without stages has a row saying why."""
     rows = []
     for base in suite.bases:
         decode_s = frames_s(base)
@@ -135,7 +135,7 @@ def _quality(suite: SuiteData, one: PairQuality) -> dict[str, Any]:
 
 
 def _sample(judged: Judged, name: str) -> list[tuple[str, float | int | None]]:
-    """A number with its interval and the scenes that it is from."""
+    """A number with its interval and the number of scenes it comes from."""
     sample: Sample = getattr(judged, SAMPLES[name])
     found = ends(sample)
     return [

@@ -1,16 +1,16 @@
-"""How far the time of a scene goes with its tokens, and which times do not.
+"""How well token counts explain the time of a scene, and which times they do not explain.
 
-Knows scenes, seconds and tokens, and nothing of run folders or pages.
+Works on scenes, seconds and tokens; knows nothing of run folders or pages.
 
-The fit is least squares of seconds on counts of tokens. What would spoil it is seen to first:
+The fit is least squares of seconds on counts of tokens. Outliers are handled first:
 
-1. Single scenes that are far off within their own video are found by a robust z (a deviation by the
-   median absolute deviation; Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 1993, take
-   3.5 for the limit) and left out.
-2. A whole video that is off must not bend the line that it is judged by. Each video is held against
-   the fit to all others; the one that is furthest off is set aside, and so on until none is.
-3. Counts that are constant, or follow from others, have no effect of their own that could be told:
-   they are dropped and named.
+1. Single scenes that are far off within their own video are found by a robust z (deviation divided
+   by the median absolute deviation; Iglewicz and Hoaglin, "How to Detect and Handle Outliers",
+   1993, use 3.5 as the limit) and left out.
+2. A whole video that is off must not bend the line by which it is judged. Each video is compared
+   with the fit to all others; the one furthest off is set aside, and so on until none is off.
+3. Counts that are constant, or follow from others, have no separate effect that could be
+   estimated: they are dropped and named.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from kairos_lib.statistics.regression import (
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Token = Literal["new", "prompt", "visual"]
 TOKENS: tuple[Token, ...] = ("new", "prompt", "visual")
-"""In the order in which they are taken up: of two that go together, the first is kept."""
+"""In order of precedence: of two collinear kinds, the first is kept."""
 FEWEST_SCENES = 8
 FAR = 3.5
-"""Robust z from which on a time is not explained."""
+"""A time whose robust z is at least this is not explained."""
 NEAR = 0.02
-"""Share of a typical scene's time, below which spreads are not told apart: times that repeat
-themselves exactly are not judged more sharply."""
+"""Smallest spread that is used, as a share of a typical scene's time: otherwise times that repeat
+exactly would be judged too strictly."""
 FEWEST_OF_A_VIDEO = 5
-"""Scenes whose spread says something; of fewer, that of all scenes is taken."""
+"""Scenes needed for a spread of their own; with fewer, the spread of all scenes is used."""
 ALIKE = 0.05
 """Videos whose mean times differ by less than this have no difference to explain."""
 
@@ -60,27 +60,27 @@ class SceneTime:
 
 @dataclass(frozen=True)
 class Slope:
-    """What one more token of a kind takes."""
+    """Time per additional token of a kind."""
 
     seconds: float
     low: float | None
-    """Of a 95 % interval; none where a single scene decides on it."""
+    """Ends of a 95 % interval; None if a single scene determines it."""
     high: float | None
 
 
 @dataclass(frozen=True)
 class OddVideo:
-    """A video whose scenes take another time than their tokens take in the other videos."""
+    """A video whose scenes' times differ from what tokens predict from the other videos."""
 
     video: str
     ratio: float
-    """Its time by the time expected of it."""
+    """Its time divided by the expected time."""
     z: float
 
 
 @dataclass(frozen=True)
 class OddScene:
-    """A scene that takes another time than its tokens take elsewhere in its video."""
+    """A scene whose time differs from what tokens predict from the rest of its video."""
 
     time: SceneTime
     expected_s: float
@@ -89,24 +89,24 @@ class OddScene:
 
 @dataclass(frozen=True)
 class Fit:
-    """What the tokens explain of one model's times."""
+    """How well tokens explain one model's times."""
 
     scenes: int
-    """All there are; odd ones, and those of odd videos, had no part in the fit."""
+    """All scenes; odd ones, and those of odd videos, were left out of the fit."""
     base_s: float
-    """Of a scene without tokens."""
+    """Time of a scene without tokens."""
     slopes: dict[Token, Slope]
     dropped: dict[Token, Why]
     explained_scenes: float
-    """Share of the variation between the fitted scenes (R²)."""
+    """Share of the variation between the fitted scenes that is explained (R²)."""
     explained_videos: float | None
-    """Share of the variation between the videos' means, odd ones included; none where there is but
-    one video, or they do not differ."""
+    """Share of the variation between the videos' means that is explained, odd ones included; None
+    if there is only one video, or they do not differ."""
     pinned: bool
-    """Whether tokens vary enough within videos to tell their effect from all else that differs
+    """Whether tokens vary enough within videos to separate their effect from other differences
     between videos."""
     expected_s: dict[str, float]
-    """Mean seconds per scene of each video, going by its tokens."""
+    """Mean seconds per scene of each video, as predicted by its tokens."""
     odd_videos: tuple[OddVideo, ...]
     odd_scenes: tuple[OddScene, ...]
 
@@ -119,7 +119,7 @@ class _Data:
     tokens: Array
     """Shape (scenes, kinds of token)."""
     video: Array
-    """Number of each scene's video."""
+    """Index of each scene's video."""
 
     def where(self, chosen: Mask) -> _Data:
         return _Data(self.seconds[chosen], self.tokens[chosen], self.video[chosen])
@@ -133,7 +133,7 @@ class _Data:
 
 
 def fit(times: Sequence[SceneTime]) -> Fit | None:
-    """Fit seconds to tokens; none where there are too few scenes."""
+    """Fit seconds to tokens; None if there are too few scenes."""
     if len(times) < FEWEST_SCENES:
         return None
     videos = list(dict.fromkeys(time.video for time in times))
@@ -185,7 +185,7 @@ def _slope(seconds: float, half: float | None) -> Slope:
 
 
 def _scene_z(data: _Data) -> Array:
-    """Robust z of each scene within its video, by slopes that hold for all videos."""
+    """Robust z of each scene within its video, with slopes common to all videos."""
     z = np.zeros(len(data.seconds))
     # Once with all scenes, and once without those that bent the line.
     for _ in range(2):
@@ -211,7 +211,7 @@ def _within(data: _Data, usual: Mask) -> tuple[Array, Array]:
 
 
 def _odd_videos(data: _Data) -> list[tuple[int, float, float]]:
-    """Videos that the others do not explain, as number, ratio and z; the furthest off first."""
+    """Videos that the others do not explain, as index, ratio and z; the furthest off first."""
     found: list[tuple[int, float, float]] = []
     left = data
     while len(left.numbers()) > 1:
@@ -219,7 +219,7 @@ def _odd_videos(data: _Data) -> list[tuple[int, float, float]]:
         far = [one for one in judged if abs(one[2]) > FAR]
         if not far:
             break
-        # Of two, nobody can say which is the odd one: it is told of the slower.
+        # With two videos it cannot be decided which one is odd: the slower is reported.
         two = len(left.numbers()) == 2
         worst = max(far, key=lambda one: one[1] if two else abs(one[2]))
         found.append(worst)
@@ -228,11 +228,11 @@ def _odd_videos(data: _Data) -> list[tuple[int, float, float]]:
 
 
 def _against_others(data: _Data, number: int) -> tuple[float, float]:
-    """A video's time by what the others lead to expect, and its z; 1 and 0 where they cannot."""
+    """A video's time divided by what the others predict, and its z; 1 and 0 if they cannot."""
     own, others = data.where(data.video == number), data.where(data.video != number)
     kept, _ = independent(others.tokens)
     free = len(others.seconds) - len(kept) - 1
-    # A count that the others have no effect of cannot be foreseen.
+    # The effect of a count that does not vary in the others cannot be predicted.
     if free < 2 or set(independent(data.tokens)[0]) - set(kept):
         return 1.0, 0.0
     x = others.tokens[:, kept]
@@ -250,17 +250,17 @@ def _against_others(data: _Data, number: int) -> tuple[float, float]:
 
 
 def _reach(x: Array, away: Array) -> float:
-    """How far a point lies from rows that are centred, by how far these reach."""
+    """Distance of a point from centred rows, relative to their spread."""
     scale = x.std(axis=0)
     unit, far = x / scale, away / scale
     return float(far @ np.linalg.pinv(unit.T @ unit) @ far)
 
 
 def _pinned(data: _Data, kept: list[int]) -> bool:
-    """Whether what tokens explain between videos follows from what they do within them.
+    """Whether what tokens explain between videos follows from their effect within videos.
 
-    It does where the slopes within videos foretell the differences between videos to within half
-    of these differences.
+    True if the slopes within videos predict the differences between videos to within half of
+    these differences.
     """
     x, y = _within(data, np.ones(len(data.seconds), dtype=bool))
     x = x[:, kept]

@@ -1,4 +1,4 @@
-"""SHA-256 of files, remembered."""
+"""SHA-256 of files, cached."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from kairos_lib.runs.files import write_json
 
 
 class FileHashes:
-    """SHA-256 of files, remembered by path, size and modification time.
+    """SHA-256 of files, cached by path, size and modification time.
 
-    Hashing a film takes seconds; asking whether it is still the same one must not.
+    Hashing a film takes seconds; checking whether it has changed must not.
     """
 
     def __init__(self, runs: Path) -> None:
@@ -30,7 +30,7 @@ class FileHashes:
         return known[name]
 
     def of_folder(self, folder: Path) -> str:
-        """Hash of the names and contents of all files beneath a folder but notes (`.md`)."""
+        """Hash of the names and contents of all files below a folder except notes (`.md`)."""
         total = hashlib.sha256()
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix != ".md"):
             total.update(f"{path.relative_to(folder)}:{self.sha256(path)}\n".encode())

@@ -1,4 +1,4 @@
-"""Files that a reader sees whole or not at all."""
+"""Files that are written atomically: a reader sees all of them or nothing."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ R = TypeVar("R", bound=Record)
 
 @contextmanager
 def replacing(path: Path, durable: bool = True) -> Iterator[Any]:
-    """A file to write to (bytes) that takes a path's place, all at once, when it is whole."""
-    # Not `tempfile`: its files can be read by their owner alone, and results are for others too.
+    """A file to write bytes to, which replaces the one at a path atomically when it is complete."""
+    # Not `tempfile`: only the owner could read its files, but results are shared.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with room_for(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,27 +38,27 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Any]:
 
 
 def write_json(path: Path, value: Any, durable: bool = True) -> None:
-    """Write a JSON file so that a reader sees the old one or the new one, never a part."""
+    """Write a JSON file atomically: a reader sees the old one or the new one, never a part."""
     with replacing(path, durable) as file:
         file.write(json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part."""
+    """Write a file atomically: a reader sees the old one or the new one, never a part."""
     with replacing(path) as file:
         file.write(content)
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Write one record as a JSON file, all at once."""
+    """Write one record as a JSON file, atomically."""
     write_json(path, {**record.schema_field(), **record.model_dump(mode="json")})
 
 
 def read_record(path: Path, kind: type[R]) -> R | None:
-    """Read one record from a JSON file; none where there is no such file.
+    """Read one record from a JSON file; None if there is no such file.
 
     Raises:
-        KairosError: The file was changed by hand and is not such a record any more.
+        KairosError: The file was changed by hand and is no longer a valid record.
     """
     try:
         return kind.read(path.read_bytes())

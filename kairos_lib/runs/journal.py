@@ -16,8 +16,8 @@ from kairos_lib.runs.files import R, replacing
 class Journal(Generic[R]):
     """An append-only JSON Lines file of one kind of record.
 
-    A line is written whole and flushed at once. The one line that a killed writer can leave torn
-    is the last, and it is cut off before the next is written.
+    A line is written whole and flushed at once. Only the last line can be incomplete, if its writer
+    was killed; it is cut off before the next one is written.
     """
 
     def __init__(self, path: Path, kind: type[R]) -> None:
@@ -25,7 +25,7 @@ class Journal(Generic[R]):
         self.kind = kind
 
     def repair(self) -> None:
-        """Cut off a last line without its end. Only the run's one writer may call this."""
+        """Cut off an incomplete last line. Only the run's one writer may call this."""
         if not self.path.exists():
             return
         with self.path.open("rb+") as file:
@@ -53,20 +53,20 @@ class Journal(Generic[R]):
                     while line:
                         line = line[file.write(line) :]
                 except OSError:
-                    file.truncate(size)  # What comes next must not be glued to half a line.
+                    file.truncate(size)  # The next record must not be appended to half a line.
                     raise
 
     def __iter__(self) -> Iterator[R]:
         """Read record by record; memory does not grow with the file.
 
         Raises:
-            KairosError: A whole line is not such a record: the file was changed by hand.
+            KairosError: A complete line is not a valid record: the file was changed by hand.
         """
         for _, record in self.placed():
             yield record
 
     def placed(self) -> Iterator[tuple[int, R]]:
-        """Each record with its place in the file, for `at`."""
+        """Each record with its position in the file, for `at`."""
         if not self.path.exists():
             return
         place = 0
@@ -84,7 +84,7 @@ class Journal(Generic[R]):
                 place += len(line)
 
     def at(self, places: Iterable[int]) -> list[R]:
-        """The records at places in the file."""
+        """The records at given positions in the file."""
         found = []
         with self.path.open("rb") as file:
             for place in places:
@@ -93,7 +93,7 @@ class Journal(Generic[R]):
         return found
 
     def write_all(self, records: Iterator[R]) -> int:
-        """Replace the whole file at once, so that a reader sees all of it or none.
+        """Replace the whole file atomically, so that a reader sees all of it or nothing.
 
         Returns:
             The number of records.

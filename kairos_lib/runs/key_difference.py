@@ -1,4 +1,4 @@
-"""What two runs were made of, and what is not the same: a line for each thing."""
+"""What the keys of two runs were made of, and how they differ: one line for each difference."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from kairos_lib.names import showable
 
 SHOWN_CHARACTERS = 60
 HASH_CHARACTERS = 12
-"""Enough of a commit or a SHA-256 to tell it from any other."""
+"""Enough digits of a commit or a SHA-256 to identify it."""
 _ABSENT = object()
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is not the same."""
+    """One difference."""
 
     name: str
-    """Where it is, with dots: `parameters.generation.max_new_tokens`."""
+    """Its path, with dots: `parameters.generation.max_new_tokens`."""
     before: Any
     after: Any
 
     def __str__(self) -> str:
-        """In one line."""
+        """As one line."""
         before, after = _shown(self.before), _shown(self.after)
-        if before == after:  # They differ in what is cut off.
+        if before == after:  # They differ in the part that is cut off.
             before, after = _text(self.before), _text(self.after)
         return f"{self.name}: {before} → {after}"
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], within: str = "") -> list[Change]:
-    """What differs between two mappings, nested ones gone into, in the order of their names."""
+    """Differences between two mappings, recursively, in the order of their names."""
     found: list[Change] = []
     for name in sorted({*before, *after}):
         one, other = before.get(name, _ABSENT), after.get(name, _ABSENT)
@@ -61,15 +61,15 @@ def _text(value: Any) -> str:
 
 
 def key_inputs(folder: Path) -> dict[str, Any]:
-    """What a run's key was made of; nothing where its folder does not say."""
+    """What a run's key was made of; empty if its folder does not say."""
     return read_mapping(folder / "key.json")
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """A JSON file that holds one mapping; nothing where there is none such.
+    """A JSON file that holds one mapping; empty if there is none.
 
-    Neither is one that nobody can have written in good faith: lists in one another without end, or
-    halves of characters, which nothing could write again.
+    Also rejects malicious files: endlessly nested lists, or halves of characters, which could not
+    be written again.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""Who works on a folder, who writes to it and who rests on it. Knows nothing of what is in it.
+"""Locks on a folder: for working on it, writing to it, and using it. Knows nothing of its content.
 
-The locks go with the processes that hold them. Their files lie beside the folder, so that it can be
-set aside by whoever holds them.
+The locks end with the processes that hold them. Their files are beside the folder, so that the
+holder can set the folder aside.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ RUNNER = "runner"
 WRITER = "writer"
 """Held by the notebook that writes to it."""
 USERS = "users"
-"""Shared by the benches and notebooks that rest on its results."""
+"""Shared by the benches and notebooks that use its results."""
 
 
 def lock_file(folder: Path, name: str) -> Path:
-    """Where one of a folder's locks lies."""
+    """Path of one of a folder's locks."""
     return folder.with_name(f".{folder.name}.{name}.lock")
 
 
@@ -32,16 +32,16 @@ def take(folder: Path, name: str, wait_s: float, refusal: str) -> FileLock:
     """Take a lock that only one can hold.
 
     Args:
-        folder: Need not be there.
+        folder: Need not exist.
         name: Which of its locks.
-        wait_s: How long to wait for whoever holds it.
-        refusal: The line for whoever does not get it.
+        wait_s: How long to wait for the present holder.
+        refusal: The message if the lock cannot be taken.
 
     Returns:
         The lock that is held, to be released.
 
     Raises:
-        KairosError: Another holds it.
+        KairosError: Another process holds it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(lock_file(folder, name))
@@ -53,7 +53,7 @@ def take(folder: Path, name: str, wait_s: float, refusal: str) -> FileLock:
 
 
 def held(folder: Path, name: str) -> bool:
-    """Whether anybody holds such a lock at this moment."""
+    """Whether any process holds such a lock at this moment."""
     lock = FileLock(lock_file(folder, name))
     if not Path(lock.lock_file).exists():
         return False
@@ -67,7 +67,7 @@ def held(folder: Path, name: str) -> bool:
 
 @contextmanager
 def kept(folder: Path) -> Iterator[None]:
-    """Rest on a folder for the length of a block: any number may, and it stays where it is."""
+    """Keep a folder in place during a block; any number of processes may do so."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with lock_file(folder, USERS).open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
@@ -76,10 +76,10 @@ def kept(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def unused(folder: Path, refusal: str) -> Iterator[None]:
-    """See that nobody rests on a folder for the length of a block.
+    """Make sure that no process uses a folder during a block.
 
     Raises:
-        KairosError: Somebody does.
+        KairosError: Some process does.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with lock_file(folder, USERS).open("ab") as file:

@@ -1,4 +1,4 @@
-"""What a suite consists of, as the bench writes it down when it plans."""
+"""The contents of a suite, as written by the bench when it plans."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ P = TypeVar("P", bound="PlannedStep")
 class PlannedStep(Record):
     """One notebook of a suite.
 
-    What a kind of step says beyond these fields is kept as it is, for whoever knows that kind.
+    Further fields of a kind of step are kept as they are, for code that knows that kind.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     of_kind: ClassVar[str] = ""
-    """The kind that a class of planned steps describes."""
+    """The kind that a subclass describes."""
 
     kind: str = ""
     video: str
     in_words: str = ""
-    """What it is, as a list of notebooks names it."""
+    """Description for a list of notebooks."""
     folder: str
-    """Run folder, relative to the project; empty where there is none."""
+    """Run folder, relative to the project; empty if there is none."""
     problem: str = ""
     """Why it was not run, such as base processing that failed."""
 
     @model_validator(mode="before")
     @classmethod
     def _with_its_kind(cls, data: Any) -> Any:
-        """A class that describes one kind need not be told which."""
+        """A class that describes one kind sets it by default."""
         return {"kind": cls.of_kind, **data} if cls.of_kind and isinstance(data, dict) else data
 
 
 class PlannedBase(PlannedStep):
-    """A suite's base processing of one video; without a folder where it could not be planned."""
+    """A suite's base processing of one video; without a folder if it could not be planned."""
 
     of_kind: ClassVar[str] = "base"
 
     title: str
     """The video's."""
     references: str = ""
-    """What the video's captions are held against: a file of `runs/references/`, relative to the
-    project; empty where there is nothing."""
+    """Reference captions of the video: a file of `runs/references/`, relative to the project; empty
+    if there are none."""
 
 
 class PlannedVlm(PlannedStep):
-    """A suite's run of one model over one video, once."""
+    """A suite's run of one model on one video, once."""
 
     of_kind: ClassVar[str] = "vlm"
 
@@ -60,13 +60,13 @@ class PlannedVlm(PlannedStep):
     model_title: str
     repeat: int
     variant_of: str = ""
-    """The model that it is a variant of, and is compared with; itself, of the first variant."""
+    """The model of which it is a variant; the first variant names itself."""
 
 
 class Manifest(Record):
-    """What a suite consists of: `runs/suites/<name>.json`, written by the bench as it plans.
+    """The contents of a suite: `runs/suites/<name>.json`, written by the bench as it plans.
 
-    None of its models' runs is of a video that could not be planned: they are judged by the others.
+    Videos that could not be planned have no runs of models: these are judged by the other videos.
     """
 
     schema_version: ClassVar[int] = 2
@@ -76,15 +76,15 @@ class Manifest(Record):
     repeats: int
     steps: tuple[SerializeAsAny[PlannedStep], ...]
     price_per_hour: float | None = None
-    """Of the machine; none where the suite names none."""
+    """Price of the machine; None if the suite gives none."""
     currency: str = "USD"
 
     @classmethod
     def migrated(cls, data: dict[str, Any], version: int) -> dict[str, Any]:
-        """The first version had a list for each of the two kinds that there were."""
+        """The first version had one list for each of the two kinds that existed."""
         bases, runs = data.get("bases"), data.get("runs")
         if not (isinstance(bases, list) and isinstance(runs, list)):
-            return data  # No manifest; that there are no steps is what is said of it.
+            return data  # Not a manifest; validation reports the missing steps.
         kinds = [(PlannedBase, step) for step in bases] + [(PlannedVlm, step) for step in runs]
         steps = [
             {"kind": planned.of_kind, **step} if isinstance(step, dict) else step
@@ -94,12 +94,12 @@ class Manifest(Record):
 
     @model_validator(mode="after")
     def _whole(self) -> Manifest:
-        """What is not as its kind has to be is told when the file is read."""
+        """Check each step's fields when the file is read."""
         assert self.bases is not None and self.runs is not None
         return self
 
     def of(self, planned: type[P]) -> tuple[P, ...]:
-        """Its steps of one kind, as the class that describes it."""
+        """Its steps of one kind, as instances of the class that describes it."""
         return tuple(
             planned.model_validate(step.model_dump())
             for step in self.steps
@@ -113,7 +113,7 @@ class Manifest(Record):
 
     @cached_property
     def runs(self) -> tuple[PlannedVlm, ...]:
-        """Each model over each video, in each round."""
+        """Each model on each video, in each round."""
         return self.of(PlannedVlm)
 
     @cached_property

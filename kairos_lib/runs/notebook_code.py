@@ -1,4 +1,4 @@
-"""What of a notebook its results depend on."""
+"""The parts of a notebook that its results depend on."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kairos_lib.runs.run import KEY_HEX_DIGITS
 
 
 def notebook_hash(path: Path) -> str:
-    """Hash of a notebook's code: what it prints, its prose and its parameters' defaults aside.
+    """Hash of a notebook's code, without outputs, prose and default parameters.
 
-    An edit to a cell of code makes a new run; running the notebook, or wording it better, does
-    not. The parameters themselves are in the key by their values.
+    Editing a code cell makes a new run; running the notebook or changing its prose does not. The
+    parameters' values are in the key themselves.
     """
     try:
         return cells_hash(json.loads(path.read_text(encoding="utf-8")))
@@ -24,12 +24,12 @@ def notebook_hash(path: Path) -> str:
 
 
 def cells_hash(notebook: dict[str, Any]) -> str:
-    """The same of a notebook that has been read."""
+    """The same for a notebook that has been read."""
     return hashlib.sha256("\n\n".join(code(notebook)).encode()).hexdigest()[:KEY_HEX_DIGITS]
 
 
 def code(notebook: dict[str, Any]) -> list[str]:
-    """Its cells of code, but for the parameters."""
+    """Its code cells, except the one with the parameters."""
     return [
         "".join(cell["source"]).strip()
         for cell in notebook["cells"]

@@ -1,4 +1,4 @@
-"""What is written to disk, one line or one file each, as typed records.
+"""Typed records of what is written to disk, one line or one file each.
 
 Times are seconds from the first video frame's presentation time. Ranges are half-open.
 """
@@ -11,8 +11,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 SCHEMA_VERSION = "schema_version"
-"""The field by which a line or a file says which version of its record it is; 1 where it does
-not."""
+"""The field that gives the version of a record; 1 if it is missing."""
 
 
 class Record(BaseModel):
@@ -21,22 +20,22 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     schema_version: ClassVar[int] = 1
-    """Raised, with a step in `migrated`, whenever what stands in a field changes its meaning or its
-    place. A field that is only added needs neither: it has a default."""
+    """Raised, with a step in `migrated`, whenever the meaning or the place of a field changes. A
+    field that is only added needs neither: it has a default."""
     _newer: bool = PrivateAttr(default=False)
 
     @property
     def newer(self) -> bool:
-        """Whether a newer version of Kairos wrote it: what is not known here was left out."""
+        """Whether a newer version of Kairos wrote it: fields unknown here were left out."""
         return self._newer
 
     @classmethod
     def migrated(cls, data: dict[str, Any], version: int) -> dict[str, Any]:
-        """What an older version wrote, as this one would have.
+        """Convert data of an older version to the present one.
 
         Args:
             data: Read from JSON.
-            version: Which wrote it.
+            version: The version that wrote it.
         """
         return data
 
@@ -45,14 +44,14 @@ class Record(BaseModel):
         """Read one from JSON, whichever version of Kairos wrote it.
 
         Raises:
-            ValidationError: It is no such record.
+            ValidationError: It is not a valid record.
         """
         if cls.schema_version == 1 and SCHEMA_VERSION.encode() not in content:
             return cls.model_validate_json(content)
         try:
             data = json.loads(content)
         except (ValueError, RecursionError):
-            return cls.model_validate_json(content)  # Says what is wrong with it.
+            return cls.model_validate_json(content)  # Raises with what is wrong with it.
         if not isinstance(data, dict):
             return cls.model_validate(data)
         version = data.pop(SCHEMA_VERSION, 1)
@@ -63,7 +62,7 @@ class Record(BaseModel):
         return found
 
     def schema_field(self) -> dict[str, int]:
-        """What says its version, where that is not the first."""
+        """The field with its version, unless that is the first."""
         return {SCHEMA_VERSION: self.schema_version} if self.schema_version != 1 else {}
 
     def written(self) -> bytes:

@@ -1,6 +1,6 @@
-"""A run: a folder named by a hash of all that its results depend on.
+"""A run: a folder named by a hash of everything its results depend on.
 
-One that is `done` is not computed again.
+A run that is `done` is not computed again.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ KEY_HEX_DIGITS = 16
 EXECUTED = "notebook.ipynb"
 """The executed copy of a run's notebook, in its folder."""
 NOTEBOOK_FOLDER = "KAIROS_NOTEBOOK_FOLDER"
-"""Environment variable that tells a notebook where its executed copy will lie: its run's folder."""
+"""Environment variable with the folder of a notebook's executed copy: its run's folder."""
 
 
 LOCK_WAIT_S = 30.0
-"""A kernel whose runner was killed notices within a second or two; longer means a live writer."""
+"""A kernel notices within a second or two that its runner was killed; longer means a live
+writer."""
 
 
 def key_of(key_inputs: dict[str, Any]) -> str:
@@ -57,9 +58,9 @@ class Run:
         return key_of(self.key_inputs)
 
     def create(self) -> None:
-        """Make the folder and say in it what its key stands for."""
+        """Create the folder and record in it what its key was made of."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not ingredients_of(self.folder):  # There is none, or it was damaged.
+        if not ingredients_of(self.folder):  # The record is missing or damaged.
             write_json(self.folder / "key.json", self.key_inputs)
 
     def file(self, name: str) -> Path:
@@ -67,11 +68,11 @@ class Run:
         return self.folder / name
 
     def status(self) -> Status | None:
-        """How the last attempt ended; none where there was none or it was cut short."""
+        """How the last attempt ended; None if there was none or it was cut short."""
         try:
             return read_record(self.folder / "status.json", Status)
         except KairosError:
-            return None  # Damaged by hand: the run is taken up again and finds its results.
+            return None  # Damaged by hand: the run is resumed and finds its results.
 
     @property
     def done(self) -> bool:
@@ -80,11 +81,11 @@ class Run:
         return status is not None and status.state == "done"
 
     def result(self, kind: type[R]) -> R | None:
-        """The notebook's own `result.json`, where it got that far."""
+        """The notebook's own `result.json`, if it got that far."""
         return read_record(self.folder / "result.json", kind)
 
     def lock(self) -> FileLock:
-        """Become the folder's one writer; the lock goes with the process that holds it.
+        """Become the folder's only writer; the lock ends with the process that holds it.
 
         Returns:
             The lock that is held, to be released.
@@ -100,7 +101,7 @@ class Run:
         return locks.take(self.folder, locks.WRITER, LOCK_WAIT_S, refusal)
 
     def worked_on(self) -> str:
-        """Who works on the run at this moment; empty where nobody does."""
+        """Who is working on the run at this moment; empty if no process is."""
         for name, who in ((locks.RUNNER, "another bench"), (locks.WRITER, "a notebook")):
             if locks.held(self.folder, name):
                 return who
@@ -108,7 +109,7 @@ class Run:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Be the one writer for the length of a block."""
+        """Be the only writer during a block."""
         lock = self.lock()
         try:
             yield
@@ -116,7 +117,7 @@ class Run:
             lock.release()
 
     def progress(self, step: str, done: int, total: int) -> None:
-        """Say how far this run is, for whoever watches."""
+        """Record how far this run is, for progress displays."""
         write_json(
             self.folder / "progress.json",
             Progress(step=step, done=done, total=total).model_dump(),
@@ -124,20 +125,20 @@ class Run:
         )
 
     def set_aside(self) -> None:
-        """Move the folder out of the way so that the run starts afresh; nothing is lost.
+        """Move the folder out of the way so that the run starts from scratch; nothing is lost.
 
         Raises:
-            KairosError: Another process is writing to it, or rests on what is in it.
+            KairosError: Another process is writing to it or using its results.
         """
         if not self.folder.exists():
             return
-        refusal = f"another bench or notebook rests on {self.folder}: wait for it to end"
+        refusal = f"another bench or notebook uses {self.folder}: wait for it to end"
         with self._writer(), locks.unused(self.folder, refusal):
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
             self.folder.rename(self.folder.with_name(f"{self.folder.name}.superseded-{stamp}"))
 
     def difference(self) -> str:
-        """Say which ingredient keeps the newest run beside this one from being the same."""
+        """Name the ingredients by which the newest run beside this one differs from it."""
         siblings = [
             path
             for path in self._variants().glob(self._pattern())
@@ -155,7 +156,7 @@ class Run:
         return "changed: " + ", ".join(changed) if changed else "never run"
 
     def _variants(self) -> Path:
-        """The folder whose children differ by key; a round lies one level further down."""
+        """The folder whose children differ by key; a round is one level further down."""
         return self.folder.parent if self.folder.name == self.key else self.folder.parent.parent
 
     def _pattern(self) -> str:
@@ -163,33 +164,33 @@ class Run:
 
 
 def as_planned(own: Run) -> Run:
-    """The run that this notebook is to work on.
+    """The run that this notebook must work on.
 
     Args:
-        own: As this process works it out, from what is on this machine.
+        own: As this process determines it from what is on this machine.
 
     Returns:
-        That of the notebook's job; its own where somebody opened it by hand.
+        The run of the notebook's job; `own` if it was opened by hand.
 
     Raises:
-        KairosError: It would not be the run that was planned; the line says what is not the same.
+        KairosError: It would not be the planned run; the message says what differs.
     """
     folder = _folder_of_job()
     return own if folder is None else _agreeing(own, folder, "")
 
 
 def base_as_planned(own: Run) -> Run:
-    """The base run that this notebook's run rests on, likewise.
+    """The base run that this notebook's run uses, in the same way.
 
     Raises:
-        KairosError: It is not the one that was planned, or that one is not there.
+        KairosError: It is not the planned one, or that one is missing.
     """
     folder = _folder_of_job()
     if folder is None:
         return own
     key = ingredients_of(folder).get("base")
     if key == own.key or not isinstance(key, str):
-        return own  # Where the job's run has none, that is told of the run itself.
+        return own  # If the job's run has none, the check of the run itself reports it.
     planned = own.folder.with_name(key)
     if not (planned / "key.json").exists():
         raise KairosError(
@@ -200,19 +201,19 @@ def base_as_planned(own: Run) -> Run:
 
 
 def _folder_of_job() -> Path | None:
-    told = os.environ.get(NOTEBOOK_FOLDER)
-    return Path(told) if told and (Path(told) / "key.json").exists() else None
+    folder = os.environ.get(NOTEBOOK_FOLDER)
+    return Path(folder) if folder and (Path(folder) / "key.json").exists() else None
 
 
 def _agreeing(own: Run, planned: Path, within: str) -> Run:
-    # As a file would have it: tuples are lists there.
+    # Compare as in a file, where tuples are lists.
     now = json.loads(json.dumps(own.key_inputs))
     if differing := changes(ingredients_of(planned), now, within):
-        told = "; ".join(map(str, differing))
-        raise KairosError(f"this run was planned for {told}: plan it again on this machine")
+        listed = "; ".join(map(str, differing))
+        raise KairosError(f"this run was planned for {listed}: plan it again on this machine")
     return Run(planned, own.key_inputs)
 
 
 def utc_now() -> str:
-    """The time as records keep it."""
+    """The present time in the format of records."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -10,7 +10,7 @@ Reason = Literal["error", "timeout", "kernel_died", "oom", "interrupted"]
 
 
 class Status(Record):
-    """How a notebook's run ended; written last, by its runner alone."""
+    """How a notebook's run ended; written last, and only by its runner."""
 
     state: Literal["done", "failed"]
     reason: Reason | None = None
@@ -25,12 +25,12 @@ class Status(Record):
     slots: int = 1
     """How many notebooks could run at once."""
     vram_kept_mib: float | None = None
-    """What the GPUs still held after the kernel had ended, over what they did before; none where
-    there is no GPU."""
+    """GPU memory held after the kernel had ended, beyond that held before; None if there is no
+    GPU."""
 
 
 class Progress(Record):
-    """How far a notebook is, for whoever watches."""
+    """How far a notebook is, for progress displays."""
 
     step: str
     done: int

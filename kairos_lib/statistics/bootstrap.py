@@ -1,12 +1,12 @@
 """Bootstrap intervals: how far a statistic could be off, from the values themselves.
 
-Scenes of one video are alike, so that twenty scenes of one video say less than twenty scenes of
-twenty videos. Values can therefore be given clusters (their videos): then clusters are drawn
-first, with replacement, and values within each of them (Davison and Hinkley, Bootstrap Methods and
-Their Application, 1997, section 3.8, the second of its two strategies, which errs on the wide
-side). The interval is that of percentiles, widened for few values by Student's t (Hesterberg, What
-Teachers Should Know About the Bootstrap, The American Statistician 69, 2015, section 4.3.3):
-plain percentiles of five values hold a true mean in about 83 of 100 cases, not in 95.
+Scenes of one video are alike, so twenty scenes of one video say less than twenty scenes of twenty
+videos. Values can therefore be given clusters (their videos): then clusters are drawn first, with
+replacement, and values within each of them (Davison and Hinkley, Bootstrap Methods and Their
+Application, 1997, section 3.8, the second of its two strategies, which errs on the wide side). The
+interval is that of percentiles, widened for few values by Student's t (Hesterberg, What Teachers
+Should Know About the Bootstrap, The American Statistician 69, 2015, section 4.3.3): plain
+percentiles of five values contain the true mean in about 83 of 100 cases, not in 95.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """Where the true value is likely to lie, both ends included."""
+    """Where the true value probably is, both ends included."""
 
     low: float
     high: float
 
     @property
     def known(self) -> bool:
-        """Whether there were values enough to say anything."""
+        """Whether there were enough values to say anything."""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
     def holds(self, value: float) -> bool:
-        """Whether a value lies inside."""
+        """Whether a value is inside."""
         return self.low <= value <= self.high
 
 
@@ -63,21 +63,21 @@ def interval(
 ) -> Interval:
     """The interval of a statistic of some values.
 
-    - **Several clusters**: clusters are drawn, then values within each; the interval speaks of
+    - **Several clusters**: clusters are drawn, then values within each; the interval applies to
       other clusters (videos) like these. It is widened for the number of clusters.
-    - **One cluster, or none given**: values are drawn alone; the interval speaks of other values
-      (scenes) of the same cluster, and says nothing of another video.
-    - **Few values**: it is widened, but cannot reach beyond what resampling gives: of two, the
-      range between them. Below about ten values or five clusters, read it as rough.
+    - **One cluster, or none given**: only values are drawn; the interval applies to other values
+      (scenes) of the same cluster, and says nothing about another video.
+    - **Few values**: it is widened, but cannot exceed the range of the resamples: for two values,
+      the range between them. Below about ten values or five clusters, treat it as rough.
     - **One value**: nothing is known, and the ends are infinite (`Interval.known` is false).
 
     Args:
         values: Shape (n,), or (n, k) where a statistic needs k numbers of each observation, such
             as a ratio of sums.
-        clusters: Of each value, n in all; any hashable thing, such as a video's name.
+        clusters: For each value, n in all; any hashable thing, such as a video's name.
         statistic: From an array like `values`, with rows drawn with replacement, to a number. A
-            resample that gives none (NaN) is left out.
-        level: Share of cases in which the interval is to hold the true value.
+            resample without a result (NaN) is left out.
+        level: Share of cases in which the interval should contain the true value.
         resamples: How many times values are drawn.
         seed: The same seed and values give the same interval.
 

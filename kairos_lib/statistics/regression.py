@@ -10,21 +10,21 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Why = Literal["constant", "collinear", "few"]
 COLLINEAR = 0.999
-"""Share of a column's variation that others make up, from which on it adds nothing."""
+"""Maximum share of a column's variation that others may explain; above it, it adds nothing."""
 SAME = 1e-9
-"""Share of a value by which rounding can make others of it."""
+"""Relative rounding error of a value."""
 LEVERAGE_AT_MOST = 0.99
-"""Of one row: beyond this, the line goes through it whatever it says."""
+"""Leverage of one row: above this, the line goes through it whatever its value."""
 MAD_TO_SIGMA = 1 / NormalDist().inv_cdf(0.75)
 
 
 def independent(x: Array) -> tuple[list[int], dict[int, Why]]:
-    """The columns that have something of their own to say, and what is wrong with the others.
+    """The columns with information of their own, and what is wrong with the others.
 
-    No more are kept than leave two rows to judge them by.
+    Keeps few enough columns to leave two rows for judging them.
 
     Args:
-        x: Shape (rows, columns); of two columns that go together, the first is kept.
+        x: Shape (rows, columns); of two collinear columns, the first is kept.
     """
     kept: list[int] = []
     dropped: dict[int, Why] = {}
@@ -48,15 +48,15 @@ def least_squares(x: Array, y: Array) -> tuple[float, Array, Array | None]:
     """Intercept, slopes, and half of the slopes' 95 % intervals.
 
     The errors are HC3 (MacKinnon and White, "Some heteroskedasticity-consistent covariance matrix
-    estimators", 1985): they hold where large values vary more than small ones. None where a single
-    row decides on a slope, or there are too few.
+    estimators", 1985): they are valid if large values vary more than small ones. None if a single
+    row determines a slope, or there are too few.
 
     Args:
         x: Shape (rows, columns), the columns independent.
         y: Shape (rows,).
     """
     middle = x.mean(axis=0)
-    # Columns are brought to one size: some count in thousands.
+    # Scale columns to the same size: some count in thousands.
     scale = x.std(axis=0)
     unit = (x - middle) / scale
     inverse = np.linalg.pinv(unit.T @ unit)
@@ -74,7 +74,7 @@ def least_squares(x: Array, y: Array) -> tuple[float, Array, Array | None]:
 
 
 def t_quantile(share: float, freedom: int) -> float:
-    """Of Student's distribution, by its expansion about the normal one; 1 % off at 3 degrees.
+    """Quantile of Student's distribution, by expansion about the normal one; 1 % off at 3 degrees.
 
     Source: Abramowitz and Stegun, "Handbook of Mathematical Functions", 1964, 26.7.5.
     """
@@ -89,12 +89,12 @@ def t_quantile(share: float, freedom: int) -> float:
 
 
 def sigma(left: Array) -> float:
-    """A robust standard deviation: the median absolute deviation, as a normal one would have it."""
+    """A robust standard deviation: the median absolute deviation, scaled as for a normal one."""
     return float(MAD_TO_SIGMA * np.median(np.abs(left - np.median(left))))
 
 
 def explained(actual: Array, expected: Array) -> float:
-    """Share of the variation of some values that others make up; 0 where they do not vary."""
+    """Share of the variation of some values that others explain; 0 if they do not vary."""
     total = float(((actual - actual.mean()) ** 2).sum())
     if not total:
         return 0.0

@@ -1,4 +1,4 @@
-"""Student's t distribution, for means of few values. The standard library alone."""
+"""Student's t distribution, for means of few values. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def share_within(t: float, degrees: int) -> float:
 
     Args:
         t: At least 0.
-        degrees: Of freedom, at least 1.
+        degrees: Degrees of freedom, at least 1.
     """
     angle = math.atan2(t, math.sqrt(degrees))
     sine, cosine = math.sin(angle), math.cos(angle)
     odd = degrees % 2 == 1
-    # Of odd degrees: cos + 2/3 cos^3 + 2*4/(3*5) cos^5 ...; of even: 1 + 1/2 cos^2 + ...
+    # For odd degrees: cos + 2/3 cos^3 + 2*4/(3*5) cos^5 ...; for even: 1 + 1/2 cos^2 + ...
     term = cosine if odd else 1.0
     total = term if degrees > 1 else 0.0
     for power in range(3 if odd else 2, degrees - 1, 2):
@@ -30,11 +30,11 @@ def share_within(t: float, degrees: int) -> float:
 
 @cache
 def quantile(level: float, degrees: int) -> float:
-    """The t that a share `level` of the distribution lies within, on both sides of 0.
+    """The t that contains a share `level` of the distribution, on both sides of 0.
 
     Args:
         level: Between 0 and 1; 0.95 leaves 2.5 % at each end.
-        degrees: Of freedom, at least 1.
+        degrees: Degrees of freedom, at least 1.
 
     Raises:
         ValueError: The level is no share, or there is no degree of freedom.

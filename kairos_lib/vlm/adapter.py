@@ -1,4 +1,4 @@
-"""What a family of vision-language models is to the engine.
+"""The interface between the engine and a family of vision-language models.
 
 A new family is one file in `families/`, with a class `Family`. The engine knows nothing of
 tokenizers or tensors; an adapter knows nothing of videos, batching or run folders.
@@ -23,12 +23,12 @@ from kairos_lib.vlm.gpu_memory import Peaks
 from kairos_lib.vlm.records import Architecture
 
 LARGEST_BATCH = 64
-"""Beyond this, a batch waits for its longest caption more than it gains."""
+"""Larger batches lose more by waiting for their longest caption than they gain."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One query as an adapter takes it."""
+    """One query as given to an adapter."""
 
     number: int
     """The query's."""
@@ -38,11 +38,11 @@ class Request:
     prompt: str
     """What base processing found, a line each, then the question."""
     asked: str = ""
-    """The question alone, with which the prompt ends; the whole prompt where it is left out."""
+    """The question alone, with which the prompt ends; if left out, the whole prompt."""
 
     @property
     def question(self) -> str:
-        """What is never cut."""
+        """The part that is never cut."""
         return self.asked or self.prompt
 
     @property
@@ -52,18 +52,18 @@ class Request:
 
     @property
     def frame_size_px(self) -> tuple[int, int]:
-        """Width and height of a frame; all of a request have the same."""
+        """Width and height of a frame, the same for all frames of a request."""
         height, width = self.images[0].shape[:2]
         return width, height
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A batch of requests as the model takes it."""
+    """A batch of requests as given to the model."""
 
     inputs: Any
     prompt_tokens: tuple[int, ...]
-    """Of each request, padding left out, visual tokens included."""
+    """For each request, without padding, visual tokens included."""
     visual_tokens: tuple[int, ...]
     left_out_chars: tuple[int, ...] = ()
     """Of each request's context, for want of room; none at all where all of it is there."""
@@ -73,16 +73,16 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Generated:
-    """What came of a batch."""
+    """Results of a batch."""
 
     texts: tuple[str, ...]
     new_tokens: tuple[int, ...]
-    """Of each request, the end-of-text token included: it took a step like any other."""
+    """For each request, the end-of-text token included: it takes a step like any other."""
     truncated: tuple[bool, ...]
     prefill_s: float
     """Until the scores of the first token, device-synchronised."""
     decode_s: float
-    """From there until the last token."""
+    """From then until the last token."""
     prompt_tokens: tuple[int, ...] = ()
     """Of each request, where that is not known before."""
     tokens: tuple[tuple[int, ...], ...] = ()
@@ -90,11 +90,11 @@ class Generated:
     log_probabilities: tuple[tuple[float, ...], ...] = ()
     """Of each of these tokens, at temperature 1."""
     errors: tuple[str, ...] = ()
-    """Why a request came to nothing, empty where it did not; none at all where none can."""
+    """Why a request failed, empty if it did not; empty altogether if none can fail."""
     unanswered: frozenset[int] = frozenset()
-    """Requests, by their place, that are to be asked again: the captions of the others are kept."""
+    """Indices of requests to ask again; the captions of the others are kept."""
     reason: str = ""
-    """Why some are unanswered; captioning ends with it."""
+    """Why some have no answer; captioning ends with it."""
 
 
 class OutOfMemoryError(Exception):
@@ -102,11 +102,11 @@ class OutOfMemoryError(Exception):
 
 
 class SceneError(KairosError):
-    """A request comes to nothing because of what is in it; others may do well."""
+    """A request fails because of its own content; others may succeed."""
 
 
 class Adapter(ABC):
-    """One family of models, with one model of it loaded."""
+    """One family of models, with one of its models loaded."""
 
     # Required
 
@@ -122,7 +122,7 @@ class Adapter(ABC):
         """Turn frames and text into tensors on the device. May run beside `generate`.
 
         Raises:
-            SceneError: One of them cannot be.
+            SceneError: One of them cannot be converted.
         """
 
     @abstractmethod
@@ -131,11 +131,11 @@ class Adapter(ABC):
 
         Args:
             prepared: The batch.
-            max_new_tokens: Another limit than the model's own, for warming up.
+            max_new_tokens: Overrides the model's own limit, for warming up.
 
         Raises:
             OutOfMemoryError: The batch is too large for the device.
-            SceneError: What is in one of the requests does not go through the model.
+            SceneError: The model cannot process the content of one of the requests.
         """
 
     # Optional
@@ -157,24 +157,24 @@ class Adapter(ABC):
         return range(0)
 
     def synchronise(self) -> None:
-        """Wait until the device has done all it was asked to."""
+        """Wait until the device has finished all its work."""
 
     def release_memory(self) -> None:
         """Give back what is kept for the next batch, where others may need it."""
 
     def reset_memory_peaks(self) -> None:
-        """Begin to count peak memory anew."""
+        """Reset the peak memory counters."""
 
     def memory_peaks(self) -> Peaks | None:
-        """The most that was held of the GPUs since then; none where nothing counts it."""
+        """Peak GPU memory since the last reset; None if nothing counts it."""
         return None
 
     def room(self, prepared: Prepared) -> int:
-        """How many requests like a prepared one have room at once, going by the memory there is."""
+        """Estimate how many requests like a prepared one fit at once into the available memory."""
         return LARGEST_BATCH
 
     def placement(self) -> tuple[str, ...]:
-        """The devices that the weights lie on: `cuda:0`, `cpu`, `disk`."""
+        """The devices that hold the weights: `cuda:0`, `cpu`, `disk`."""
         return ()
 
     def parameters_millions(self) -> float:
@@ -182,11 +182,11 @@ class Adapter(ABC):
         return 0.0
 
     def left_out(self) -> tuple[str, ...]:
-        """What a checkpoint says of generation and is not heeded, as `name: value`."""
+        """Generation settings of the checkpoint that are not used, as `name: value`."""
         return ()
 
     def architecture(self) -> Architecture | None:
-        """How the loaded model is built, where that can be known."""
+        """The architecture of the loaded model, if it can be determined."""
         return None
 
 

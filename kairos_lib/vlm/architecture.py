@@ -1,4 +1,4 @@
-"""How a loaded model is built: read from its configuration and its weights, not written down."""
+"""Architecture of a loaded model, read from its configuration and its weights."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from kairos_lib.weights.checkpoint_files import precision_named
 
 
 def describe(model: Any, connectors: frozenset[str]) -> Architecture:
-    """Say what a model of transformers is made of.
+    """Describe the parts of a model of transformers.
 
-    Every parameter belongs to one of three parts: to the connector where a part of its name is one
-    of `connectors`, to the vision encoder where it lies in the network that has the vision's
-    configuration, and else to the language model.
+    Every parameter belongs to one of three parts: to the connector if a part of its name is one
+    of `connectors`, to the vision encoder if it is in the network with the vision configuration,
+    otherwise to the language model.
 
     Args:
         model: Loaded, or built without memory.
-        connectors: What the modules are called, or the parameters, that turn features into tokens.
+        connectors: Names of the modules or parameters that turn features into tokens.
     """
     text = _text_config(model.config)
     place, tower = _tower(model)
-    # Of the network where it is there: it can be built smaller than the configuration says.
+    # Prefer the network itself: it can be smaller than the configuration says.
     vision = getattr(tower, "config", None) or getattr(model.config, "vision_config", None)
     counts = dict.fromkeys(("vision", "connector", "language"), 0)
     for name, parameter in model.named_parameters():
@@ -49,7 +49,7 @@ def describe(model: Any, connectors: frozenset[str]) -> Architecture:
 def _text_config(config: Any) -> Any:
     try:
         return config.get_text_config()
-    except ValueError:  # There are several: none is the one.
+    except ValueError:  # There are several, and none is the main one.
         return config
 
 
@@ -66,7 +66,7 @@ def _part(config: Any, count: int) -> NetworkPart:
     return NetworkPart(
         kind=str(config.model_type),
         layers=_number(config, "num_hidden_layers", "depth"),
-        # Where there are both, as in Qwen2-VL, the second is the width of what it gives.
+        # If there are both, as in Qwen2-VL, the second is the output width.
         hidden_size=_number(config, "embed_dim", "hidden_size"),
         parameters_millions=count / 1e6,
     )
@@ -76,7 +76,7 @@ def _connector(model: Any, connectors: frozenset[str], count: int) -> NetworkPar
     found = [
         module
         for name, module in model.named_modules()
-        # Outermost: what lies in another one is told with it.
+        # Outermost modules only: nested ones are counted with them.
         if name.split(".")[-1] in connectors and not connectors & set(name.split(".")[:-1])
     ]
     if not found and not count:
@@ -85,10 +85,10 @@ def _connector(model: Any, connectors: frozenset[str], count: int) -> NetworkPar
 
 
 def _kind(module: Any) -> str:
-    """A module's class, and how deep it is."""
+    """A module's class and its depth."""
     import torch
 
-    if isinstance(module, torch.nn.Linear):  # Quantised ones are of classes made from it.
+    if isinstance(module, torch.nn.Linear):  # Quantised classes are derived from it.
         return "Linear"
     if isinstance(module, torch.nn.Sequential):
         return " + ".join(map(_kind, module))
@@ -101,13 +101,13 @@ def _kind(module: Any) -> str:
 
 
 def _count(parameter: Any) -> int:
-    """Numbers that a parameter stands for; in 4 bits, two of them lie in a byte."""
+    """Number of values in a parameter; in 4 bits, each byte holds two."""
     state = getattr(parameter, "quant_state", None)
     return math.prod(state.shape) if state is not None else int(parameter.numel())
 
 
 def _number(config: Any, *names: str) -> int | None:
-    """The first of some settings that there is; the greater side of a size."""
+    """The first of some settings that exists; for a size, its larger side."""
     for name in names:
         value = getattr(config, name, None)
         if isinstance(value, list | tuple) and value:
@@ -125,7 +125,7 @@ def _attention(text: Any, vision: Any) -> str:
 
 
 def quantisation(config: Any) -> str:
-    """By the names of a model's parameters."""
+    """Detected from the names of a model's parameters."""
     used = getattr(config, "quantization_config", None)
     if used is None:
         return "none"

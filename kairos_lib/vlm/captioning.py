@@ -1,6 +1,6 @@
-"""Captions of a video's scenes, written down as they come: resumed, replayed, and timed.
+"""Captions of a video's scenes, written as they come: resumed, replayed, and timed.
 
-Knows how to go on where a run was cut short; knows nothing of how a model is found or loaded.
+Knows how to resume where a run was cut short; does not know how a model is found or loaded.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Captioning:
     """One model's captions of one video, in one run folder.
 
     Args:
-        run: Where they are written; its one writer is whoever made this.
-        model: What is asked, and in which batches.
-        scenes: Of the video, in order of time.
-        prompts: What is asked about a scene; ends with the model's instruction.
+        run: Where they are written; the caller is its only writer.
+        model: Parameters: what to ask, and in which batches.
+        scenes: Scenes of the video, in order of time.
+        prompts: The prompt for a scene; ends with the model's instruction.
     """
 
     def __init__(
@@ -55,18 +55,18 @@ class Captioning:
         self._queries: dict[int, Query] = {}
         self._energy_j: float | None = None
         self.largest_batch = 1
-        """As the model's file says or as there is room for; what failed before is not tried."""
+        """From the model's file or the available memory; sizes that failed before are not tried."""
 
     def use(self, adapter: Adapter, video: Path, joints: Sequence[Joint] | None = None) -> None:
-        """Take a model that is loaded, and warm it up.
+        """Use a model that is loaded, and warm it up.
 
         Args:
-            adapter: Loaded, here or long before.
+            adapter: Loaded, now or earlier.
             video: The file.
-            joints: What a probe says of it.
+            joints: From a probe of it.
 
         Raises:
-            KairosError: No scene goes through it.
+            KairosError: The model can process none of the scenes.
         """
         self._adapter = adapter
         self._engine = Engine(adapter, video, self._model.frames.longest_px, joints)
@@ -82,7 +82,7 @@ class Captioning:
         """The model that captions.
 
         Raises:
-            KairosError: None was taken yet.
+            KairosError: There is none yet.
         """
         if self._adapter is None:
             raise KairosError("the model is not loaded: run the cell with session.load() first")
@@ -90,7 +90,7 @@ class Captioning:
 
     @property
     def engine(self) -> Engine:
-        """What has it answer; likewise."""
+        """The engine that queries it; raises the same."""
         assert self.adapter
         assert self._engine is not None
         return self._engine
@@ -102,7 +102,7 @@ class Captioning:
         return [scenes[i * len(scenes) // count] for i in range(count)]
 
     def single_stream(self) -> None:
-        """Caption the sample one scene at a time; what is there already is kept."""
+        """Caption the sample one scene at a time; existing captions are kept."""
         sample = self.sample()
         done = {caption.scene for caption in self.alone}
         engine = self.engine
@@ -113,7 +113,7 @@ class Captioning:
             self._run.progress("single-stream", len(done), len(sample))
 
     def offline(self) -> None:
-        """Caption all scenes in batches; what is there already is kept.
+        """Caption all scenes in batches; existing captions are kept.
 
         Raises:
             KairosError: No scene could be captioned.
@@ -127,7 +127,7 @@ class Captioning:
         for batch in self.engine.offline(batches, limit):
             numbers = tuple(answer.number for answer in batch.answers)
             if batch.limit < limit:
-                # Rounds to come are spared what this one had to find out.
+                # Later rounds need not find this out again.
                 write_record(self._remembered, FittingBatch(scenes=batch.limit))
                 limit = batch.limit
             if numbers not in recorded:
@@ -147,23 +147,23 @@ class Captioning:
             )
 
     def scenarios(self) -> tuple[ScenarioResult, ScenarioResult]:
-        """What single-stream and offline came to."""
+        """Results of single-stream and offline."""
         return (
             summarise("single-stream", self.alone),
             summarise("offline", self.captions, self._energy_j),
         )
 
     def batched_otherwise(self) -> int:
-        """How many captions of the sample the last bits of the arithmetic changed in a batch."""
+        """Number of captions in the sample that rounding differences changed in a batch."""
         alone = {caption.scene: caption.text for caption in self.alone}
         return sum(
             alone.get(caption.scene, caption.text) != caption.text for caption in self.captions
         )
 
     def _left(self, done: set[int]) -> tuple[list[list[Query]], int]:
-        """What is left to do: a batch cut short is replayed whole, the rest is grouped anew.
+        """What is left to do: an interrupted batch is replayed whole, the rest is grouped again.
 
-        A caption can depend on what else is in its batch by the last bits of the arithmetic, so
+        Through rounding, a caption can depend on what else is in its batch, so
         a resumed run must form the batches that an uninterrupted one would have formed.
         """
         recorded = list(self.batches)
@@ -183,5 +183,5 @@ class Captioning:
         return Query.of(self._model, scene.index, scene.start_s, scene.end_s, prompt)
 
     def _caption(self, answer: Answer) -> Caption:
-        told = asdict(answer)
-        return Caption(scene=told.pop("number"), part=self._part, **told)
+        fields = asdict(answer)
+        return Caption(scene=fields.pop("number"), part=self._part, **fields)

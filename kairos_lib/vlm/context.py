@@ -1,4 +1,4 @@
-"""What base processing found in a scene, as a model's prompt and a fused record tell it."""
+"""Findings of base processing in a scene, for a model's prompt and for a fused record."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kairos_lib.vlm.records import Caption, FusedScene
 
 
 def joined(instruction: str, lines: Iterable[str]) -> str:
-    """Put what a model is told before what it is asked; empty lines are left out.
+    """Put the context lines before the question; empty lines are left out.
 
     Args:
         instruction: The question itself, from the model's parameters.
-        lines: What it is told, one for each analyzer.
+        lines: The context, one line for each analyzer.
 
     Returns:
         The text of the user's turn, without image tags: those belong to the model's adapter.
@@ -26,17 +26,17 @@ def joined(instruction: str, lines: Iterable[str]) -> str:
 
 
 def prompt_of(found: SceneFindings, prompt: Prompt) -> str:
-    """What a model is asked about a scene, told as much as its parameters allow."""
+    """The prompt for a scene, with as much context as the model's parameters allow."""
     return joined(
         prompt.instruction, (find(name).prompt_line(found.of(name)) for name in prompt.context)
     )
 
 
 def check_context(model: Model) -> None:
-    """See that a model is told of analyzers that have something to tell.
+    """Check that the analyzers in a model's context can contribute to a prompt.
 
     Raises:
-        KairosError: Its parameters name another.
+        KairosError: Its parameters name one that is unknown or contributes nothing.
     """
     for name in model.prompt.context:
         if name not in (known := names()):
@@ -46,15 +46,15 @@ def check_context(model: Model) -> None:
             )
         if not find(name).has_prompt_line():
             raise KairosError(
-                f"model {model.name}, prompt.context: '{name}' has nothing to tell a model: "
+                f"model {model.name}, prompt.context: '{name}' adds nothing to a prompt: "
                 "leave it out"
             )
 
 
 def longest_prompt(findings: VideoFindings, prompt: Prompt) -> str:
-    """The longest of a video's prompts; the instruction alone where it has no scenes.
+    """The longest of a video's prompts; only the instruction if it has no scenes.
 
-    In bytes: a character of some scripts is several, and as many tokens.
+    Measured in bytes: a character of some scripts is several bytes, and as many tokens.
     """
     prompts = (prompt_of(found, prompt) for found in findings)
     return max(prompts, key=lambda one: len(one.encode()), default=prompt.instruction)
@@ -63,13 +63,13 @@ def longest_prompt(findings: VideoFindings, prompt: Prompt) -> str:
 def fuse(
     found: SceneFindings, prompt: Prompt, caption: Caption, alone: Caption | None
 ) -> FusedScene:
-    """All that is known of a scene."""
-    told: dict[str, Any] = {}
-    for kind, records in found.told:
-        told |= kind.fused_data(records)
+    """Combine all that is known of a scene."""
+    fields: dict[str, Any] = {}
+    for kind, records in found.by_analyzer:
+        fields |= kind.fused_data(records)
     return FusedScene(
         scene=found.scene,
-        **told,
+        **fields,
         prompt=prompt_of(found, prompt),
         caption=caption,
         single_stream=alone,

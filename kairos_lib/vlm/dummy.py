@@ -1,7 +1,8 @@
-"""Weights that are none: a model's true architecture at full size, filled at random.
+"""Dummy weights: a model's true architecture at full size, filled with random numbers.
 
-Such a model says nothing, and takes the time and the memory of the real one. An architecture is a
-file in `parameters/architectures/`; nothing is downloaded, and nothing large touches the disk.
+Such a model's captions are noise, but it needs the time and memory of the real one. An architecture
+is a file in `parameters/architectures/`; nothing is downloaded, and nothing large is written to
+disk.
 """
 
 from __future__ import annotations
@@ -23,43 +24,43 @@ if TYPE_CHECKING:
     import torch
 
 SCALE = 0.02
-"""Standard deviation of the weights: what most models are initialised with."""
+"""Standard deviation of the weights, as most models are initialised."""
 BLOCK = 4_194_301
-"""Random numbers that all weights are cut from. A prime, so that no two rows are the same."""
+"""Random numbers that all weights are sliced from. A prime, so that no two rows are the same."""
 PIECE = r"\s?[^\s]{1,6}"
-"""A stand-in for a token: English text has about 1.3 of them to a word, as with a real one."""
+"""A stand-in for a token: English text has about 1.3 of them per word, as with real tokenizers."""
 UNKNOWN = "<unk>"
 
 
 class Words(Settings):
-    """A tokenizer's size and the tokens of it that mean something."""
+    """A tokenizer's size and its special tokens."""
 
     size: int = Field(ge=1)
     special: dict[str, int]
     pad: str
     end: str
     longest: int | None = None
-    """Tokens that a text is cut down to, where it is."""
+    """Tokens that a text is truncated to, if it is."""
 
 
 class Architecture(Settings):
-    """All of a checkpoint but its weights and its words."""
+    """All of a checkpoint except its weights and its vocabulary."""
 
     config: dict[str, Any]
     """`config.json`."""
     processor: dict[str, Any] = Field(default_factory=dict)
-    """`processor_config.json`, where the family has one."""
+    """`processor_config.json`, if the family has one."""
     vision: dict[str, Any] = Field(default_factory=dict)
-    """`clip_config.json`: the vision tower, where `config` only names it."""
+    """`clip_config.json`: the vision tower, if `config` only names it."""
     tokenizers: dict[str, Words]
-    """By the folder, beneath the checkpoint's, that each lies in."""
+    """By the folder, below the checkpoint's, that each belongs in."""
     places: dict[str, str] = Field(default_factory=dict)
-    """What stands for an image or a video in a prompt."""
+    """Placeholders of an image or a video in a prompt."""
 
 
 @contextmanager
 def checkpoint(architecture: Path) -> Iterator[Path]:
-    """A folder such as the hub has, without weights, for as long as it is needed.
+    """A temporary folder like a checkpoint from the hub, but without weights.
 
     Args:
         architecture: A file of `parameters/architectures`.
@@ -88,7 +89,7 @@ def checkpoint(architecture: Path) -> Iterator[Path]:
 
 
 def random_weights(model_class: Any, config: Any, dtype: torch.dtype) -> dict[str, Random]:
-    """A state for a model, each tensor of which is made when it is asked for.
+    """A state dict whose tensors are created when they are accessed.
 
     Args:
         model_class: A class of transformers.
@@ -105,7 +106,7 @@ def random_weights(model_class: Any, config: Any, dtype: torch.dtype) -> dict[st
 
 
 class Random:
-    """A tensor that is not there until it is sliced, as safetensors' are."""
+    """A tensor that is created when it is sliced, as with safetensors."""
 
     def __init__(self, name: str, shape: tuple[int, ...], block: torch.Tensor) -> None:
         self._name = name
@@ -113,21 +114,21 @@ class Random:
         self._block = block
 
     def __getitem__(self, everything: object) -> torch.Tensor:
-        """Make it; weights of a norm are ones, and biases zeros."""
+        """Create it; weights of a norm are ones, and biases zeros."""
         import torch
 
         if len(self._shape) < 2:
             value = 0.0 if self._name.endswith("bias") else 1.0
             return torch.full(self._shape, value, dtype=self._block.dtype)
         count = math.prod(self._shape)
-        # Begins elsewhere for each, or all layers would be the same.
+        # Each begins at another offset, or all layers would be the same.
         shift = sum(self._name.encode()) * 7919 % BLOCK
         tiles = self._block.roll(shift).repeat(math.ceil(count / BLOCK))
         return tiles[:count].view(self._shape)
 
 
 def _tokenizer(words: Words) -> Any:
-    """Cuts text into pieces that it does not know, and can write any word of its vocabulary."""
+    """Splits text into unknown pieces, and can write any word of its vocabulary."""
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -145,7 +146,7 @@ def _tokenizer(words: Words) -> Any:
 
 
 def _template(places: dict[str, str]) -> str:
-    """One user's turn, in the order of its parts."""
+    """A template for one user turn, with its parts in order."""
     parts = "".join(
         f"{{% if part['type'] == '{kind}' %}}{place}\n{{% endif %}}"
         for kind, place in places.items()

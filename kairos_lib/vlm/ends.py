@@ -1,7 +1,7 @@
-"""What ends a caption: of a checkpoint's generation settings, its special tokens and no more.
+"""What ends a caption: from a checkpoint's generation settings only the special tokens are used.
 
-A checkpoint brings defaults for chatting: sampling, penalties, stop strings, what else is returned.
-Captions are drawn by the model's parameters alone, so that models are compared like with like.
+Checkpoints have defaults for chatting: sampling, penalties, stop strings and so on. Captions use
+only the model's parameters instead, so that models are compared alike.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from typing import Any
 
 FILE = "generation_config.json"
 ONE = frozenset({"bos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id"})
-"""Settings that are a token."""
+"""Settings that are one token."""
 ONE_OR_MORE = frozenset({"eos_token_id", "forced_eos_token_id"})
 MORE = frozenset({"suppress_tokens", "begin_suppress_tokens"})
-"""Settings that are several."""
+"""Settings that are one token or several."""
 SEQUENCES = frozenset({"bad_words_ids"})
-"""Settings that are lists of them: what a model must not write, such as an image's token."""
+"""Settings that are lists of tokens that a model must not write, such as an image's token."""
 SHOWN_CHARS = 60
 
 
 def settled(
     folder: Path, config: Any, end: int | None, more: tuple[int, ...]
 ) -> tuple[Any, tuple[str, ...]]:
-    """How a model generates where its parameters do not say.
+    """Generation settings apart from those in the model's parameters.
 
     Args:
-        folder: The checkpoint's.
-        config: The model's configuration, which speaks for a checkpoint without the file.
-        end: Of its tokenizer, for a checkpoint that names none.
-        more: What ends a caption whatever the checkpoint says.
+        folder: The checkpoint's folder.
+        config: The model's configuration, used if the checkpoint lacks the file.
+        end: The tokenizer's end token, for a checkpoint that names none.
+        more: Tokens that end a caption whatever the checkpoint says.
 
     Returns:
-        The settings, and what of the checkpoint's own was left out, as `name: value`.
+        The settings, and which of the checkpoint's own were left out, as `name: value`.
 
     Raises:
         ValueError: The file is not readable.
@@ -42,9 +42,9 @@ def settled(
 
     given = _given(folder, config)
     tokens = config.get_text_config().vocab_size
-    kept = {name: value for name, value in given.items() if _tells(name, value, tokens)}
+    kept = {name: value for name, value in given.items() if _about_tokens(name, value, tokens)}
     for name in ("forced_bos_token_id", "forced_eos_token_id"):
-        # To force a token that is suppressed is an error to transformers.
+        # Forcing a token that is suppressed is an error in transformers.
         if name in kept and set(listed(kept[name])) <= set(kept.get("suppress_tokens", ())):
             del kept[name]
     ends = listed(kept.get("eos_token_id", end))
@@ -67,7 +67,7 @@ def _given(folder: Path, config: Any) -> dict[str, Any]:
         except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"{FILE} cannot be read: {error}") from error
         if not isinstance(given, dict):
-            raise ValueError(f"{FILE} is no object")
+            raise ValueError(f"{FILE} is not a JSON object")
     else:
         given = GenerationConfig.from_model_config(config).to_diff_dict()
     return {
@@ -77,7 +77,7 @@ def _given(folder: Path, config: Any) -> dict[str, Any]:
     }
 
 
-def _tells(name: str, value: Any, tokens: int) -> bool:
+def _about_tokens(name: str, value: Any, tokens: int) -> bool:
     """Whether a setting is about special tokens, and the model has them."""
 
     def is_token(one: Any) -> bool:

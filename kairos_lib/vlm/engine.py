@@ -1,8 +1,8 @@
-"""Has a model answer queries in the two scenarios, and times it.
+"""Runs queries through a model in the two scenarios, and times it.
 
-Knows nothing of scenes, run folders or notebooks: it is given queries and gives answers. The clock
+Knows nothing of scenes, run folders or notebooks: it takes queries and gives answers. The clock
 of a scenario starts when it is called, with the weights on the device and warmed up, and is read
-when an answer is ready; frame extraction, preprocessing and generation are inside it.
+when an answer is ready; frame extraction, preprocessing and generation are included.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ WARM_UP_TOKENS = 4
 
 @dataclass(frozen=True)
 class _Ready:
-    """A batch that waits for the model."""
+    """A batch that is ready for the model."""
 
     requests: list[Request]
     prepared: Prepared | SceneError | OutOfMemoryError
-    """Or why it could not be."""
+    """Or why it could not be prepared."""
     frames_s: list[float]
     preprocess_s: float
 
@@ -51,7 +51,7 @@ class Engine:
         adapter: Loaded.
         video: The file.
         longest_px: Length of the longer side of the frames; smaller ones are not enlarged.
-        joints: What a probe says of the file; by itself it is looked through first.
+        joints: From a probe of the file; without them the file is scanned first.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class Engine:
         self._joints = joints
 
     def warm_up(self, queries: Sequence[Query]) -> None:
-        """Run a query for a few tokens, so that no answer pays for a first time.
+        """Run a query for a few tokens, so that first-time costs fall on no answer.
 
-        It is the first one that goes through the model; what is wrong with others is told later.
+        Uses the first query that the model can process; errors of others are reported later.
 
         Raises:
-            KairosError: None does.
+            KairosError: It can process none.
         """
         refused = None
         for request, _ in self._requests(queries):
@@ -89,11 +89,11 @@ class Engine:
         raise KairosError(f"no scene could be captioned: {refused}")
 
     def room(self) -> int:
-        """How many queries like the one it was warmed up with have room on the device at once."""
+        """How many queries like the warm-up query fit on the device at once."""
         return self._adapter.room(self._adapter.prepare([self._typical]))
 
     def single_stream(self, queries: Sequence[Query]) -> Iterator[Answer]:
-        """One query at a time with nothing overlapped: latencies, whose parts add up."""
+        """One query at a time with nothing overlapped: latencies whose parts add up."""
         started = time.perf_counter()
         query_started = started
         for request, frames_s in self._requests(queries):
@@ -112,7 +112,7 @@ class Engine:
                 answer = self._answer(request, prepared, generated, 0, timing, batch_size=1)
             now = time.perf_counter()
             yield replace(answer, elapsed_s=now - started)
-            # Whoever takes the answer writes it down; that time is no part of the next query's.
+            # The consumer writes the answer down; that time is no part of the next query's.
             waited_s = time.perf_counter() - now
             started += waited_s
             query_started = time.perf_counter()
@@ -120,9 +120,9 @@ class Engine:
     def offline(self, batches: Sequence[Sequence[Query]], limit: int) -> Iterator[AnsweredBatch]:
         """Batches across queries, the next one prepared while this one is generated.
 
-        A batch that the device cannot hold is halved, down to one; the size that worked holds for
-        what follows. One with a query that does not go through is halved as well, until that is
-        found. A query that fails alone gets an answer that says why.
+        A batch that does not fit on the device is halved, down to one; the size that worked is used
+        from then on. A batch with a query that cannot be processed is halved as well, until that is
+        found. A query that fails alone gets an answer with the reason.
 
         Args:
             batches: Queries in order of time, already grouped.
@@ -144,7 +144,7 @@ class Engine:
                     limit = held
 
     def _requests(self, queries: Sequence[Query]) -> Iterator[tuple[Request, float]]:
-        """The queries as requests, each with the seconds that its frames took."""
+        """The queries as requests, each with the seconds that extracting its frames took."""
         before = time.perf_counter()
         wanted = [query.times_s for query in queries]
         drawn = draw(self._video, wanted, self._longest_px, self._joints)
@@ -165,12 +165,12 @@ class Engine:
         try:
             prepared = self._adapter.prepare(requests)
         except (SceneError, OutOfMemoryError) as error:
-            # This runs ahead; answers before it come first.
+            # This runs ahead of generation: answers before it come first.
             prepared = error
         return _Ready(requests, prepared, frames_s, time.perf_counter() - before)
 
     def _generate(self, ready: _Ready, limit: int) -> Iterator[tuple[list[Answer], int]]:
-        """Generate a batch, in parts where it must be; with each, the limit then in force."""
+        """Generate a batch, in parts if necessary; each with the limit in force by then."""
         waiting = [ready]
         while waiting:
             ready = waiting.pop(0)
@@ -195,7 +195,7 @@ class Engine:
             waiting = [*self._split(ready, limit), *waiting]
 
     def _halved(self, ready: _Ready, limit: int) -> tuple[list[Answer], int]:
-        """A batch in halves that stand alone; one batch on disk, so that resuming halves it too."""
+        """Run a batch in two halves, recorded as one batch, so that resuming halves it too."""
         answers: list[Answer] = []
         for half in self._split(ready, (len(ready.requests) + 1) // 2):
             for done, held in self._generate(half, limit):
@@ -208,7 +208,7 @@ class Engine:
         return [self._prepare(ready.requests[p], ready.frames_s[p]) for p in parts]
 
     def _generate_whole(self, ready: _Ready) -> tuple[list[Answer], str]:
-        """The answers of a batch, and why some of them are not there."""
+        """The answers of a batch, and why any are missing."""
         if isinstance(ready.prepared, Exception):
             raise ready.prepared
         prepared = ready.prepared

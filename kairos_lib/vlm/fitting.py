@@ -1,7 +1,7 @@
-"""Prompts that have room in a model's context: what base processing found gives way to the rest.
+"""Makes prompts fit into a model's context by cutting what base processing found.
 
-Never the pictures, never the question. Knows no family and no tokenizer: it is given a way to
-count.
+Pictures and the question are never cut. Knows no family and no tokenizer: it is given a function
+that counts tokens.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from typing import Any
 from kairos_lib.vlm.adapter import Request
 
 SHORTEST_LINE_CHARS = 16
-"""A line that is cut to fewer tells a model nothing: it is left out whole."""
+"""A line cut to fewer characters says nothing: it is left out entirely."""
 CUT = " ..."
 NO_LIMIT_TOKENS = 10**9
-"""What a tokenizer that knows no length says is larger (transformers: `VERY_LARGE_INTEGER`)."""
+"""Tokenizers without a known length report more than this (`VERY_LARGE_INTEGER`)."""
 
 
 def context_tokens(config: Any, tokenizer: Any) -> int | None:
-    """The most tokens that a model reads and writes of one request; none where that is not known.
+    """The maximum number of tokens read and written for one request; None if unknown.
 
-    By the positions it was made for. Where they are stretched (transformers' `rope_parameters`),
-    the length before goes by the factor, as in Peng et al., "YaRN", 2023; some configurations give
-    the length after as well, and the greater holds. A tokenizer's own length counts only where the
-    configuration is silent.
+    Based on the positions that the model was made for. If they are stretched (transformers'
+    `rope_parameters`), the original length is multiplied by the factor, as in Peng et al., "YaRN",
+    2023; some configurations also give the resulting length, and the larger one is used. A
+    tokenizer's own length counts only if the configuration gives none.
 
     Args:
         config: Of the whole model.
-        tokenizer: Its own.
+        tokenizer: The model's tokenizer.
     """
     text = config.get_text_config()
     if getattr(text, "is_encoder_decoder", False):
-        return None  # What it reads and what it writes are counted apart.
+        return None  # Its input and output are counted separately.
     longest = getattr(text, "max_position_embeddings", None)
     if not isinstance(longest, int) or longest < 1:
         own = getattr(tokenizer, "model_max_length", None)
@@ -46,15 +46,15 @@ def context_tokens(config: Any, tokenizer: Any) -> int | None:
 
 
 def shortened(request: Request, over: int, count: Callable[[str], int]) -> Request | None:
-    """A request whose context takes fewer tokens, the longest of its lines cut first.
+    """A request with fewer context tokens; the longest of its lines are cut first.
 
     Args:
-        request: What has no room.
-        over: Tokens too many.
-        count: The tokens of a text.
+        request: The request that does not fit.
+        over: Number of excess tokens.
+        count: Counts the tokens of a text.
 
     Returns:
-        The same request with less context; none where it has no context that could give way.
+        The same request with less context; None if it has no context left to cut.
     """
     lines = request.context.splitlines()
     if not lines:
@@ -64,7 +64,7 @@ def shortened(request: Request, over: int, count: Callable[[str], int]) -> Reque
     def kept(width: int) -> str:
         return "".join(f"{line}\n" for line in _cut(lines, width))
 
-    # The widest lines that have room, between none at all and one character less than now.
+    # The widest lines that fit, between none at all and one character less than now.
     narrow, wide = 0, max(map(len, lines)) - 1
     while narrow < wide:
         middle = (narrow + wide + 1) // 2
@@ -76,7 +76,7 @@ def shortened(request: Request, over: int, count: Callable[[str], int]) -> Reque
 
 
 def _cut(lines: list[str], width: int) -> list[str]:
-    """Lines of at most so many characters, the mark of a cut included."""
+    """Lines of at most `width` characters, the mark of a cut included."""
     found = []
     for line in lines:
         if len(line) <= width:

@@ -1,8 +1,8 @@
-"""What a model will need, before any weights are loaded.
+"""Forecast of what a model will need, before any weights are loaded.
 
 The model is built without memory (on torch's meta device) and the family's own processor prepares
-one scene, so that the figures are the ones that a run would find. That needs torch, which a plan
-must not import: `of` runs this file as a process of its own and remembers its answer.
+one scene, so that the figures match those of a run. That needs torch, which a plan must not import:
+`of` runs this file as a process of its own and caches its answer.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ VERSION = 4
 TIMEOUT_S = 300.0
 MIB = 2**20
 NF4_BYTES = 0.5 + 4 / 64
-"""Of a weight in 4 bits, with a scale of 4 bytes for each block of 64 (Dettmers et al., "QLoRA",
-2023; without its second quantisation of the scales)."""
+"""Bytes of a weight in 4 bits, with a scale of 4 bytes for each block of 64 (Dettmers et al.,
+"QLoRA", 2023; without its second quantisation of the scales)."""
 INT8_BYTES = 1.0
-"""Of a weight in 8 bits; the scale of each row is not counted."""
+"""Bytes of a weight in 8 bits; the scale of each row is not counted."""
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 Dtype = Literal["float32", "bfloat16", "float16"]
 Quantisation = Literal["none", "int8", "nf4"]
-# What the figures depend on. What a prompt says is given beside it; precision, beams and the length
-# of captions are reckoned with afterwards.
+# What the figures depend on, apart from the prompt's text. Precision, beams and caption length are
+# applied afterwards.
 MATTERS: Any = {
     "family": True,
     "weights": {"source"},
@@ -52,31 +52,31 @@ MATTERS: Any = {
 
 
 class Forecast(Record):
-    """What one model needs, in numbers whose bytes depend on the precision."""
+    """Needs of one model, as numbers whose bytes depend on the precision."""
 
     parameters_millions: float
     packed_millions: float
     """Those of them that quantisation packs."""
     cached_per_token: int
-    """Numbers that are kept of each token: keys and values, layer by layer."""
+    """Values cached for each token: keys and values, layer by layer."""
     prompt_tokens: int
-    """Of one scene, visual ones included."""
+    """For one scene, visual ones included."""
     visual_tokens: int
     question_tokens: int = 0
-    """Of a scene about which nothing was found: pictures and question, which are never cut."""
+    """For a scene without any findings: pictures and question, which are never cut."""
     context_tokens: int | None = None
-    """The most that the model reads and writes of one scene; none where it is not known."""
+    """Maximum that the model reads and writes for one scene; None if unknown."""
     stored_as: str = "none"
-    """How the checkpoint's weights are quantised already: they can be run in no other way."""
+    """Quantisation of the checkpoint itself: it can be run in no other way."""
     stored_mib: float = 0.0
-    """What they take then."""
+    """Size of those weights."""
 
     def precision(self, model: Model) -> str:
-        """How the weights are quantised in a run."""
+        """Quantisation of the weights in a run."""
         return model.quantisation if self.stored_as == "none" else self.stored_as
 
     def weights_mib(self, dtype: Dtype, quantisation: str) -> float:
-        """Size of the weights; of those that are quantised already, as they are."""
+        """Size of the weights; a quantised checkpoint has only its own."""
         if self.stored_as != "none":
             return self.stored_mib
         whole = DTYPE_BYTES[dtype]
@@ -85,23 +85,23 @@ class Forecast(Record):
         return (kept_millions * whole + self.packed_millions * packed) * 1e6 / MIB
 
     def cache_mib(self, dtype: Dtype, generation: Generation) -> float:
-        """Size of the cache of one scene's prompt and caption, for all beams.
+        """Size of the cache for one scene's prompt and caption, over all beams.
 
-        Quantisation leaves it as it is.
+        Quantisation does not change it.
         """
         tokens = self.prompt_tokens + generation.max_new_tokens
         values = tokens * generation.num_beams * self.cached_per_token
         return values * DTYPE_BYTES[dtype] / MIB
 
     def needed_mib(self, model: Model) -> float:
-        """Weights and cache of a whole batch; what computing takes comes on top."""
+        """Weights and cache of a whole batch; memory for computing comes on top."""
         batch = 1 if model.batch_size == "auto" else model.batch_size
         weights_mib = self.weights_mib(model.dtype, model.quantisation)
         return weights_mib + batch * self.cache_mib(model.dtype, model.generation)
 
 
 def buildable(project: Project, model: Model, described: str) -> tuple[Model, Found]:
-    """What a model can be built from: its weights or, where they are not here, its description.
+    """What a model can be built from: its weights or, if they are missing, its description.
 
     Args:
         project: The checkout.
@@ -109,10 +109,10 @@ def buildable(project: Project, model: Model, described: str) -> tuple[Model, Fo
         described: The file of `parameters/architectures` that describes it, if there is one.
 
     Returns:
-        The model, with dummy weights where its own are not here, and what was found of them.
+        The model, with dummy weights if its own are missing, and the location of the weights.
 
     Raises:
-        KairosError: Neither is there, or it is not run on this machine.
+        KairosError: Both are missing, or the model does not run on this machine.
     """
     if model.weights.source == "server":
         raise KairosError("a server runs it")
@@ -121,21 +121,21 @@ def buildable(project: Project, model: Model, described: str) -> tuple[Model, Fo
         dummy = Weights(source="dummy", id=described)
         model, weights = model.model_copy(update={"weights": dummy}), find(project, dummy)
     if weights.path is None:
-        raise KairosError("its weights are not here, and nobody described its architecture")
+        raise KairosError("its weights are not here, and no description of its architecture")
     return model, weights
 
 
 def of(
     project: Project, model: Model, weights: Found, size: tuple[int, int], prompt: str
 ) -> Forecast:
-    """Ask for a forecast; one that was asked for before is remembered.
+    """Compute a forecast, or return the cached one.
 
     Args:
         project: The checkout.
         model: The model; one of a server has none.
         weights: Its checkpoint or its architecture.
         size: Width and height of the video's frames.
-        prompt: What it is told about a scene.
+        prompt: The prompt for a scene.
 
     Raises:
         KairosError: The model cannot be built.
@@ -156,11 +156,11 @@ def of(
             check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise KairosError(f"it took longer than {TIMEOUT_S:g} s to build it") from None
+        raise KairosError(f"building it took longer than {TIMEOUT_S:g} s") from None
     try:
         found = Forecast.model_validate_json(answer.stdout)
     except ValidationError:
-        said = answer.stderr.strip().splitlines() or ["it ended without a word"]
+        said = answer.stderr.strip().splitlines() or ["it ended without a message"]
         raise KairosError(said[-1]) from None
     write_record(remembered, found)
     return _as_asked(found, model)
@@ -177,7 +177,7 @@ def _as_asked(found: Forecast, model: Model) -> Forecast:
 def place(
     project: Project, model: Model, weights: Found, size: tuple[int, int], prompt: str
 ) -> Path:
-    """The file that a forecast is remembered in, named by all that it depends on."""
+    """The file that caches a forecast, named by all that it depends on."""
     key = key_of(
         {
             "version": VERSION,
@@ -201,17 +201,17 @@ def forecast(model: Model, weights: Path, size: tuple[int, int], prompt: str) ->
     from kairos_lib.vlm.loading import cached_values
     from kairos_lib.vlm.transformers_adapter import TransformersAdapter
 
-    # How weights are to be quantised is reckoned with afterwards.
+    # Quantisation is applied to the figures afterwards.
     as_they_are = model.model_copy(update={"quantisation": "none"})
     adapter = find_family(model.family)(as_they_are, weights)
     if not isinstance(adapter, TransformersAdapter):
-        raise KairosError("it is not run here")
+        raise KairosError("it does not run here")
     adapter.load_empty()
     width, height = scaled_size(*size, model.frames.longest_px)
     count = 2 if model.frames.sampling == "start_middle" else model.frames.count
     frame = np.zeros((height, width, 3), dtype=np.uint8)
     times_s = tuple(float(number) for number in range(count))
-    told, alone = (
+    full, alone = (
         adapter.counted([Request(0, (frame,) * count, times_s, words)])
         for words in (prompt, model.prompt.instruction)
     )
@@ -221,8 +221,8 @@ def forecast(model: Model, weights: Path, size: tuple[int, int], prompt: str) ->
         parameters_millions=whole / 1e6,
         packed_millions=packed / 1e6,
         cached_per_token=cached_values(adapter.model.config),
-        prompt_tokens=told.prompt_tokens[0],
-        visual_tokens=told.visual_tokens[0],
+        prompt_tokens=full.prompt_tokens[0],
+        visual_tokens=full.visual_tokens[0],
         question_tokens=alone.prompt_tokens[0],
         context_tokens=adapter.context_tokens,
         stored_as=stored_as,
@@ -231,7 +231,7 @@ def forecast(model: Model, weights: Path, size: tuple[int, int], prompt: str) ->
 
 
 def _sizes(model: Any) -> tuple[int, int]:
-    """Number of parameters, and of those of them that quantisation would pack."""
+    """Number of parameters, and of those that quantisation would pack."""
     import torch
     from transformers.quantizers.base import get_keys_to_not_convert
     from transformers.quantizers.quantizers_utils import should_convert_module
@@ -246,7 +246,7 @@ def _sizes(model: Any) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Answer one question from standard input."""
+    """Answer one request from standard input."""
     question = json.load(sys.stdin)
     model = Model.model_validate(question["model"])
     try:

@@ -1,4 +1,4 @@
-"""One call of a model's `generate`: what was written, how many tokens it took and how long."""
+"""One call of a model's `generate`: texts, token counts and times."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from kairos_lib.errors import KairosError
 from kairos_lib.vlm import ends
 from kairos_lib.vlm.adapter import Generated, Prepared
 from kairos_lib.vlm.choosing import Chooser, Choosing
-from kairos_lib.vlm.refusals import telling
 from kairos_lib.vlm.scores import NO_NUMBERS, Scores
 
 
 class Lengths(NamedTuple):
-    """How many tokens are written at least and at most."""
+    """Minimum and maximum number of new tokens."""
 
     least: int
     most: int
@@ -32,11 +31,11 @@ def generate(
 ) -> Generated:
     """Write one text for each request of a batch.
 
-    Prefill is told from decoding by when the first scores are there.
+    Prefill ends and decoding begins when the first scores are there.
 
     Args:
-        model: Of transformers, with its `generation_config`.
-        tokenizer: Its own.
+        model: From transformers, with its `generation_config`.
+        tokenizer: The model's tokenizer.
         prepared: The batch, on the model's device.
         lengths: Of each text.
         beams: Texts that are followed at once for each request.
@@ -44,7 +43,7 @@ def generate(
         choosing: How tokens are chosen, whose probabilities are then noted; needs one beam.
 
     Raises:
-        SceneError: The model refuses what it was given.
+        SceneError: The model refuses the input.
     """
     import torch
     from transformers import LogitsProcessorList, StoppingCriteriaList
@@ -53,8 +52,8 @@ def generate(
     chooser = Chooser(choosing, prepared.numbers) if choosing else None
     synchronise()
     started = time.perf_counter()
-    # A model compares what a prompt holds with what its pictures take.
-    with telling(ValueError, KairosError), torch.inference_mode():
+    # The model checks that placeholders in the prompt match the pictures.
+    with translating(ValueError, KairosError), torch.inference_mode():
         output = model.generate(
             **prepared.inputs,
             max_new_tokens=lengths.most,
@@ -86,7 +85,7 @@ def generate(
 
 
 def _count(model: Any, written: Any, limit: int) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-    """Tokens of each row up to and with its end, and whether the limit cut it off."""
+    """Tokens of each row including its end token, and whether the limit cut it off."""
     ended = set(ends.listed(model.generation_config.eos_token_id))
     counts, truncated = [], []
     for row in written.tolist():

@@ -1,4 +1,4 @@
-"""Memory of all GPUs that a model lies on, as torch counts it, and waiting for them."""
+"""Memory of all GPUs that hold a model, as counted by torch, and waiting for them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Peaks:
-    """The most that was held since the peaks were reset, over all GPUs."""
+    """Peak memory since the last reset, over all GPUs."""
 
     allocated_mib: float
     """By tensors."""
     reserved_mib: float
-    """By torch's allocator, which keeps what tensors have given back."""
+    """Held by torch's allocator, including memory that tensors have released."""
 
 
 def reset_peaks() -> None:
-    """Begin to count anew."""
+    """Reset the peaks."""
     import torch
 
     for device in range(torch.cuda.device_count()):
@@ -27,7 +27,7 @@ def reset_peaks() -> None:
 
 
 def peaks() -> Peaks:
-    """What was held at most; GPUs that peak at different moments are added up all the same."""
+    """Peak memory, summed over GPUs even if they peak at different moments."""
     import torch
 
     devices = range(torch.cuda.device_count())
@@ -38,10 +38,10 @@ def peaks() -> Peaks:
 
 
 def wait(devices: Iterable[str]) -> None:
-    """Wait until GPUs have done all they were asked to.
+    """Wait until GPUs have finished all their work.
 
     Args:
-        devices: `cuda:1` and the like: torch waits for the first one alone unless it is told.
+        devices: `cuda:1` and so on: by default torch waits for the first one only.
     """
     import torch
 
@@ -50,11 +50,11 @@ def wait(devices: Iterable[str]) -> None:
 
 
 def rooms(work: Callable[[], object], share: float) -> list[int]:
-    """How often each GPU has room for what a piece of work takes beside what is there.
+    """How many times the memory that a piece of work takes fits into what each GPU has free.
 
     Args:
-        work: Done once, and measured.
-        share: Of the free memory that may be used.
+        work: Run once, and measured.
+        share: Share of the free memory that may be used.
     """
     import torch
 

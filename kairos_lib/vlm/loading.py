@@ -1,4 +1,4 @@
-"""What loading a model of transformers needs beside `from_pretrained`, and what it takes."""
+"""What loading a transformers model needs beyond `from_pretrained`, and its memory."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from kairos_lib.vlm.architecture import quantisation
 from kairos_lib.weights.checkpoint_files import precision_named
 
 SHARE = 0.9
-"""Of the free memory: the rest is for what the allocator cannot use in one piece."""
+"""Share of the free memory; the rest covers what the allocator cannot use in one piece."""
 COMPUTING = 3
-"""What a caption takes on a CPU, in sizes of its cache: the cache once more while it grows, and
-what the layers compute."""
+"""Memory of a caption on a CPU, as a multiple of its cache: the cache is copied while it grows,
+and layers need memory to compute."""
 PACKED_OUTPUTS = 32
-"""Of a layer in 4 bits, that bitsandbytes packs together for a CPU (`block_n` of its
+"""Rows of a 4-bit layer that bitsandbytes packs together for a CPU (`block_n` of its
 `functional.py`)."""
 
 
 def read_config(model_class: Any, path: str) -> Any:
-    """A checkpoint's configuration: of the class itself or, for an `Auto` one, of its own kind."""
+    """A checkpoint's configuration: by the class itself or, for an `Auto` class, by its type."""
     import transformers
 
     configs: Any = getattr(model_class, "config_class", None) or transformers.AutoConfig
@@ -28,13 +28,13 @@ def read_config(model_class: Any, path: str) -> Any:
 
 
 def settle(config: Any, attention: str | None) -> None:
-    """Have a configuration and all within it name our implementations.
+    """Set our attention implementation in a configuration and all those inside it.
 
-    A checkpoint's own would be taken before ours, and may name code on the hub.
+    A checkpoint's own would take precedence, and may name code on the hub.
 
     Args:
-        config: Of transformers; changed.
-        attention: `None` leaves it to each network.
+        config: From transformers; changed.
+        attention: `None` leaves the choice to each network.
     """
     import transformers
 
@@ -46,7 +46,7 @@ def settle(config: Any, attention: str | None) -> None:
 
 
 def network_class(model_class: Any, config: Any) -> Any:
-    """The network that an `Auto` class would build for a configuration; others are what they are.
+    """The class that an `Auto` class would build for a configuration; other classes unchanged.
 
     Raises:
         ValueError: The configuration names none.
@@ -65,11 +65,11 @@ def network_class(model_class: Any, config: Any) -> Any:
 def reason_of(error: Exception) -> str:
     """Why a checkpoint could not be loaded, in one line."""
     said = str(error).strip() or type(error).__name__
-    # Told by transformers in sentences that invite to switch it on.
+    # transformers suggests enabling it in several sentences.
     if "custom code" in said:
         return (
-            "it needs code of its own, which is never run here: choose one that transformers "
-            "knows by itself"
+            "it needs code of its own, which Kairos never runs: choose one that transformers "
+            "supports itself"
         )
     return said.splitlines()[0]
 
@@ -78,10 +78,10 @@ def takes_gpu(device: str) -> bool:
     """Whether a model goes to a GPU.
 
     Args:
-        device: As a model's parameters have it.
+        device: From a model's parameters.
 
     Raises:
-        KairosError: It is to go to one that torch does not see.
+        KairosError: The GPU is not visible to torch.
     """
     import torch
 
@@ -97,10 +97,10 @@ def takes_gpu(device: str) -> bool:
 
 
 def device_map(device: str) -> str | dict[str, str | int]:
-    """Where transformers is to put a model: whole on one device, or spread over all GPUs (`auto`).
+    """Where transformers puts a model: whole on one device, or spread over all GPUs (`auto`).
 
     Args:
-        device: As a model's parameters have it.
+        device: From a model's parameters.
     """
     if device == "auto":
         return "auto"
@@ -108,7 +108,7 @@ def device_map(device: str) -> str | dict[str, str | int]:
 
 
 def quantisation_config(precision: str, dtype: Any) -> Any:
-    """Bitsandbytes' settings for weights in 4 or 8 bits; none for others."""
+    """Bitsandbytes settings for weights in 4 or 8 bits; None for others."""
     import transformers
 
     config: Any = transformers.BitsAndBytesConfig
@@ -123,11 +123,11 @@ def check_precision(asked: str, own: str) -> str:
     """The precision that weights will have.
 
     Args:
-        asked: By a model's parameters; `none` takes the weights as they are.
-        own: Of the checkpoint.
+        asked: From a model's parameters; `none` takes the weights as they are.
+        own: Precision of the checkpoint.
 
     Raises:
-        ValueError: They are quantised already, and otherwise than asked.
+        ValueError: They are quantised already, in another precision than asked.
     """
     if "none" not in (asked, own) and asked != own:
         raise ValueError(
@@ -138,15 +138,15 @@ def check_precision(asked: str, own: str) -> str:
 
 
 def take_quantised(config: Any, dtype: Any, device_map: Any) -> None:
-    """Make ready to load weights that are quantised already.
+    """Prepare to load weights that are already quantised.
 
     Args:
-        config: The checkpoint's; changed, so that what is computed has our type.
-        dtype: Of torch.
+        config: The checkpoint's; changed, so that computation uses our dtype.
+        dtype: From torch.
         device_map: As it will be given to transformers.
 
     Raises:
-        ImportError: A package for them is missing, which the message names.
+        ImportError: A required package is missing; the message names it.
         RuntimeError: They need a GPU.
         ValueError: They cannot be used as they are on this machine.
     """
@@ -161,16 +161,16 @@ def take_quantised(config: Any, dtype: Any, device_map: Any) -> None:
     quantizers: Any = AutoHfQuantizer
     quantizer = quantizers.from_config(dict(own), pre_quantized=True)
     quantizer.validate_environment(device_map=device_map, weights_only=True)
-    # With no more than a warning, transformers would widen them, to twice the size and more.
+    # With only a warning, transformers would widen them, to more than twice the size.
     if getattr(quantizer.quantization_config, "dequantize", False):
         raise ValueError(
-            f"its weights are {precision_named(own)}, which needs another GPU than there is here: "
+            f"its weights are {precision_named(own)}, which this machine's GPU does not support: "
             "take a checkpoint that is not quantised"
         )
 
 
 def check_loaded(expected: str, config: Any) -> None:
-    """See that weights have the precision that will be recorded.
+    """Check that weights have the precision that will be recorded.
 
     Raises:
         ValueError: They do not.
@@ -183,11 +183,11 @@ def check_loaded(expected: str, config: Any) -> None:
 
 
 def spare_unpackable(model: Any) -> None:
-    """Keep layers that bitsandbytes cannot pack for a CPU's bfloat16 units off that path.
+    """Keep layers that bitsandbytes cannot pack off its fast path for a CPU's bfloat16 units.
 
-    It lays the outputs out in groups of 32 and scales whole blocks of inputs, and stops with an
-    assertion at layers of other sizes, such as the 3,420 of Qwen2.5-VL's vision tower. Its general
-    path takes them.
+    That path lays outputs out in groups of 32 and scales whole blocks of inputs, and fails an
+    assertion for layers of other sizes, such as the 3,420 of Qwen2.5-VL's vision tower. The
+    general path handles them.
     """
     import bitsandbytes
 
@@ -201,7 +201,7 @@ def spare_unpackable(model: Any) -> None:
 
 
 def cached_values(config: Any) -> int:
-    """Numbers that the cache of a model holds of each token: a key and a value, layer by layer."""
+    """Number of values that a model caches for each token: keys and values, layer by layer."""
     text = config.get_text_config()
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads

@@ -1,6 +1,6 @@
-"""What a model is asked about a stretch of a video, and what it answers.
+"""A question to a model about a part of a video, and its answer.
 
-Knows nothing of scenes: they are one way to make queries, windows that slide are another.
+Knows nothing of scenes: they are one way to make queries, sliding windows are another.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from kairos_lib.vlm.sampling import frame_times_s
 
 @dataclass(frozen=True)
 class Query:
-    """One thing to be asked; a query in the sense of MLPerf, which counts and times them."""
+    """One query in the sense of MLPerf: the unit that is counted and timed."""
 
     number: int
-    """By which its answer is known."""
+    """Identifies its answer."""
     start_s: float
     end_s: float
-    """Of the stretch that is asked about."""
+    """Of the part of the video in question."""
     times_s: tuple[float, ...]
-    """The moments to look at, in ascending order; at least one."""
+    """Times of the frames to show, in ascending order; at least one."""
     prompt: str
-    """What is known of the stretch, a line each, then the question."""
+    """What is known about this part, one line each, then the question."""
     question: str = ""
-    """The question alone, with which the prompt ends and which is never cut; where it is left out,
-    the whole prompt."""
+    """The question alone, with which the prompt ends and which is never cut; if left out, the whole
+    prompt."""
 
     @classmethod
     def of(cls, model: Model, number: int, start_s: float, end_s: float, prompt: str) -> Query:
-        """What a model is asked about a stretch, looking where its parameters say.
+        """Make a query about a part of a video, with frames chosen by the model's parameters.
 
         Args:
             model: The parameters.
-            number: By which the answer is known.
-            start_s: Where the stretch begins.
-            end_s: Where it ends.
+            number: Identifies the answer.
+            start_s: Start of the part.
+            end_s: End of the part.
             prompt: Ends with the model's instruction.
         """
         times_s = frame_times_s(start_s, end_s, model.frames)
@@ -46,7 +46,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model answered to one query, and what it took."""
+    """A model's answer to one query, with times and token counts."""
 
     number: int
     """The query's."""
@@ -56,14 +56,14 @@ class Answer:
     no_room: bool = False
     """Whether that is for want of memory: smaller frames may have room."""
     frame_times_s: tuple[float, ...] = ()
-    """Of the frames that were really shown."""
+    """Times of the frames that were actually shown."""
     frame_size_px: tuple[int, int] | None = None
-    """Width and height of the frames as the model's processor was given them."""
+    """Width and height of the frames given to the model's processor."""
     prompt_tokens: int = 0
     """All tokens of the prompt, visual ones included."""
     visual_tokens: int = 0
     left_out_chars: int = 0
-    """Of the lines before the question: the model's context had no room for them."""
+    """Of the lines before the question that did not fit into the model's context."""
     new_tokens: int = 0
     truncated: bool = False
     """Cut off by the limit on new tokens."""
@@ -80,8 +80,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class AnsweredBatch:
-    """Answers that were written together."""
+    """Answers that were generated together."""
 
     answers: list[Answer]
     limit: int
-    """The largest batch that the device is known or hoped to hold."""
+    """The largest batch that the device can hold, as known or estimated."""

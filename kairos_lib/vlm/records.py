@@ -1,4 +1,4 @@
-"""What a model wrote about a video, and what it took."""
+"""Records of a model's captions of a video, and of the resources they took."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from kairos_lib.runs.record import Record
 class Timing(Record):
     """Where the time of captioning went; device-synchronised, in seconds.
 
-    Run one scene at a time, the parts add up to `total_s`. Where preparing overlaps with
-    generating, they can add up to more than the wall time.
+    Run one scene at a time, the parts add up to `total_s`. If preparing overlaps with generating,
+    they can add up to more than the wall time.
     """
 
     frames_s: float = 0.0
@@ -35,30 +35,30 @@ class Timing(Record):
 
 
 class Caption(Record):
-    """What a model wrote about one scene, and what it took."""
+    """A model's caption of one scene, with times and token counts."""
 
     scene: int
     text: str
     error: str = ""
-    """Why there is no text, where the scene could not be captioned."""
+    """Why there is no text, if the scene could not be captioned."""
     frame_times_s: tuple[float, ...] = ()
     frame_size_px: tuple[int, int] | None = None
-    """Width and height of the frames as the model's processor was given them."""
+    """Width and height of the frames given to the model's processor."""
     prompt_tokens: int = 0
     """All tokens of the prompt, visual ones included."""
     visual_tokens: int = 0
     left_out_chars: int = 0
-    """Of what base processing found: the model's context had no room to be told of it."""
+    """Of what base processing found, because it did not fit into the model's context."""
     new_tokens: int = 0
     truncated: bool = False
     """Cut off by the limit on new tokens."""
     timing: Timing = Timing()
-    """Of this scene alone, or its even share of its batch."""
+    """Time of this scene alone, or its even share of its batch."""
     batch_size: int = 1
     part: str = ""
-    """Which sitting of the run wrote this; more than one means the run was resumed."""
+    """Which part of the run wrote this; more than one part means the run was resumed."""
     elapsed_s: float = 0.0
-    """Wall time from the start of that sitting's clock until this caption was ready."""
+    """Wall time from the start of that part's clock until this caption was ready."""
 
 
 class PlannedBatch(Record):
@@ -66,11 +66,11 @@ class PlannedBatch(Record):
 
     scenes: tuple[int, ...]
     limit: int
-    """Largest batch that the device is known or hoped to hold."""
+    """Largest batch that the device can hold, as known or estimated."""
 
 
 class FittingBatch(Record):
-    """The largest batch that fitted where a larger one did not; `batch_size.json` of a key."""
+    """The largest batch that fitted after a larger one did not; `batch_size.json` of a key."""
 
     scenes: int
 
@@ -82,7 +82,7 @@ class ScenarioResult(Record):
     scenes: int
     failed: int
     time_s: float
-    """Wall time, the sum of its parts where the run was resumed."""
+    """Wall time, summed over the parts if the run was resumed."""
     timing: Timing
     """Sums over the scenes."""
     prompt_tokens: int
@@ -92,21 +92,21 @@ class ScenarioResult(Record):
     batch_size: int
     """Largest batch that worked."""
     parts: int
-    """Sittings it took; more than one is a resumed run, whose time is kept out of statistics."""
+    """Number of parts; more than one means a resumed run, whose time is left out of statistics."""
     frames: int = 0
-    """Shown to the model, in the scenes that have a caption; 0 where that was not recorded."""
+    """Frames shown to the model, in the scenes that have a caption; 0 if not recorded."""
     no_numbers: int = 0
     """Failed scenes whose scores were NaN or infinite."""
     energy_j: float | None = None
-    """What the model's GPUs used meanwhile, idling and all; none where no counter tells, or where
-    the run was resumed."""
+    """Energy used by the model's GPUs during the scenario, idling included; None if there is no
+    counter or the run was resumed."""
 
 
 class NetworkPart(Record):
     """One of the networks that a model is made of."""
 
     kind: str
-    """Its type, as its configuration calls it, or its class."""
+    """Its type as named in its configuration, or its class."""
     layers: int | None = None
     hidden_size: int | None = None
     parameters_millions: float
@@ -121,22 +121,22 @@ class Architecture(Record):
     connector: NetworkPart | None
     """What turns the vision encoder's features into visual tokens."""
     language: NetworkPart
-    """All the rest, embeddings and output layer included."""
+    """Everything else, embeddings and output layer included."""
     image_px: int | None = None
-    """Longer side of the pictures that the vision encoder takes; none where it takes any size."""
+    """Longer side of the vision encoder's input; None if it takes any size."""
     patch_px: int | None = None
-    """Side of a patch of them."""
+    """Side of one of its patches."""
     queries: int | None = None
     """Learned queries of a Q-Former."""
     context_tokens: int | None = None
     attention: str = ""
-    """Implementation that is used, of the vision encoder too where it is another."""
+    """Attention implementation in use, also the vision encoder's if that differs."""
     dtype: str = ""
     quantisation: str = "none"
 
 
 class VlmResult(Record):
-    """What one model made of one video; `result.json` of a VLM run."""
+    """Results of one model on one video; `result.json` of a VLM run."""
 
     key: str
     model: str
@@ -155,14 +155,14 @@ class VlmResult(Record):
     device: str
     attention: str
     batched_otherwise: int = 0
-    """Scenes of the single-stream sample that were captioned otherwise in a batch."""
+    """Scenes of the single-stream sample whose caption differs in a batch."""
     placement: tuple[str, ...] = ()
-    """The devices that the weights lie on."""
+    """The devices that hold the weights."""
     parameters_millions: float
     architecture: Architecture | None = None
-    """Unknown of a model of a server."""
+    """Unknown for a model on a server."""
     generation_left_out: tuple[str, ...] = ()
-    """What its checkpoint says of generation and was not heeded, as `name: value`."""
+    """Generation settings of its checkpoint that were not used, as `name: value`."""
     synthetic_video: bool = False
 
     @property
@@ -172,15 +172,14 @@ class VlmResult(Record):
 
     @property
     def rtf(self) -> float:
-        """Real-time factor: seconds of work for each second of video."""
+        """Real-time factor: processing time for each second of video."""
         return self.vlm_time_s / self.duration_s
 
 
 class FusedScene(Record):
     """All that is known of one scene.
 
-    An analyzer beside these adds a field of its name, with its records of the scene as they are in
-    JSON.
+    Any other analyzer adds a field of its name, with its records of the scene as in their JSON.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -193,4 +192,4 @@ class FusedScene(Record):
     prompt: str
     caption: Caption
     single_stream: Caption | None = None
-    """The same scene on its own, where it was in the sample."""
+    """The caption of the same scene on its own, if it was in the sample."""

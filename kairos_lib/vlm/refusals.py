@@ -10,21 +10,21 @@ from kairos_lib.measure.memory import is_out_of_memory
 from kairos_lib.vlm.adapter import OutOfMemoryError, SceneError
 
 REFUSALS: tuple[type[Exception], ...] = (ValueError, RuntimeError, ArithmeticError, KairosError)
-"""What processors raise at a picture or at words that they cannot take: at a picture of 256:1, at a
-side that comes to nothing. All others, such as a wrong type or a name or key that is not there, are
-mistakes in a program and end the run."""
+"""What processors raise for pictures or text that they cannot take, such as a picture of 256:1 or a
+side of zero pixels. All others, such as a wrong type or a missing name or key, are bugs and end the
+run."""
 
 
 @contextmanager
-def telling(*refusals: type[Exception]) -> Iterator[None]:
-    """Have what is done within raise the errors that the engine knows.
+def translating(*refusals: type[Exception]) -> Iterator[None]:
+    """Translate exceptions raised inside the block to those that the engine knows.
 
     Args:
-        refusals: Errors that are about the request. Others are passed on as they are.
+        refusals: Errors that are about the request. Others are passed on unchanged.
 
     Raises:
-        OutOfMemoryError: The device has no room for it.
-        SceneError: It was refused.
+        OutOfMemoryError: The device does not have enough memory.
+        SceneError: The request was refused.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The run of a model over a video: where it lies, and what its key is made of."""
+"""The run of a model on a video: its location, and what its key is made of."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOT_IN_KEY_OF_SERVERS = frozenset({"attempts", "timeout_s", "key_name", "asked_f
 
 
 def vlm_run(project: Project, base: Run, video: Video, model: Model, repeat: int) -> Run:
-    """The run of a model over a video: its folder and what its key is made of."""
+    """The run of a model on a video: its folder and what its key is made of."""
     key_inputs = {
         "base": base.key,
         "parameters": model.model_dump(mode="json", exclude=not_in_key(model)),
@@ -55,19 +55,19 @@ def not_in_key(model: Model) -> dict[str, Any]:
     of_server = model.weights.source == "server"
     excluded["server"] = set(NOT_IN_KEY_OF_SERVERS) if of_server else True
     if model.weights.source == "path":
-        # What lies there is in the key; the same elsewhere is the same.
+        # The content at the path is in the key; the same content elsewhere is the same model.
         excluded["weights"] = {"id"}
     return excluded
 
 
 def missing_key(model: Model) -> str:
-    """The environment variable with a server's key that a model wants and that is not set."""
+    """The environment variable for a server's key that a model needs and that is not set."""
     wanted = model.server.key_name if model.weights.source == "server" else None
     return wanted if wanted and not os.environ.get(wanted, "").strip() else ""
 
 
 def destination(model: Model) -> str:
-    """Where a model's frames are sent, and with which key; empty where they stay."""
+    """Where a model's frames are sent, and with which key; empty if they stay here."""
     if model.weights.source != "server":
         return ""
     from kairos_lib.vlm.families import openai
@@ -76,10 +76,10 @@ def destination(model: Model) -> str:
 
 
 def device_of(model: Model) -> str:
-    """What a model runs on, here or elsewhere.
+    """The device that a model runs on, here or elsewhere.
 
     Raises:
-        KairosError: It is to run on a GPU that is not here.
+        KairosError: Its GPU is not available here.
     """
     if model.weights.source != "server":
         try:

@@ -1,4 +1,4 @@
-"""Which frames a model sees, drawn in one forward pass."""
+"""Which frames a model sees, decoded in one forward pass."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Drawn(NamedTuple):
     images: tuple[np.ndarray, ...]
     """RGB, shape (height, width, 3), uint8."""
     times_s: tuple[float, ...]
-    """Presentation times of the frames that were really taken."""
+    """Presentation times of the frames that were actually used."""
 
 
 def frame_times_s(start_s: float, end_s: float, frames: Frames) -> list[float]:
-    """The moments of a stretch to look at, in order.
+    """Times of the frames to show from a part of a video, in order.
 
-    `start_middle` is the first frame and the one at half time; `even` splits the stretch into
-    equal parts and takes the middle of each.
+    `start_middle` takes the first frame and the one in the middle; `even` splits the part into
+    equal intervals and takes the middle of each.
     """
     if frames.sampling == "start_middle":
         return [start_s, (start_s + end_s) / 2]
@@ -38,13 +38,13 @@ def frame_times_s(start_s: float, end_s: float, frames: Frames) -> list[float]:
 def window_times_s(
     duration_s: float, window_s: float, stride_s: float, frames_per_second: float
 ) -> Iterator[list[float]]:
-    """The moments of windows that slide over a video.
+    """Frame times for windows that slide over a video.
 
     Args:
         duration_s: Length of the video.
         window_s: Length of a window; the last ones end with the video.
-        stride_s: From one window's start to the next one's. Less than a window lets them overlap.
-        frames_per_second: Of the moments, counted from each window's start.
+        stride_s: From one window's start to the next one's. If less than a window, they overlap.
+        frames_per_second: Sampling rate, counted from each window's start.
     """
     for number in range(max(1, -int(-duration_s // stride_s))):
         start_s = number * stride_s
@@ -59,14 +59,14 @@ def draw(
     longest_px: int,
     joints: Sequence[Joint] | None = None,
 ) -> Iterator[Drawn]:
-    """Draw groups of frames from one decoder.
+    """Extract groups of frames with one decoder.
 
     Args:
         video: The file.
-        wanted: For each group its moments, ascending; groups in the order of their first moment.
+        wanted: For each group its times, ascending; groups in the order of their first time.
             They may overlap: a frame of several groups is decoded and scaled once.
         longest_px: Length of the longer side; smaller frames are not enlarged.
-        joints: What a probe says of the file; by itself it is looked through first.
+        joints: From a probe of the file; without them the file is scanned first.
     """
     _check(wanted)
     moments = sorted(set(chain.from_iterable(wanted)))

@@ -1,6 +1,6 @@
-"""What is noted of a model's scores while it writes: when they come, and whether they are numbers.
+"""Watches a model's scores while it generates: when they come, and whether they are finite.
 
-Changes none of them, and waits for the device where it notes the time, not at every step.
+Changes none of them, and waits for the device only where it takes the time, not at every step.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 NO_NUMBERS = (
-    "the model's scores are no numbers (NaN or infinity): its weights are damaged, or too large "
+    "the model's scores are not finite (NaN or infinity): its weights are damaged, or too large "
     "for its dtype (try bfloat16 or float32)"
 )
 NEVER = 2**31 - 1
 
 
 class Scores:
-    """A logits processor and a stopping criterion in one, of one call of `generate`.
+    """A logits processor and stopping criterion for one call of `generate`.
 
-    A row whose scores are no numbers ends there: whatever it went on to write would mean nothing.
+    A row whose scores are not finite ends there: anything further would mean nothing.
     """
 
     def __init__(self, rows: int, synchronise: Callable[[], None]) -> None:
@@ -28,7 +28,7 @@ class Scores:
         self._rows = rows
         self._synchronise = synchronise
         self._steps = 0
-        # On the device, step after step: to read it would be to wait.
+        # Kept on the device, step after step: reading it would mean waiting.
         self._failed_at: Any = None
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
@@ -39,7 +39,7 @@ class Scores:
             self._synchronise()
             self.at = time.perf_counter()
             self._failed_at = torch.full((self._rows,), NEVER, device=scores.device)
-        # NaN outlasts a maximum; where all is forbidden, it is minus infinity.
+        # NaN survives a maximum; if all tokens are forbidden, the maximum is minus infinity.
         bad = ~scores.amax(dim=-1).isfinite().view(self._rows, -1).all(dim=-1)
         first = bad & (self._failed_at == NEVER)
         self._failed_at = self._failed_at.masked_fill(first, self._steps)
@@ -52,9 +52,9 @@ class Scores:
         return failed.repeat_interleave(len(input_ids) // self._rows).to(input_ids.device)
 
     def failed(self, counts: Sequence[int]) -> list[bool]:
-        """Which rows came to nothing; reads the device.
+        """Which rows failed; reads from the device.
 
         Args:
-            counts: Tokens of each row up to its end: what is computed behind it is nobody's.
+            counts: Tokens of each row up to its end; anything computed after it is ignored.
         """
         return [step < count for step, count in zip(self._failed_at.tolist(), counts, strict=True)]

@@ -1,4 +1,4 @@
-"""What a scenario's captions add up to."""
+"""Totals over a scenario's captions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def summarise(
     captions: Journal[Caption],
     energy_j: float | None = None,
 ) -> ScenarioResult:
-    """Sum up a scenario's captions; the time of a resumed one is the sum of its sittings.
+    """Sum up a scenario's captions; the time of a resumed one is the sum of its parts.
 
     Args:
         scenario: Which of the two.
-        captions: Of its scenes.
-        energy_j: What the GPUs used for all of them, where that was measured.
+        captions: The scenario's captions.
+        energy_j: Energy that the GPUs used for all of them, if it was measured.
     """
     ends_s: dict[str, float] = {}
     timing = dict.fromkeys(Timing.model_fields, 0.0)

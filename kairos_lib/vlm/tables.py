@@ -1,4 +1,4 @@
-"""What `vlm.ipynb` shows of its work and of its captions."""
+"""Tables that `vlm.ipynb` shows of its work and its captions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def overview_table(
     model: Model, base: BaseResult, video: str, captioned: int, folder: str
 ) -> pd.DataFrame:
-    """What is about to be worked on."""
+    """The work about to be done."""
     import pandas as pd
 
     frames = model.frames
@@ -74,7 +74,7 @@ def captions_table(captions: Journal[Caption]) -> Styler:
     )
     styled = table.style.hide(axis="index")
     if len(table):
-        # Unlike a frame's own table, a styled one takes its texts for HTML.
+        # Unlike a plain data frame's table, a styled one takes its texts as HTML.
         styled = styled.format(escape="html", subset=["caption"])
         styled = styled.set_properties(subset=["caption"], **{"text-align": "left"})
     return styled

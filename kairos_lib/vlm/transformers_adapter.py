@@ -1,6 +1,6 @@
-"""What all families that live in transformers share: loading, generating, counting tokens.
+"""Shared code of all transformers families: loading, generating, counting tokens.
 
-A family adds its classes and how it words a request. Kept to what several major versions of
+A family adds its classes and how it formats a request. Uses only what several major versions of
 transformers have in common, since a model may run in an environment of its own.
 """
 
@@ -46,7 +46,7 @@ from kairos_lib.vlm.loading import (
     takes_gpu,
 )
 from kairos_lib.vlm.records import Architecture
-from kairos_lib.vlm.refusals import REFUSALS, telling
+from kairos_lib.vlm.refusals import REFUSALS, translating
 from kairos_lib.weights.checkpoint_files import check_files, own_quantisation
 from kairos_lib.weights.checkpoints import check_whole
 
@@ -63,14 +63,14 @@ class TransformersAdapter(Adapter):
 
     processor_class: ClassVar[str] = "AutoProcessor"
     processor_settings: ClassVar[frozenset[str]] = frozenset()
-    """What `processor` of a model's parameters may say; passed to the processor by name."""
+    """Allowed `processor` settings in a model's parameters; passed to the processor by name."""
     connectors: ClassVar[frozenset[str]] = frozenset(
         {"multi_modal_projector", "connector", "merger"}
     )
-    """What modules or parameters are called that turn pictures' features into tokens."""
+    """Names of the modules or parameters that turn pictures' features into tokens."""
 
     def load_processor(self, path: str) -> Any:
-        """What turns frames and words into tensors; has a `tokenizer`."""
+        """The processor for frames and text; has a `tokenizer`."""
         import transformers
 
         processor = getattr(transformers, self.processor_class)
@@ -83,22 +83,22 @@ class TransformersAdapter(Adapter):
         return self.with_weights(getattr(transformers, self.model_class), path, **options)
 
     def conversation(self, request: Request) -> list[dict[str, Any]]:
-        """One user's turn: the images, then the words."""
+        """One user turn: the images, then the text."""
         images = [{"type": "image"} for _ in request.images]
         return [{"role": "user", "content": [*images, {"type": "text", "text": request.prompt}]}]
 
     def tensors(self, requests: list[Request]) -> Any:
-        """A batch as the model's `generate` takes it, padded on the left."""
+        """A batch as input of the model's `generate`, padded on the left."""
         from PIL import Image
 
-        # A list for each request: one list of all is not taken by all, and this is.
+        # One list per request: not all processors accept a single list for all requests.
         return self.processed(
             requests, images=[[Image.fromarray(i) for i in r.images] for r in requests]
         )
 
     def visual_token_ids(self) -> list[int]:
-        """Ids that stand for a picture's features in a prompt."""
-        # By the configuration's name for it, which changed over time, or by the processor's.
+        """Placeholder ids for a picture's features in a prompt."""
+        # Named by the configuration, under names that changed over time, or by the processor.
         named = ((self.model.config, "image_token_id"), (self.model.config, "image_token_index"))
         for one, name in (*named, (self.processor, "image_token_id")):
             if isinstance(number := getattr(one, name, None), int):
@@ -106,26 +106,26 @@ class TransformersAdapter(Adapter):
         raise KairosError(f"{self.settings.name} does not say which token stands for a picture")
 
     def ends(self) -> tuple[int, ...]:
-        """Tokens that end a caption beside those that the checkpoint names."""
+        """Tokens that end a caption in addition to those that the checkpoint names."""
         return ()
 
-    # Given to a family
+    # Provided for families
 
     def processed(self, requests: list[Request], **pictures: Any) -> Any:
-        """A batch in the words of the chat template, with pictures as the processor takes them."""
+        """A batch formatted with the chat template, and its pictures for the processor."""
         texts = self.worded(requests)
         if chat_template.begun(self.processor.tokenizer, texts):
-            # Not all processors of older versions know this word.
+            # Processors of older versions may not know this argument.
             pictures["add_special_tokens"] = False
         return self.processor(text=texts, padding=True, return_tensors="pt", **pictures)
 
     def with_weights(self, model_class: Any, path: str, config: Any = None, **options: Any) -> Any:
-        """A network with its weights; random ones where they are dummies.
+        """A network with its weights; with random ones if they are dummies.
 
         Args:
             model_class: A class of transformers, or one of its `Auto` ones.
             path: A checkpoint's folder.
-            config: Where the class does not find its own in that folder.
+            config: Needed if the class does not find its own in that folder.
             options: Of `from_pretrained`.
         """
         import torch
@@ -150,9 +150,9 @@ class TransformersAdapter(Adapter):
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
-            # Told by us, in one line, rather than in a report.
+            # Kairos reports this itself in one line, so the long report is silenced.
             ignore_mismatched_sizes=True,
-            # In the place of the checkpoint's, of which little is wanted and all is trusted.
+            # Replaces the checkpoint's own, of which little is needed and none is trusted.
             generation_config=transformers.GenerationConfig(),
             **options,
         )
@@ -165,7 +165,7 @@ class TransformersAdapter(Adapter):
         self._empty = False
         self._left_out: tuple[str, ...] = ()
         self.context_tokens: int | None = None
-        """The most that the model reads and writes of one request; none where it is not known."""
+        """Maximum tokens that the model reads and writes for one request; None if unknown."""
         self.model: Any = None
         self.processor: Any = None
         unknown = sorted(set(settings.processor) - self.processor_settings)
@@ -177,12 +177,12 @@ class TransformersAdapter(Adapter):
             )
 
     def load_empty(self) -> None:
-        """Build the network with no memory behind its weights: it can prepare, not generate."""
+        """Build the network without memory for its weights: it can prepare, not generate."""
         self._empty = True
         self.load()
 
     def load(self) -> None:
-        """Load processor and weights, quantised on the way where asked."""
+        """Load processor and weights, quantising them on the way if asked."""
         import torch
 
         self._gpu = not self._empty and takes_gpu(self.settings.device)
@@ -228,16 +228,16 @@ class TransformersAdapter(Adapter):
         self._gpus = [one for one in self.placement() if one.startswith("cuda")]
 
     def _end(self, model: Any, folder: Path) -> None:
-        """Have it end where its checkpoint says; nothing else of what that says is heeded."""
+        """Set where generation ends from the checkpoint; none of its other settings are used."""
         end = self.processor.tokenizer.eos_token_id
         settings, self._left_out = ends.settled(folder, model.config, end, self.ends())
         for part in model.modules():
-            # A language model within may be what writes.
+            # An inner language model may do the generating.
             if getattr(part, "generation_config", None) is not None:
                 part.generation_config = settings
 
     def worded(self, requests: list[Request]) -> list[str]:
-        """Each request in the words of the model's chat template."""
+        """Each request formatted with the model's chat template."""
         return [
             self.processor.apply_chat_template(
                 self.conversation(request), add_generation_prompt=True
@@ -246,29 +246,29 @@ class TransformersAdapter(Adapter):
         ]
 
     def prepare(self, requests: list[Request]) -> Prepared:
-        """Turn frames and words into tensors on the device, with as much context as has room."""
-        told = list(requests)
-        prepared = self.counted(told)
+        """Turn frames and text into tensors on the device, with as much context as fits."""
+        fitted = list(requests)
+        prepared = self.counted(fitted)
         while any(over := [self._over(tokens) for tokens in prepared.prompt_tokens]):
-            told = [
+            fitted = [
                 self._shortened(one, tokens, more) if more else one
-                for one, tokens, more in zip(told, prepared.prompt_tokens, over, strict=True)
+                for one, tokens, more in zip(fitted, prepared.prompt_tokens, over, strict=True)
             ]
-            prepared = self.counted(told)
-        left_out = (len(a.prompt) - len(b.prompt) for a, b in zip(requests, told, strict=True))
-        with telling():
+            prepared = self.counted(fitted)
+        left_out = (len(a.prompt) - len(b.prompt) for a, b in zip(requests, fitted, strict=True))
+        with translating():
             inputs = prepared.inputs.to(device=self.model.device, dtype=self._dtype)
         return replace(prepared, inputs=inputs, left_out_chars=tuple(left_out))
 
     def counted(self, requests: list[Request]) -> Prepared:
-        """Tensors that are not on the device yet, whether or not the context has room for them."""
+        """Tensors that are not on the device yet, whether or not they fit into the context."""
         import torch
 
         harmless = [self._harmless(one) for one in requests]
-        with telling(*REFUSALS):
+        with translating(*REFUSALS):
             inputs = self.tensors(harmless)
         visual = torch.isin(inputs["input_ids"], torch.tensor(self.visual_token_ids()))
-        # Counted before they are moved: `to` moves them in place, and a device would be waited for.
+        # Counted before moving: `to` works in place, and counting would then wait for the device.
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
         return Prepared(
             inputs,
@@ -281,7 +281,7 @@ class TransformersAdapter(Adapter):
         return replace(request, prompt=self._controls.broken(request.prompt))
 
     def _over(self, prompt_tokens: int) -> int:
-        """Tokens that a prompt and its caption take beyond the model's context."""
+        """Tokens of a prompt and its caption beyond the model's context."""
         if self.context_tokens is None:
             return 0
         needed = prompt_tokens + self.settings.generation.max_new_tokens
@@ -303,9 +303,9 @@ class TransformersAdapter(Adapter):
         return len(self.processor.tokenizer(harmless, add_special_tokens=False)["input_ids"])
 
     def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
-        """Run `generate` and tell prefill from decode by when the first scores are there."""
+        """Run `generate`; prefill ends and decoding begins when the first scores are there."""
         limit = max_new_tokens or self.settings.generation.max_new_tokens
-        # Noise has no end of its own: each caption takes as many steps as it may.
+        # Dummy weights never end a caption: each takes the maximum number of steps.
         least = limit if self.dummy else self.settings.generation.min_new_tokens
         return self._generate(prepared, limit, least)
 
@@ -331,7 +331,7 @@ class TransformersAdapter(Adapter):
         return range(first, bisect_left(range(len(tokens) + 1), end, key=length))
 
     def synchronise(self) -> None:
-        """Wait for each GPU that it lies on."""
+        """Wait for each GPU that holds the model."""
         if self._gpu:
             gpu_memory.wait(self._gpus)
 
@@ -343,16 +343,16 @@ class TransformersAdapter(Adapter):
             torch.cuda.empty_cache()
 
     def reset_memory_peaks(self) -> None:
-        """Forget the allocator's peaks so far."""
+        """Reset the allocator's peaks."""
         if self._gpu:
             gpu_memory.reset_peaks()
 
     def memory_peaks(self) -> gpu_memory.Peaks | None:
-        """Of torch's allocator; none without a GPU."""
+        """From torch's allocator; None without a GPU."""
         return gpu_memory.peaks() if self._gpu else None
 
     def room(self, prepared: Prepared) -> int:
-        """Goes by what one caption takes: measured on a GPU, reckoned from its cache elsewhere."""
+        """Based on one caption: measured on a GPU, elsewhere estimated from its cache."""
         if self._gpu:
             return max(1, min([LARGEST_BATCH, *self._measured(prepared)]))
         tokens = prepared.prompt_tokens[0] + self.settings.generation.max_new_tokens
@@ -362,24 +362,24 @@ class TransformersAdapter(Adapter):
         return max(1, min(LARGEST_BATCH, int(free * SHARE / each)))
 
     def _measured(self, prepared: Prepared) -> list[int]:
-        """How many captions of full length have room on each GPU beside the weights."""
+        """How many captions of full length fit on each GPU beside the weights."""
         limit = self.settings.generation.max_new_tokens
         return gpu_memory.rooms(lambda: self._generate(prepared, limit, limit), SHARE)
 
     def placement(self) -> tuple[str, ...]:
-        """As accelerate spread them."""
+        """As distributed by accelerate."""
         spread = getattr(self.model, "hf_device_map", None) or {"": self.model.device}
         names = (f"cuda:{to}" if isinstance(to, int) else str(to) for to in spread.values())
         return tuple(sorted(set(names)))
 
     def parameters_millions(self) -> float:
-        """As transformers counts them, packed 4-bit weights counted in full."""
+        """As counted by transformers, packed 4-bit weights counted in full."""
         return float(self.model.num_parameters()) / 1e6
 
     def left_out(self) -> tuple[str, ...]:
-        """What the checkpoint said of generation that is not about its special tokens."""
+        """Settings of the checkpoint that are not about its special tokens."""
         return self._left_out
 
     def architecture(self) -> Architecture:
-        """As its configuration and its weights have it."""
+        """From its configuration and its weights."""
         return describe(self.model, self.connectors)

@@ -1,4 +1,4 @@
-"""What families share that take the frames of a scene as one video."""
+"""Shared code of families that take the frames of a scene as one video."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from kairos_lib.vlm.adapter import Request
 from kairos_lib.vlm.transformers_adapter import TransformersAdapter
 
-# Frames are told apart by their times, in milliseconds from the scene's first.
+# Frames are identified by their times, in milliseconds from the scene's first.
 TICKS_PER_S = 1000
 
 
 class VideoAdapter(TransformersAdapter):
-    """A model of transformers with a video processor."""
+    """A transformers model with a video processor."""
 
     def conversation(self, request: Request) -> list[dict[str, Any]]:
-        """One user's turn: the video, then the words."""
+        """One user turn: the video, then the text."""
         words = {"type": "text", "text": request.prompt}
         return [{"role": "user", "content": [{"type": "video"}, words]}]
 
     def tensors(self, requests: list[Request]) -> Any:
-        """Frames as they were sampled: the processor is told not to choose among them."""
+        """Frames as they were sampled: the processor must not choose among them."""
         return self.processed(
             requests,
             videos=[np.stack(request.images) for request in requests],
@@ -31,7 +31,7 @@ class VideoAdapter(TransformersAdapter):
         )
 
     def visual_token_ids(self) -> list[int]:
-        """The video's place-holder."""
+        """The video's placeholder."""
         return [self.model.config.video_token_id]
 
 

@@ -1,4 +1,4 @@
-"""One model over one video: what `vlm.ipynb` calls, and what a plan asks about it."""
+"""One model on one video: used by `vlm.ipynb`, and by a plan that asks about it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class VlmSession:
-    """One sitting at a model's captions of a video."""
+    """One session of captioning a video with a model."""
 
     def __init__(
         self, project: Project, video: Video, profile: Base, model: Model, repeat: int
@@ -86,16 +86,16 @@ class VlmSession:
         repeat: int = 1,
         changes: Changes | None = None,
     ) -> VlmSession:
-        """Open by the names that a notebook's parameters give.
+        """Open by the names in a notebook's parameters.
 
         Args:
             model: A file of `parameters/models`.
             video: A file of `parameters/videos`, or the path of any video.
             base: A file of `parameters/base`.
-            repeat: Which round.
-            changes: Some of the model's parameters, in the place of its own.
+            repeat: Number of the round.
+            changes: Overrides for some of the model's parameters.
         """
-        threads.settle()  # A kernel that somebody opened by hand has nothing set.
+        threads.settle()  # A kernel opened by hand has no settings yet.
         project = Project.find()
         return cls(
             project,
@@ -107,20 +107,20 @@ class VlmSession:
 
     @property
     def result(self) -> VlmResult | None:
-        """What this run came to, once it is complete."""
+        """The result of this run, once it is complete."""
         return self.run.result(VlmResult)
 
     def overview(self) -> pd.DataFrame:
-        """What is about to be worked on."""
+        """The work about to be done."""
         have = sum(1 for _ in self.captioning.captions)
         folder = self.project.relative(self.run.folder)
         return overview_table(self.model, self.base, self.video.title, have, folder)
 
     def load(self, adapter: Adapter | None = None) -> str:
-        """Load the model and warm it up; a run that is complete needs none.
+        """Load the model and warm it up; not needed for a run that is complete.
 
         Args:
-            adapter: One that is loaded already, of a worker that keeps it.
+            adapter: One that is already loaded, from a worker that keeps it.
 
         Raises:
             KairosError: Its weights are not here, or cannot be loaded.
@@ -146,19 +146,19 @@ class VlmSession:
         return f"Loaded in {self._load_s:.1f} s and warmed up; largest batch: {largest}."
 
     def single_stream(self) -> Styler:
-        """Caption the sample one scene at a time; what is there already is kept."""
+        """Caption the sample one scene at a time; existing captions are kept."""
         if self.result is None:
             self.captioning.single_stream()
         return captions_table(self.captioning.alone)
 
     def offline(self) -> Styler:
-        """Caption all scenes in batches; what is there already is kept."""
+        """Caption all scenes in batches; existing captions are kept."""
         if self.result is None:
             self.captioning.offline()
         return captions_table(self.captioning.captions)
 
     def finish(self) -> pd.DataFrame:
-        """Fuse all that is known of each scene, sum up, and write the result: the last act."""
+        """Combine all that is known of each scene, sum up, and write the result at the very end."""
         if self.result is None:
             adapter = self.captioning.adapter
             single_stream, offline = self.captioning.scenarios()
@@ -202,7 +202,7 @@ class VlmSession:
         return scenarios_table(self.result)
 
     def _resources(self, adapter: Adapter) -> Resources:
-        """What was sampled from outside, with what torch itself counted."""
+        """Resources sampled from outside, with torch's own counts."""
         sampled, peaks = self._sampler.stop(), adapter.memory_peaks()
         if peaks is None:
             return sampled

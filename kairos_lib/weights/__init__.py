@@ -1,1 +1,1 @@
-"""Where the files of a model come from, and whether they are whole."""
+"""Where the files of a model come from, and whether they are complete."""

@@ -1,7 +1,7 @@
-"""What the files of a checkpoint ask for, looked at before transformers reads any of them.
+"""Checks the files of a checkpoint before transformers reads any of them.
 
-A checkpoint is a stranger's data: it may bring no code, and nothing beside its own folder may be
-read or fetched for it. Imports neither torch nor transformers: a plan looks as well.
+A checkpoint is untrusted data: it must not bring code, and nothing outside its own folder may be
+read or downloaded for it. Imports neither torch nor transformers, because plans use it as well.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ INDEX = "model.safetensors.index.json"
 SUFFIX = ".safetensors"
 WHOLE = f"model{SUFFIX}"
 LARGEST_HEADER_BYTES = 100 << 20
-"""Of a safetensors file, as the format has it."""
+"""Limit for a safetensors file's header, as defined by the format."""
 NARROW = frozenset({"I4", "U4", "I8", "U8", "I16", "U16"})
-"""Types that are no weights by themselves: how they are to be read, a config must say. So are all
-floats of 8 bits or fewer."""
-# What makes transformers read, fetch or change something else, by the file that may say so.
+"""Types that need a config to be interpreted as weights. So do all floats of 8 bits or fewer."""
+# Settings that make transformers read, download or change something else, by file.
 REFUSED = {
     CONFIG: {
         "configuration_files": "another file in its place",
@@ -34,7 +33,7 @@ ADAPTER = "adapter_config.json"
 
 
 def check_files(folder: Path) -> None:
-    """See that a checkpoint is whole in itself, and is data alone.
+    """Check that a checkpoint is self-contained, and only data.
 
     Raises:
         ValueError: It asks for something else.
@@ -43,7 +42,7 @@ def check_files(folder: Path) -> None:
         values = read_json(folder / name)
         for key, what in keys.items():
             if values.get(key):
-                raise ValueError(f"{name} asks for {what} ({key}), which is never done here")
+                raise ValueError(f"{name} asks for {what} ({key}), which Kairos never does")
     if (folder / ADAPTER).exists():
         raise ValueError(
             f"there is an {ADAPTER}: merge the adapter into its model and load the whole"
@@ -52,10 +51,10 @@ def check_files(folder: Path) -> None:
 
 
 def shards(folder: Path) -> tuple[str, ...]:
-    """The files that an index names; none where there is no index.
+    """The files that an index names; empty if there is no index.
 
     Raises:
-        ValueError: One of them lies elsewhere or is no safetensors file.
+        ValueError: One of them is elsewhere or is not a safetensors file.
     """
     if not (folder / INDEX).exists():
         return ()
@@ -73,10 +72,10 @@ def shards(folder: Path) -> tuple[str, ...]:
 
 
 def own_quantisation(folder: Path) -> str:
-    """How a checkpoint's weights are quantised by its own config; `none` where they are not.
+    """Quantisation of a checkpoint's weights, from its own config; `none` if there is none.
 
     Raises:
-        ValueError: It does not say, and they are.
+        ValueError: They are quantised, but the config does not say how.
     """
     config = read_json(folder / CONFIG)
     text = config.get("text_config")
@@ -87,14 +86,14 @@ def own_quantisation(folder: Path) -> str:
     for _, name, kind in _tensors(folder):
         if kind in NARROW or re.match("F[4-8]_", kind):
             raise ValueError(
-                f"the weight {name} is stored as {kind}, and {CONFIG} does not say how such are "
-                "to be read: get a checkpoint whose quantization_config does"
+                f"the weight {name} is stored as {kind}, and {CONFIG} does not say how to read "
+                "that: get a checkpoint whose quantization_config does"
             )
     return "none"
 
 
 def precision_named(values: dict[str, Any]) -> str:
-    """What a `quantization_config` makes of weights, by the names of a model's parameters."""
+    """The quantisation of a `quantization_config`, by its name in a model's parameters."""
     if values.get("load_in_4bit"):
         return str(values.get("bnb_4bit_quant_type", "fp4"))
     if values.get("load_in_8bit"):
@@ -104,7 +103,7 @@ def precision_named(values: dict[str, Any]) -> str:
 
 
 def stored_bytes(folder: Path) -> int:
-    """What all weights of a checkpoint take, as they are stored."""
+    """Total size of all weights of a checkpoint, as stored."""
     return sum(size for size, _, _ in _tensors(folder))
 
 
@@ -112,7 +111,7 @@ def _tensors(folder: Path) -> Iterator[tuple[int, str, str]]:
     """Size in bytes, name and type of each tensor, from the files' headers."""
     for file in shards(folder) or (WHOLE,):
         if not (folder / file).exists():
-            continue  # Told by transformers.
+            continue  # transformers reports it.
         for name, entry in _header(folder / file).items():
             if name == "__metadata__":
                 continue
@@ -120,29 +119,29 @@ def _tensors(folder: Path) -> Iterator[tuple[int, str, str]]:
                 first, end = entry["data_offsets"]
                 yield int(end) - int(first), name, str(entry["dtype"])
             except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(f"{file} is no safetensors file") from error
+                raise ValueError(f"{file} is not a safetensors file") from error
 
 
 def _header(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if size > LARGEST_HEADER_BYTES:
-            raise ValueError(f"{path.name} is no safetensors file")
+            raise ValueError(f"{path.name} is not a safetensors file")
         text = file.read(size)
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} is no safetensors file") from error
+        raise ValueError(f"{path.name} is not a safetensors file") from error
     if not isinstance(header, dict):
-        raise ValueError(f"{path.name} is no safetensors file")
+        raise ValueError(f"{path.name} is not a safetensors file")
     return header
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A file of a checkpoint; empty where there is none.
+    """A JSON file of a checkpoint; empty if there is none.
 
     Raises:
-        ValueError: It holds something else than names with values.
+        ValueError: It is not a JSON object.
     """
     if not path.exists():
         return {}
@@ -151,5 +150,5 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path.name} cannot be read: {error}") from error
     if not isinstance(values, dict):
-        raise ValueError(f"{path.name} holds no names with values")
+        raise ValueError(f"{path.name} is not a JSON object")
     return values

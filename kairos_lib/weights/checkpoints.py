@@ -1,6 +1,6 @@
-"""Whether a network that was loaded is what its files say: whole, and made of numbers.
+"""Checks that a loaded network matches its files: complete, and with finite weights.
 
-For every loader, whatever loads. Knows no architecture.
+Used by every loader. Knows no architecture.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ from typing import Any
 
 
 def check_whole(found: dict[str, Any]) -> None:
-    """See that the files have every weight of the network, and no other.
+    """Check that the files have exactly the weights of the network.
 
-    A weight that they lack would stay at random; one that the network does not know means that
-    another network was saved.
+    Missing weights would stay random; unknown ones mean that another network was saved.
 
     Args:
-        found: What `from_pretrained` tells with `output_loading_info`.
+        found: The `output_loading_info` of `from_pretrained`.
 
     Raises:
-        ValueError: It is not so.
+        ValueError: They differ.
     """
     for what in ("missing_keys", "mismatched_keys", "unexpected_keys", "error_msgs"):
-        # Of weights of another shape, with both shapes.
+        # For weights of another shape, includes both shapes.
         names = sorted(
             name if isinstance(name, str) else " ".join(map(str, name))
             for name in found.get(what) or ()
@@ -35,7 +34,7 @@ def check_whole(found: dict[str, Any]) -> None:
 
 
 def check_numbers(weights: Iterable[tuple[str, Any]]) -> None:
-    """See that no weight is NaN or infinite, as those of a damaged or overflowed checkpoint are.
+    """Check that no weight is NaN or infinite, as in a damaged or overflowed checkpoint.
 
     Args:
         weights: Names and torch tensors, such as `named_parameters()` or `state_dict().items()`.

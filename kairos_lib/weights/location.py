@@ -1,7 +1,7 @@
-"""Weights as data: where they lie, which ones they are, and how to get them.
+"""Locates weights: where they are stored, which ones they are, and how to get them.
 
-Knows nothing of what is in them. Nothing here imports torch, so that a plan can say whether the
-weights are there without loading anything.
+Does not know their content. Nothing here imports torch, so that a plan can report whether weights
+are here without loading anything.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from kairos_lib.project import Project
 from kairos_lib.runs.file_hashes import FileHashes
 
 NANO = Path(__file__).parents[1] / "nano" / "weights"
-# What a transformers model is made of, and `model.bin`, CTranslate2's own format, which
-# faster-whisper reads. Never pickled weights (`pytorch_model.bin`), code, or other frameworks'.
+# The files of a transformers model, and `model.bin`, CTranslate2's own format, read by
+# faster-whisper. Never pickled weights (`pytorch_model.bin`), code, or other frameworks' files.
 HUB_PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "model.bin"]
 DISK_RESERVE_BYTES = 1 << 30
 DOWNLOAD_BLOCK_BYTES = 1 << 20
@@ -31,13 +31,13 @@ DOWNLOAD_BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Found:
-    """Weights on this machine, or the reason why they are not."""
+    """Weights on this machine, or the reason why they are not here."""
 
     identity: str
-    """A commit or a SHA-256: what a run is keyed by."""
+    """A commit or a SHA-256, which is part of a run's key."""
     path: Path | None = None
     missing: str = ""
-    """What is wrong and what to do about it, where there is no path."""
+    """What is wrong and what to do about it, if there is no path."""
 
 
 def find(project: Project, weights: Weights | None) -> Found:
@@ -88,7 +88,7 @@ def _local_path(project: Project, weights: Weights) -> Path:
 
 
 def downloads() -> Path:
-    """Where single files fetched by their address are kept, for all projects."""
+    """Where single files downloaded by address are kept, for all projects."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "kairos"
 
@@ -114,21 +114,21 @@ def _find_hub(weights: Weights, hashes: FileHashes) -> Found:
     except LocalEntryNotFoundError:
         return absent
     except HFValidationError:
-        return Found("absent", missing=f"{weights.id} is no hub's id, such as owner/name")
+        return Found("absent", missing=f"{weights.id} is not a hub's id, such as owner/name")
     gap = _missing_shard(folder)
     if gap:
         return Found(
-            "partial", missing=f"the download of {weights.id} is not whole ({gap} is missing)"
+            "partial", missing=f"the download of {weights.id} is incomplete ({gap} is missing)"
         )
     files = sorted([*folder.glob("*.safetensors"), *folder.glob("model.bin")])
     return _sound(Found(f"{weights.id}@{folder.name}", folder), files, hashes)
 
 
 def _sound(found: Found, files: list[Path], hashes: FileHashes) -> Found:
-    """What was found, unless a file is not what the hub has.
+    """What was found, unless a file differs from the hub's.
 
-    The hub's cache names large files by their SHA-256. Hashing takes seconds for each gigabyte,
-    once: hashes are remembered.
+    The hub's cache names large files by their SHA-256. Hashing takes seconds per gigabyte, but only
+    once: hashes are cached.
     """
     for path in files:
         blob = path.resolve()
@@ -156,17 +156,17 @@ def fetch(weights: Weights) -> str:
     A token for gated models is read from `HF_TOKEN` by the hub's own client.
 
     Returns:
-        The identity of what is there now.
+        The identity of the weights that are here now.
 
     Raises:
         KairosError: The disk has no room for them, they cannot be reached, access is refused, or
-            what came is not what is pinned.
+            the download does not match the pinned hash.
     """
     try:
         return _fetch_url(weights) if weights.source == "url" else _fetch_hub(weights)
     except KairosError:
         raise
-    except Exception as error:  # Which ones a hub client raises changes with its HTTP library.
+    except Exception as error:  # A hub client's exceptions depend on its HTTP library.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise KairosError(
             f"cannot fetch {weights.id}: {reason} (is the hub within reach of this machine?)"
@@ -189,8 +189,8 @@ def _fetch_url(weights: Weights) -> str:
                 file.write(block)
             if digest.hexdigest() != weights.sha256:
                 raise KairosError(
-                    f"what came from {weights.id} has SHA-256 {digest.hexdigest()[:12]}…, not the "
-                    f"pinned {str(weights.sha256)[:12]}…: it was thrown away"
+                    f"the download from {weights.id} has SHA-256 {digest.hexdigest()[:12]}…, not "
+                    f"the pinned {str(weights.sha256)[:12]}…: it was deleted"
                 )
             partial.replace(folder / weights.id.rsplit("/", 1)[-1])
         finally:
@@ -223,7 +223,7 @@ def _fetch_hub(weights: Weights) -> str:
 
 
 def check_room(folder: Path, wanted_bytes: int) -> None:
-    """See that a download fits on the disk with 1 GiB to spare.
+    """Check that a download fits on the disk with 1 GiB to spare.
 
     Raises:
         KairosError: It does not.

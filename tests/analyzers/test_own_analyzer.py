@@ -199,7 +199,7 @@ def test_a_model_that_is_told_of_what_is_not_there_is_one_line(
     [
         ("brightness", "class Analyzer(:", "cannot be imported: SyntaxError"),
         ("brightness", "import nothing_of_the_kind\nclass Analyzer: pass", "ModuleNotFoundError"),
-        ("light", SOURCE, "its analyzer is called 'brightness', and its file is not"),
+        ("light", SOURCE, "its analyzer is called 'brightness', unlike its file"),
         ("scenes", SOURCE, "two analyzers are called 'scenes': rename"),
     ],
 )
@@ -234,7 +234,7 @@ def test_a_model_cannot_be_told_of_what_has_nothing_to_tell(
     write_parameters(project, "models", "deaf", {**told, "base": "light"})
     answer = kairos(project, folder, "plan", "--model", "deaf", "--video", "twelve")
     assert answer.returncode
-    assert "model deaf, prompt.context: 'vad' has nothing to tell a model" in answer.stderr
+    assert "model deaf, prompt.context: 'vad' adds nothing to a prompt" in answer.stderr
 
 
 def test_one_that_does_not_run_changes_no_run(

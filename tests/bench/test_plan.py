@@ -215,7 +215,7 @@ def test_a_missing_key_of_a_server_is_told_before_any_work(
     answer = kairos("bench", *request)
     assert answer.exit_code == 2
     (line,) = answer.stderr.splitlines()
-    assert line.startswith("kairos: SOME_API_KEY is not set, and remote · twelve wants it")
+    assert line.startswith("kairos: SOME_API_KEY is not set, and remote · twelve needs it")
     assert no_kernels == []
     monkeypatch.setenv("SOME_API_KEY", "k")
     assert kairos("bench", *request).exit_code == 0
@@ -253,7 +253,7 @@ def test_a_missing_key_of_a_speech_service_is_told_before_any_work(
         assert answer.exit_code == 0
         return
     assert answer.exit_code == 2
-    assert f"{missing} is not set, and base · twelve wants it" in answer.stderr
+    assert f"{missing} is not set, and base · twelve needs it" in answer.stderr
     assert no_kernels == []
     assert f"{missing} is not set" in kairos("plan", "--suite", "one").stdout
     # What was paid for can be had without a key: whether it is enough, only trying tells.

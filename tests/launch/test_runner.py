@@ -130,7 +130,7 @@ def test_a_job_in_the_folder_of_another_run_is_refused(project: Project) -> None
     refused = start(project, given)
     output, _ = refused.communicate(timeout=60)
     assert refused.returncode == 2
-    assert output.splitlines()[-1].endswith("is not the run that its job is of: plan it again")
+    assert output.splitlines()[-1].endswith("is not the run of its job: plan it again")
 
 
 def wait_for(path: Path) -> None:

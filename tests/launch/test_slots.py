@@ -151,7 +151,7 @@ def test_each_slot_has_a_gpu_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(e["CUDA_VISIBLE_DEVICES"] for e in environments) == ["GPU-a", "GPU-b"]
     # One at a time sees all: a model may be spread over them.
     assert [slot.environment for slot in seen(1)] == [{}]
-    with pytest.raises(KairosError, match="SLOTS=3: this machine has 2 GPUs"):
+    with pytest.raises(KairosError, match="SLOTS=3: this machine has only 2 GPUs"):
         Slots(3)
 
 

@@ -49,7 +49,7 @@ def test_a_gpu_that_is_not_there_is_one_line(
     monkeypatch: pytest.MonkeyPatch, have: int, said: str
 ) -> None:
     monkeypatch.setattr(devices, "gpus", lambda: TWO[:have])
-    with pytest.raises(KairosError, match=f"^device: cuda:{have} is not here, where {said} can be"):
+    with pytest.raises(KairosError, match=f"^device: cuda:{have} is not here: {said} can be"):
         devices.device_name(f"cuda:{have}")
     monkeypatch.setattr("torch.cuda.is_available", lambda: have > 0)
     monkeypatch.setattr("torch.cuda.device_count", lambda: have)

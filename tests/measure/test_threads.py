@@ -126,7 +126,7 @@ def test_a_number_belongs_to_the_threads_that_it_was_made_with(
 
 @pytest.mark.parametrize("value", ["banana", "0", "-1", "1.5"])
 def test_a_number_of_threads_that_is_none_is_one_line(value: str) -> None:
-    with pytest.raises(KairosError, match=f"OMP_NUM_THREADS={value} is no number of threads"):
+    with pytest.raises(KairosError, match=f"OMP_NUM_THREADS={value} is not a number of threads"):
         threads.missing({"OMP_NUM_THREADS": value})
 
 

@@ -189,7 +189,7 @@ def test_models_and_videos_can_be_chosen(maker: SuiteMaker) -> None:
         (Wanted(("str",)), "unknown format 'str': did you mean 'srt'?"),
         (Wanted(("srt",), models=("smal",)), "unknown model of this suite 'smal': did you mean"),
         (Wanted(("srt",), videos=("x",)), "unknown video of this suite 'x': known: match"),
-        (Wanted(("coco",), models=("small",)), "of no MODEL: leave it out"),
+        (Wanted(("coco",), models=("small",)), "not a MODEL: leave MODEL out"),
         (Wanted(("json",), transcript=True), "TRANSCRIPT goes with FORMAT=srt or vtt"),
     ],
 )

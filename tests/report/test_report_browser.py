@@ -278,7 +278,7 @@ def test_without_scripts_everything_is_shown_and_nothing_can_be_pressed(
 
 def test_a_table_is_sorted_by_keyboard_and_mouse(context: BrowserContext, small: Path) -> None:
     page = opened(context, address(small))
-    region = page.get_by_role("region", name="Each model over each video")
+    region = page.get_by_role("region", name="Each model on each video")
     column = region.locator("tbody td:nth-child(5)")
     own = column.all_inner_texts()
     heading = region.get_by_role("columnheader", name="VLM time")
@@ -367,7 +367,7 @@ def test_on_a_phone_nothing_is_cut_off_and_charts_can_be_read(
     assert page.evaluate(CUT_OFF) == 0
     assert page.evaluate(SMALLEST_LETTERS) >= 8.5
     # A table's values stand beside the names of their columns, and can be sorted.
-    region = page.get_by_role("region", name="Each model over each video")
+    region = page.get_by_role("region", name="Each model on each video")
     region.get_by_role("button", name="RTF", exact=True).click()
     assert region.locator("tbody tr").first.locator("td:nth-child(5)").inner_text() == "9.00 s"
     context.close()

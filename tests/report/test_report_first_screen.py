@@ -179,7 +179,7 @@ def test_verdict_and_compare_say_in_the_same_words_that_all_runs_shared_their_ma
     project = maker.write()
     told = (
         "all 12 runs shared the processor with other work, so that times are longer than alone, "
-        "and they can be held against one another because rounds were made in turn"
+        "and they can be compared because rounds were made in turn"
     )
     assert told in screen(project).answers["Mind"][1]
     runner = CliRunner(env={"KAIROS_ROOT": str(project.root)})
@@ -197,7 +197,7 @@ def test_a_model_that_alone_had_other_work_beside_it_is_told_to_look_slower(tmp_
     told = "0 of 3 of {}, 3 of 3 of {} shared the processor with other work, so that times"
     mind = screen(project).answers["Mind"][1]
     assert told.format("Calm", "Crowded") in mind
-    assert "what it fell on can look slower than it is" in mind
+    assert "the affected ones can look slower than they are" in mind
     runner = CliRunner(env={"KAIROS_ROOT": str(project.root)})
     assert told.format("A", "B") in runner.invoke(main, ["compare", "demo:a", "demo:b"]).output
 

@@ -167,8 +167,8 @@ def test_a_model_whose_parameters_are_gone_is_listed_with_the_reason(maker: Suit
     maker.done("gone", "Gone <b>")
     page = shown(maker)
     assert [row[0] for row in rows(page, "What each model needs, computed")] == ["Kept"]
-    ((name, why),) = rows(page, "Models of which it cannot be told")
-    assert (name, why[:42]) == ("Gone <b>", "its parameters cannot be told any more: un")
+    ((name, why),) = rows(page, "Models without a forecast")
+    assert (name, why[:48]) == ("Gone <b>", "its parameters cannot be determined any more: un")
     assert "Gone <b>" not in page
 
 
@@ -176,7 +176,7 @@ def test_a_model_whose_parameters_are_gone_is_listed_with_the_reason(maker: Suit
     ("weights", "why"),
     [
         ({"source": "server", "id": "gpt"}, "a server runs it"),
-        ({"source": "hub", "id": "nobody/nothing"}, "its weights are not here, and nobody"),
+        ({"source": "hub", "id": "nobody/nothing"}, "its weights are not here, and no desc"),
     ],
 )
 def test_a_model_without_a_forecast_says_why(
@@ -186,7 +186,7 @@ def test_a_model_without_a_forecast_says_why(
     folder = maker.done()
     model = write_model(maker).model_dump(mode="json", exclude={"name": True, "title": True})
     (folder / "key.json").write_text(json.dumps({"parameters": {**model, "weights": weights}}))
-    ((_, told),) = rows(shown(maker), "Models of which it cannot be told")
+    ((_, told),) = rows(shown(maker), "Models without a forecast")
     assert told.startswith(why)
 
 
@@ -198,7 +198,7 @@ def test_a_model_that_never_ran_is_told_of_as_its_file_has_it(maker: SuiteMaker)
     (maker.project.root / "weights" / "model.safetensors").unlink()
     (maker.project.root / "weights").rmdir()
     maker.plan(problem="its weights are not here")
-    assert "nobody described its architecture" in shown(maker)
+    assert "no description of its architecture" in shown(maker)
     # Somebody describes it.
     (maker.project.parameters / "architectures").mkdir()
     (maker.project.parameters / "architectures" / "small.yaml").write_text("config: {}")

@@ -325,7 +325,8 @@ def test_the_first_screen_names_stages_that_had_no_weights(maker: SuiteMaker) ->
     maker.done()
     told = text(ReportSession(maker.write(), "demo").overview())
     assert (
-        "Skipped in base processing of Match, for want of weights on the machine: sounds." in told
+        "Skipped in base processing of Match, as their weights are not on this machine: sounds."
+        in told
     )
     assert "run `make fetch BASE=default`, and bench again" in told
 
@@ -347,7 +348,7 @@ def test_nothing_is_said_of_weights_where_none_were_wanting(maker: SuiteMaker) -
     silent = StageReport(name="speech", state="skipped", reason="the video has no audio stream")
     maker.base(stages=[StageReport(name="scenes", state="done"), silent])
     maker.done()
-    assert "want of weights" not in text(ReportSession(maker.write(), "demo").overview())
+    assert "weights are not on this" not in text(ReportSession(maker.write(), "demo").overview())
 
 
 def test_failed_base_processing_shows_how_far_it_got(maker: SuiteMaker) -> None:

@@ -19,7 +19,7 @@ PARAMETERS = {
 
 
 def page(maker: SuiteMaker) -> str:
-    piece = section.origins(suite.read(maker.write(), "demo"))
+    piece = section.provenance(suite.read(maker.write(), "demo"))
     assert piece is not None
     return str(piece.markup)
 

@@ -12,7 +12,7 @@ from helpers.suites import MACHINE, SuiteMaker
 from kairos_lib.nano.truth import CLIPS, ClipTruth
 from kairos_lib.report.page.labels import place
 from kairos_lib.report.sections.pareto import speed_against_quality
-from kairos_lib.results.speed_and_quality import standing
+from kairos_lib.results.speed_and_quality import speed_and_quality
 from kairos_lib.results.suite import SuiteData
 from kairos_lib.vlm.records import Caption
 
@@ -33,7 +33,7 @@ def contest(maker: SuiteMaker) -> SuiteData:
 
 
 def test_the_front_has_the_models_that_nothing_beats_in_both(maker: SuiteMaker) -> None:
-    found = standing(contest(maker))
+    found = speed_and_quality(contest(maker))
     assert found.yardstick is not None
     assert found.yardstick.name == "ROUGE-L against references"
     assert [(point.model, point.on_front) for point in found.points] == [
@@ -98,7 +98,7 @@ def test_models_are_judged_on_the_scenes_that_all_have_captioned(maker: SuiteMak
     lost = Caption(scene=2, text="", error="lost")
     maker.done(model="two", title="Two", video="a", captions=[*WRONG[:2], lost], time_s=6)
     maker.done(model="two", title="Two", video="b", weights_source="nano")  # Not of its world.
-    found = standing(read(maker))
+    found = speed_and_quality(read(maker))
     assert found.videos == ("A",)
     assert [(p.model, p.quality.n, p.rtf) for p in found.points] == [("two", 2, 0.2), ("one", 2, 1)]
 
@@ -108,7 +108,7 @@ def test_without_references_the_chart_says_what_its_measure_is_worth(maker: Suit
     maker.done(model="a", title="Sees", captions=["A man kicks a ball."] * 3)
     maker.done(model="b", title="Blind", captions=["Fog."] * 3)
     data = read(maker)
-    found = standing(data)
+    found = speed_and_quality(data)
     assert found.yardstick is not None
     assert not found.yardstick.referenced
     assert "says little of how true captions are" in text(speed_against_quality(data))
@@ -120,9 +120,9 @@ def test_attributes_are_the_measure_only_among_models_that_write_them(maker: Sui
     refer(maker, truth=CLIPS / "demo-match.json")
     maker.done(model="a", title="A", captions=[truth.caption], **NANO)
     maker.done(model="b", title="B", captions=[truth.caption], **NANO)
-    among_nano = standing(read(maker)).yardstick
+    among_nano = speed_and_quality(read(maker)).yardstick
     maker.done(model="c", title="C", captions=[truth.caption], synthetic_video=True)
-    with_another = standing(read(maker)).yardstick
+    with_another = speed_and_quality(read(maker)).yardstick
     assert among_nano is not None
     assert with_another is not None
     assert (among_nano.name, with_another.name) == (

@@ -130,7 +130,7 @@ def test_which_is_faster_can_depend_on_the_video_and_then_none_is_named(tmp_path
         ({"weights_source": "server"}, "was run by a server"),
         ({"weights_source": "dummy"}, "has captions that are noise"),
         ({"weights_source": "nano"}, "has captions that mean nothing"),
-        ({"placement": ("cuda:0", "cpu")}, "did not fit on the GPU whole"),
+        ({"placement": ("cuda:0", "cpu")}, "did not fit on the GPU as a whole"),
     ],
 )
 def test_what_is_ranked_is_not_always_recommended(

@@ -49,5 +49,5 @@ def test_a_regression_is_shown_and_large_enough() -> None:
 
 @pytest.mark.parametrize("rounds", [[], [1.0, 0.0, 1.0]])
 def test_no_rounds_or_no_time_at_all_give_no_ratio(rounds: list[float]) -> None:
-    with pytest.raises(ValueError, match="no ratio can be told"):
+    with pytest.raises(ValueError, match="no ratio can be computed"):
         ratio_of(rounds)

@@ -140,7 +140,7 @@ def test_a_template_that_fails_is_one_line_before_the_weights_are_loaded(
 ) -> None:
     folder = without_weights(checkpoint("llava"), tmp_path)
     (folder / "chat_template.jinja").write_text(template)
-    with pytest.raises(KairosError, match="m has no chat template that pictures") as caught:
+    with pytest.raises(KairosError, match="m has no chat template that accepts") as caught:
         loaded(folder)
     assert "\n" not in str(caught.value)
 

@@ -109,14 +109,14 @@ def test_code_beside_a_model_that_is_known_is_neither_run_nor_asked_about(
 def test_a_model_that_needs_its_own_code_is_one_line(watched: Path, where: str) -> None:
     auto_map = {name: f"{where}.{name}" for name in NAMES}
     changed(watched, "config.json", auto_map=auto_map, model_type="theirs")
-    assert "it needs code of its own, which is never run here" in refused(watched)
+    assert "it needs code of its own, which Kairos never runs" in refused(watched)
     assert left_behind(watched) == []
 
 
 def test_a_processor_that_needs_its_own_code_is_one_line(watched: Path) -> None:
     changed(watched, "config.json", model_type="llama", architectures=["LlamaForCausalLM"])
     changed(watched, "processor_config.json", auto_map=AUTO_MAP, processor_class="TheirsProcessor")
-    assert "it needs code of its own, which is never run here" in refused(watched)
+    assert "it needs code of its own, which Kairos never runs" in refused(watched)
     assert left_behind(watched) == []
 
 

@@ -47,7 +47,7 @@ def test_a_pinned_file_is_fetched_and_then_found(project: Project, address: str)
 
 def test_a_file_that_is_not_the_pinned_one_is_thrown_away(project: Project, address: str) -> None:
     wanted = Weights(source="url", id=f"{address}/a.pt", sha256="0" * 64)
-    with pytest.raises(KairosError, match="not the pinned 000000000000…: it was thrown away"):
+    with pytest.raises(KairosError, match="not the pinned 000000000000…: it was deleted"):
         location.fetch(wanted)
     assert not list(location.downloads().iterdir())
 

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from kairos_lib.analyzers.profile import Base
 
 
-# A transcript can be far longer than a scene's caption needs; 400 characters are about 100
-# tokens, which keeps the prompts of talkative scenes within a quarter of their visual tokens.
+# A transcript can be far longer than a scene's caption needs; 400 characters are about 100 tokens,
+# which keeps the speech of talkative scenes below a quarter of their visual tokens.
 TRANSCRIPT_LIMIT_CHARS = 400
 
 
 class Analyzer(Stage):
-    """Hands the spans that have a voice in them to an engine."""
+    """Passes the spans with voice to an engine."""
 
     name: ClassVar[str] = "speech"
     version: ClassVar[int] = 3
@@ -59,7 +59,7 @@ class Analyzer(Stage):
 
     @classmethod
     def prompt_line(cls, records: Sequence[Segment]) -> str:
-        """What is said, cut off where it is long."""
+        """The transcript, cut off if it is long."""
         words = " ".join(transcript(records).split())
         if len(words) > TRANSCRIPT_LIMIT_CHARS:
             words = words[:TRANSCRIPT_LIMIT_CHARS].rsplit(" ", 1)[0] + " ..."
@@ -67,12 +67,12 @@ class Analyzer(Stage):
 
     @classmethod
     def scene_data(cls, records: Sequence[Segment]) -> dict[str, Any]:
-        """The words on their own, and each segment."""
+        """The text alone, and each segment."""
         return {"text": transcript(records), "segments": in_order(records)}
 
     @classmethod
     def fused_data(cls, records: Sequence[Segment]) -> dict[str, Any]:
-        """Likewise, by the names that these records have always had."""
+        """The same, under the names that these records have always had."""
         return {"transcript": transcript(records), "segments": in_order(records)}
 
     @classmethod
@@ -82,7 +82,7 @@ class Analyzer(Stage):
 
     @classmethod
     def view(cls, records: Sequence[Segment]) -> str | Html:
-        """All that is said."""
+        """The whole transcript."""
         words = transcript(records)
         return Html(Markup("<q>{}</q>").format(words)) if words else ""
 
@@ -100,24 +100,24 @@ class Analyzer(Stage):
 
     @classmethod
     def keys(cls, profile: Base, facts: VideoFacts) -> tuple[str, ...]:
-        """Those of the service, where there is anything to hear."""
+        """The service's keys, if there is anything to hear."""
         engine = profile.speech.engine
         return find(engine).keys if engine != "none" and facts.audio_streams else ()
 
     @classmethod
     def sends(cls, profile: Base, facts: VideoFacts) -> str:
-        """To the service, where there is anything to hear."""
+        """The service, if there is anything to hear."""
         engine = profile.speech.engine
         return find(engine).sends() if engine != "none" and facts.audio_streams else ""
 
     def skip(self) -> str:
-        """Not asked for, or nothing to hear."""
+        """Switched off, or no audio."""
         if self._engine is None:
             return "the base profile says speech.engine: none"
         return self.silent()
 
     def release(self) -> None:
-        """The engine has it as well."""
+        """The engine holds the model as well."""
         super().release()
         if self._engine:
             self._engine.release()
@@ -128,13 +128,13 @@ class Analyzer(Stage):
         return find(settings.engine).load(weights, device)
 
     def prepare(self) -> None:
-        """Hand the engine its model."""
+        """Pass the model to the engine."""
         if self._engine:
             self._engine.model = self.model
             self._engine.prepare()
 
     def run(self) -> Iterator[Segment]:
-        """Give what the engine hears."""
+        """Yield the segments that the engine finds."""
         spans = list(Journal(self.context.folder / "vad.jsonl", Span))
         if self._engine and spans:
             wav = self.context.folder / "audio.wav"

@@ -1,6 +1,6 @@
 """Speech by a paid service: chunks of audio, each sent until it is answered, and never again.
 
-Knows of the service only that it answers or refuses.
+All it knows of the service is that it answers or refuses.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from kairos_lib.analyzers.vad import Span
 from kairos_lib.media import audio
 from kairos_lib.remote import patience
 from kairos_lib.remote.limits import Limits
-from kairos_lib.remote.service import told
+from kairos_lib.remote.service import describe_destination
 
 
 class ApiEngine(Engine):
-    """Sends chunks to a service, several at once and within its limits."""
+    """Sends several chunks at once to a service, within its limits."""
 
     name: ClassVar[str]
     service: ClassVar[type[Transcriber]]
@@ -47,14 +47,14 @@ class ApiEngine(Engine):
 
     @classmethod
     def sends(cls) -> str:
-        """To the service; what the environment lacks is told as such."""
+        """The service; missing variables are reported separately."""
         lacking = any(not os.environ.get(name, "").strip() for name in cls.keys)
-        return "" if lacking else told(cls.service.address(), cls.service.key_name)
+        return "" if lacking else describe_destination(cls.service.address(), cls.service.key_name)
 
     def transcribe(
         self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]
     ) -> Iterator[Segment]:
-        """Give the answers in order of time, as soon as those before them are there."""
+        """Yield the answers in order of time, each as soon as all before it are there."""
         chunks = cut(spans, audio.duration_s(wav))
         with ThreadPoolExecutor(self.settings.concurrency, "speech") as workers:
             futures = [workers.submit(self._transcribe, wav, chunk) for chunk in chunks]
@@ -63,12 +63,12 @@ class ApiEngine(Engine):
                     yield from future.result()
                     progress(done, len(chunks))
             finally:
-                # What is under way is waited for, since it is paid for; nothing more is sent.
+                # Requests in progress are waited for, since they are paid for; no more are sent.
                 self._limits.stop("speech was interrupted")
                 workers.shutdown(cancel_futures=True)
 
     def _transcribe(self, wav: Path, chunk: Chunk) -> list[Segment]:
-        """Transcribe a chunk, in halves where it is too large to be sent whole."""
+        """Transcribe a chunk, in halves if it is too large to be sent whole."""
         try:
             recording = Recording(wav, chunk)
             lines = self._lines(recording)
@@ -76,12 +76,12 @@ class ApiEngine(Engine):
                 return [s for half in halves(chunk) for s in self._transcribe(wav, half)]
             return _segments(recording, lines)
         except Exception as error:
-            # The chunk whose turn it is may be another: they must all end, with this reason.
+            # Other chunks may come first in line: all must end, with this reason.
             self._limits.stop(str(error))
             raise
 
     def _lines(self, recording: Recording) -> tuple[Line, ...] | None:
-        """What is said in a recording; nothing where it is too large to ask."""
+        """The transcript of a recording; None if it is too large to send."""
         sha256 = recording.sha256()
         with self._store.asking(sha256):
             lines = self._store.get(sha256)
@@ -95,7 +95,7 @@ class ApiEngine(Engine):
         import openai  # noqa: F401
 
     def _service(self) -> Transcriber:
-        """Connect when there is something to send: what is kept can be had without a key."""
+        """Connect when there is something to send: stored transcripts need no key."""
         with self._connecting:
             if self._connected is None:
                 self._connected = self.service(self.settings)
@@ -119,7 +119,7 @@ class Azure(ApiEngine):
 
 
 def _segments(recording: Recording, lines: tuple[Line, ...]) -> list[Segment]:
-    """Lines told in the video's time, clipped to the recording."""
+    """Lines with times in the video, clipped to the recording."""
 
     def moment(offset_s: float) -> float:
         return min(recording.start_s + offset_s, recording.end_s)

@@ -1,7 +1,7 @@
 """Cuts audio into chunks to upload: at silences, trimmed to the speech in them, as FLAC.
 
-Knows nothing of who transcribes them. A chunk is read and encoded by the block, so that only its
-compressed form is ever held.
+Does not know who transcribes them. A chunk is read and encoded block by block, so that only its
+compressed form is held in memory.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ CHUNK_S = 15 * 60.0
 TOLERANCE_S = 0.1
 """A codec's padding makes the audio a little longer than its video: two hours stay eight chunks."""
 REACH = 0.25
-"""How far from its even place a cut may be moved, as a share of a chunk: chunks stay below 1.5
+"""How far a cut may be moved from its even position, as a share of a chunk: chunks stay below 1.5
 times their even length, and two cuts never cross."""
 UPLOAD_BYTES = 25 * 2**20 - 64 * 2**10
 """OpenAI takes requests of up to 25 MiB (https://help.openai.com/en/articles/7031512, "How can we
 handle large audio files?"); the form around the file gets 64 KiB of it."""
 SHORTEST_S = 0.1
-"""OpenAI refuses files that are shorter."""
+"""OpenAI refuses shorter files."""
 BLOCK_S = 60.0
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A stretch of audio that begins and ends with speech."""
+    """A part of the audio that begins and ends with speech."""
 
     spans: tuple[Span, ...]
     """The speech in it, at least one span."""
 
     @property
     def start_s(self) -> float:
-        """Where it begins."""
+        """Its start."""
         return self.spans[0].start_s
 
     @property
     def end_s(self) -> float:
-        """Where it ends."""
+        """Its end."""
         return self.spans[-1].end_s
 
 
 def cut(spans: list[Span], length_s: float) -> list[Chunk]:
-    """Cut audio into `max(1, ceil(minutes / 15))` chunks; one without any speech is left out."""
+    """Cut audio into `max(1, ceil(minutes / 15))` chunks; chunks without speech are left out."""
     count = max(1, math.ceil((length_s - TOLERANCE_S) / CHUNK_S))
     even_s = length_s / count
     cuts = [_nearest_silence(spans, even_s * k, even_s * REACH) for k in range(1, count)]
@@ -84,7 +84,7 @@ def within(spans: list[Span], start_s: float, end_s: float) -> Chunk | None:
 
 
 def _nearest_silence(spans: list[Span], wanted_s: float, reach_s: float) -> float:
-    """The moment without speech nearest to a wanted one; that one where there is none near."""
+    """The moment without speech nearest to `wanted_s`; `wanted_s` itself if there is none near."""
     silences = itertools.pairwise(
         [-math.inf, *(edge for span in spans for edge in (span.start_s, span.end_s)), math.inf]
     )
@@ -98,7 +98,7 @@ def _nearest_silence(spans: list[Span], wanted_s: float, reach_s: float) -> floa
 
 
 class Recording:
-    """A chunk's samples, read by the block."""
+    """A chunk's samples, read block by block."""
 
     def __init__(self, wav: Path, chunk: Chunk) -> None:
         self._wav = wav
@@ -107,14 +107,14 @@ class Recording:
         self.start_s = max(0.0, min(chunk.start_s, self.end_s - SHORTEST_S))
 
     def sha256(self) -> str:
-        """Hash of the samples: what an encoder makes of them changes with its version."""
+        """Hash of the samples: an encoder's output would change with its version."""
         digest = hashlib.sha256()
         for block in self._blocks():
             digest.update(block.tobytes())
         return digest.hexdigest()
 
     def flac(self, limit_bytes: int = UPLOAD_BYTES) -> bytes | None:
-        """Encode without loss; nothing where it would be larger than the limit."""
+        """Encode losslessly; None if the result would be larger than the limit."""
         import av
 
         file = io.BytesIO()
@@ -138,6 +138,6 @@ class Recording:
         at_s = self.start_s
         while at_s < self.end_s:
             until_s = min(self.end_s, at_s + BLOCK_S)
-            # Sixteen bits fit a float32 exactly.
+            # Sixteen bits fit into a float32 exactly.
             yield (audio.read(self._wav, at_s, until_s) * 32768).astype(np.int16)
             at_s = until_s

@@ -1,6 +1,6 @@
-"""What an engine of speech to text is, and how one is found by its name.
+"""The interface of speech-to-text engines, and how one is found by name.
 
-A new one is a class here and there plus its name in two places: `ENGINES` and the settings.
+A new one is a class in this folder plus its name in two places: `ENGINES` and the settings.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from kairos_lib.analyzers.speech.settings import SpeechSettings
 from kairos_lib.analyzers.vad import Span
 
 UNASSIGNED = -1
-"""Stands for the scene of a segment: an engine knows no scenes."""
+"""Placeholder for a segment's scene: an engine knows no scenes."""
 
 ENGINES = {
     "faster-whisper": "kairos_lib.analyzers.speech.local:FasterWhisper",
     "openai": "kairos_lib.analyzers.speech.api:OpenAI",
     "azure": "kairos_lib.analyzers.speech.api:Azure",
 }
-"""By the name in the settings; imported when it is asked for."""
+"""By name in the settings; imported on demand."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Setup:
 
     settings: SpeechSettings
     weights: Path | None
-    """Where its weights lie; none for an engine that has none of its own."""
+    """Location of its weights; None for an engine without weights."""
     transcripts: Path
-    """Folder of what has been paid for, shared by all runs of a project."""
+    """Folder of paid transcripts, shared by all runs of a project."""
 
 
 class Engine(ABC):
-    """Turns speech into text; made anew for each recording."""
+    """Turns speech into text; a new instance for each recording."""
 
     # Required
 
@@ -47,46 +47,46 @@ class Engine(ABC):
     def transcribe(
         self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]
     ) -> Iterator[Segment]:
-        """Give what is said, in order of time, with no scene assigned.
+        """Yield the transcript in order of time, without scenes.
 
         Args:
             wav: The whole audio, 16 kHz, mono, 16 bits.
-            spans: Where there is a voice in it, in order; at least one.
-            progress: Told how many of how many parts are done.
+            spans: Parts with voice, in order; at least one.
+            progress: Called with the number of parts done and in total.
 
         Raises:
-            KairosError: It cannot be done; one line says why and what to do.
+            KairosError: It failed; the message says why and what to do.
         """
 
     # Optional
 
     device: ClassVar[Literal["gpu", "io"]] = "io"
-    """What it keeps busy: the device, or no more than the line to elsewhere."""
+    """The resource it uses: the device, or only the network."""
     memory_mib: ClassVar[int] = 0
     """Device memory to reserve for it."""
     keys: ClassVar[tuple[str, ...]] = ()
-    """Environment variables that it cannot do without."""
+    """Environment variables that it needs."""
     batch_size: int | None = None
-    """Largest batch that has fitted, of an engine that works in batches."""
+    """Largest batch that has fitted, for an engine that works in batches."""
 
     @classmethod
     def sends(cls) -> str:
-        """Where recordings are sent, and with what; empty where nothing leaves this machine."""
+        """Where recordings are sent, and with which key; empty if nothing leaves this machine."""
         return ""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.settings = setup.settings
         self.model: Any = None
-        """What `load` gave."""
+        """The result of `load`."""
 
     @classmethod
     def load(cls, weights: Path, device: str) -> Any:
-        """Load its model, of an engine that has weights of its own; it is kept in `model`."""
+        """Load its model, for an engine with weights of its own; it is kept in `model`."""
         return None
 
     def release(self) -> None:
-        """Let go of its model."""
+        """Drop its model."""
         self.model = None
 
     def prepare(self) -> None:
@@ -94,7 +94,7 @@ class Engine(ABC):
 
 
 def find(name: str) -> type[Engine]:
-    """The engine of a name that the settings allow."""
+    """The engine with a name from the settings."""
     module, _, kind = ENGINES[name].partition(":")
     engine: type[Engine] = getattr(importlib.import_module(module), kind)
     return engine

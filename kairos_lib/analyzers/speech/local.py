@@ -1,7 +1,7 @@
 """Speech by faster-whisper on this machine: several windows of speech at once.
 
-Whisper is known to loop and to invent text over music and silence. It is shown as little of them as
-can be: windows of voice with its own short pauses, each without the text before it as a prompt.
+Whisper is known to loop and to invent text over music and silence. It therefore gets as little of
+these as possible: windows of voice with short pauses, each without the previous text as a prompt.
 """
 
 from __future__ import annotations
@@ -29,41 +29,41 @@ from kairos_lib.media import audio
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
-# When a text is not to be trusted: the thresholds of Whisper's own decoding, as faster-whisper
-# has them for one window at a time (`WhisperModel.transcribe`). The batched pipeline has none.
+# When to distrust a text: the thresholds of Whisper's own decoding, as faster-whisper uses them
+# for one window at a time (`WhisperModel.transcribe`). The batched pipeline has none.
 REPETITIVE = 2.4
-"""Compression ratio of the text above which it goes round in circles."""
+"""If the text's compression ratio is above this, it is looping."""
 IMPROBABLE = -1.0
-"""Mean log probability of its tokens below which it is a guess."""
+"""If its tokens' mean log probability is below this, it is a guess."""
 NO_SPEECH = 0.6
-"""Probability of no speech above which a guess is not even tried again."""
+"""If the probability of no speech is above this, a guess is not even tried again."""
 HEARING = "preprocessor_config.json"
 LONGEST_PAUSE = "longest_pause_s"
-"""What weights may say there beside their window (`chunk_length`): in seconds, the longest pause
-between stretches of voice that they were taught to hear at once."""
+"""Optional key of the weights beside their window (`chunk_length`): the longest pause, in seconds,
+between parts with voice that they were trained to hear at once."""
 DETECTION_S = 30.0
-"""Speech from which the language is told: what Whisper hears at once."""
+"""Speech used to detect the language: Whisper's input length."""
 
 
 @dataclass(frozen=True)
 class _Heard:
-    """What the model made of a window. Times are from the window's start."""
+    """The model's output for a window. Times are from the window's start."""
 
     lines: tuple[tuple[float, float, str], ...]
     rest_s: float | None
-    """Where a sentence begins that the window cuts off; none where all of it was told."""
+    """Start of a sentence that the window cuts off; None if there is none."""
     mean_log_probability: float
     no_speech: float
     compression_ratio: float
 
     @property
     def silent(self) -> bool:
-        """A guess at what is most likely nothing."""
+        """A guess at what is most likely silence."""
         return self.no_speech > NO_SPEECH and self.mean_log_probability <= IMPROBABLE
 
     @property
     def doubtful(self) -> bool:
-        """To be decoded with more patience."""
+        """To be decoded again at higher temperatures."""
         return (
             self.compression_ratio > REPETITIVE or self.mean_log_probability < IMPROBABLE
         ) and not self.silent
@@ -75,14 +75,14 @@ class FasterWhisper(Engine):
     device: ClassVar[Literal["gpu", "io"]] = "gpu"
     memory_mib: ClassVar[int] = 1500
     _listener: Any = None
-    """What hears several windows at once, while there is a model."""
+    """Decodes several windows at once, while there is a model."""
 
     @classmethod
     def load(cls, weights: Path, device: str) -> WhisperModel:
         """Whisper on its device."""
         from faster_whisper import WhisperModel
 
-        # Without it, faster-whisper would fetch another model's.
+        # Without it, faster-whisper would download another model's.
         if not (weights / "tokenizer.json").is_file():
             raise KairosError(f"the weights of speech at {weights} have no tokenizer.json")
         kind, _, number = device.partition(":")
@@ -94,18 +94,18 @@ class FasterWhisper(Engine):
         )
 
     def release(self) -> None:
-        """And of what listens with it."""
+        """Also drop the batched pipeline that uses it."""
         super().release()
         self._listener = None
 
     def prepare(self) -> None:
-        """Make ready what listens to several windows at once."""
+        """Create the pipeline that decodes several windows at once."""
         self._listener = _listener(self.model)
 
     def transcribe(
         self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]
     ) -> Iterator[Segment]:
-        """Transcribe windows in batches; one is given once it and all before it are done."""
+        """Transcribe windows in batches; yield each once it and all before it are done."""
         language = self._language(wav, spans)
         longest_s = float(self.model.feature_extractor.chunk_length)
         batches = Batches[np.ndarray, _Heard](
@@ -118,13 +118,13 @@ class FasterWhisper(Engine):
             if (first := windows.window(chain, chain[0].start_s, longest_s))
         )
         segments: list[list[Segment]] = [[] for _ in joined]
-        told = 0
+        reported = 0
         while waiting:
             batch = [waiting.popleft() for _ in range(min(batches.size, len(waiting)))]
             pieces = [audio.read(wav, window.start_s, window.end_s) for _, window in batch]
             heard = [found for _, found in batches.results(pieces)]
             self.batch_size = batches.size
-            # From the last to the first, so that what is left of them waits in order of time.
+            # From the last to the first, so that what is left of them is queued in order of time.
             for (number, window), piece, found in reversed(
                 list(zip(batch, pieces, heard, strict=True))
             ):
@@ -140,14 +140,14 @@ class FasterWhisper(Engine):
                 if rest := windows.window(joined[number], next_s, longest_s):
                     waiting.appendleft((number, rest))
             until = waiting[0][0] if waiting else len(joined)
-            for number in range(told, until):
+            for number in range(reported, until):
                 yield from segments[number]
                 segments[number] = []
-            told = max(told, until)
-            progress(sum(map(len, joined[:told])), len(spans))
+            reported = max(reported, until)
+            progress(sum(map(len, joined[:reported])), len(spans))
 
     def _pause_s(self) -> float:
-        """The longest pause in a window: as the profile says, or else the weights, or the rule."""
+        """The longest pause in a window: from the profile, the weights, or the default."""
         if self.settings.pause_s is not None:
             return self.settings.pause_s
         path = self.setup.weights / HEARING if self.setup.weights else None
@@ -155,7 +155,7 @@ class FasterWhisper(Engine):
         return float(own.get(LONGEST_PAUSE, windows.PAUSE_S))
 
     def _language(self, wav: Path, spans: list[Span]) -> str | None:
-        """The language asked for, or else that of the first speech; the same for all batches."""
+        """The configured language, else that of the first speech; the same for all batches."""
         if self.settings.language or not self.model.model.is_multilingual:
             return self.settings.language
         speech: list[np.ndarray] = []
@@ -169,9 +169,9 @@ class FasterWhisper(Engine):
         return language
 
     def _hear(self, samples: Sequence[np.ndarray], language: str | None) -> tuple[_Heard, ...]:
-        """Decode windows at once."""
+        """Decode several windows at once."""
         edges = np.cumsum([0, *(len(piece) for piece in samples)]) / audio.SAMPLE_RATE_HZ
-        told, _ = self._listener.transcribe(
+        segments, _ = self._listener.transcribe(
             np.concatenate(samples),
             language=language,
             beam_size=self.settings.beam_size,
@@ -181,7 +181,7 @@ class FasterWhisper(Engine):
             ],
             batch_size=len(samples),
         )
-        list(told)  # Decoding happens as they are drawn; the listener keeps them by window.
+        list(segments)  # Decoding happens as they are drawn; the listener keeps them by window.
         heard: tuple[_Heard, ...] = self._listener.heard
         return heard
 
@@ -189,17 +189,17 @@ class FasterWhisper(Engine):
         self, samples: np.ndarray, language: str | None
     ) -> tuple[tuple[float, float, str], ...]:
         """Decode one window as Whisper does when in doubt: again at higher temperatures."""
-        told, _ = self.model.transcribe(
+        segments, _ = self.model.transcribe(
             samples,
             language=language,
             beam_size=self.settings.beam_size,
             condition_on_previous_text=False,
         )
-        return tuple((segment.start, segment.end, segment.text) for segment in told)
+        return tuple((segment.start, segment.end, segment.text) for segment in segments)
 
 
 def _segments(window: Window, lines: Iterable[tuple[float, float, str]]) -> list[Segment]:
-    """What was said in a window, in the film's time."""
+    """The transcript of a window, with times in the video."""
     found: list[Segment] = []
     for begins_s, ends_s, text in lines:
         start_s, end_s = window.trimmed(window.start_s + begins_s, window.start_s + ends_s)
@@ -209,10 +209,10 @@ def _segments(window: Window, lines: Iterable[tuple[float, float, str]]) -> list
 
 
 def _listener(model: WhisperModel) -> Any:
-    """The batched pipeline, which here keeps what it decoded of each window.
+    """The batched pipeline, extended to keep what it decoded of each window.
 
-    By itself it gives no word of a sentence that is cut off by its window's end, nor says where
-    it begins; the tokens do. (A function, since its base class is imported only where it is used.)
+    By itself it drops a sentence that is cut off by its window's end, and does not say where it
+    begins; the tokens do. (A function, because its base class is imported only on demand.)
     """
     from faster_whisper import BatchedInferencePipeline
     from faster_whisper.transcribe import get_compression_ratio
@@ -227,7 +227,7 @@ def _listener(model: WhisperModel) -> Any:
         def forward(self, features: Any, tokenizer: Any, windows: Any, options: Any) -> Any:
             found = super().forward(features, tokenizer, windows, options)
             for decoded in self._decoded:
-                # No comparison with NaN is true: it would pass for a text to be trusted.
+                # No comparison with NaN is true, so the text would pass as reliable.
                 if not math.isfinite(decoded["avg_logprob"] + decoded["no_speech_prob"]):
                     raise KairosError(
                         "the scores of speech are NaN or infinite: the weights are damaged"
@@ -253,10 +253,10 @@ def _listener(model: WhisperModel) -> Any:
 
 
 def _rest_s(tokens: list[int], tokenizer: Any, precision_s: float) -> float | None:
-    """Where the sentence begins that is not finished in a window.
+    """Start of the sentence that is unfinished at the end of a window.
 
-    Two times in a row part sentences: the end of one, the beginning of the next. A single time
-    at the very end closes the last of them.
+    Two times in a row separate sentences: the end of one, the start of the next. A single time at
+    the very end closes the last sentence.
     """
     times = [token >= tokenizer.timestamp_begin for token in tokens]
     if times[-2:] == [False, True]:

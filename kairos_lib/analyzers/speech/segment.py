@@ -1,4 +1,4 @@
-"""A stretch of transcribed speech."""
+"""A part of transcribed speech."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kairos_lib.runs.record import Record
 
 
 class Segment(Record):
-    """A stretch of transcribed speech, assigned to the scene it overlaps most."""
+    """A part of transcribed speech, assigned to the scene it overlaps most."""
 
     scene: int
     start_s: float
@@ -17,10 +17,10 @@ class Segment(Record):
 
 
 def in_order(segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """A scene's segments, by when they begin."""
+    """A scene's segments, in order of their start."""
     return tuple(sorted(segments, key=lambda segment: segment.start_s))
 
 
 def transcript(segments: Sequence[Segment]) -> str:
-    """What is said in a scene."""
+    """The text spoken in a scene."""
     return " ".join(segment.text for segment in in_order(segments))

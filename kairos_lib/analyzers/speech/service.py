@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 ENDPOINT = "AZURE_OPENAI_ENDPOINT"
-"""The environment variable that says where Azure's deployment is."""
+"""The environment variable with the address of Azure's deployment."""
 
 
 class _Segment(Record):
@@ -59,22 +59,22 @@ class Transcriber(Service):
     @classmethod
     @abstractmethod
     def address(cls) -> str:
-        """Where recordings are sent.
+        """The address that recordings are sent to.
 
         Raises:
-            KairosError: It is not given, or no key may be sent there.
+            KairosError: It is not set, or keys must not be sent there.
         """
 
     def ask(self, flac: bytes) -> tuple[Line, ...]:
-        """Have one file transcribed.
+        """Transcribe one file.
 
         Raises:
-            RefusedError: It was not.
+            RefusedError: The service gave no transcript.
         """
         return self.asking(lambda: _lines(self._post(flac)))
 
     def _post(self, flac: bytes) -> bytes:
-        """Send the file and read the answer whole, within the time limit."""
+        """Send the file and read the whole answer within the time limit."""
         timeout_s = self.settings.timeout_s
         fields: dict[str, Any] = {"model": self.settings.model}
         if self.settings.language:
@@ -84,19 +84,19 @@ class Transcriber(Service):
         with streaming.create(
             file=("speech.flac", flac, "audio/flac"), response_format="verbose_json", **fields
         ) as response:
-            # The package's own limit is on each silence: an answer that drips would never end.
+            # The package's own limit applies to each pause: a slow trickle would never end.
             answered_s = time.monotonic()
             blocks = response.iter_bytes()
             while True:
                 try:
                     block = next(blocks, b"")
-                except Exception as error:  # The HTTP library's own, whichever it is by now.
+                except Exception as error:  # Whatever the HTTP library in use raises.
                     raise GarbageError(f"the answer broke off ({type(error).__name__})") from None
                 if not block:
                     return bytes(content)
                 content += block
                 if time.monotonic() - answered_s > timeout_s:
-                    raise GarbageError(f"the answer was not whole after {timeout_s:g} s")
+                    raise GarbageError(f"the answer was not complete after {timeout_s:g} s")
 
 
 class OpenAIService(Transcriber):
@@ -105,7 +105,7 @@ class OpenAIService(Transcriber):
     key_name = "OPENAI_API_KEY"
 
     def connect(self, key: str) -> openai.OpenAI:
-        """By the key alone."""
+        """With the key alone."""
         import openai
 
         return openai.OpenAI(
@@ -118,7 +118,7 @@ class OpenAIService(Transcriber):
 
     @classmethod
     def address(cls) -> str:
-        """Of the environment, or OpenAI's own."""
+        """From the environment, or OpenAI's own."""
         given = os.environ.get("OPENAI_BASE_URL") or OPENAI
         return checked_address("OPENAI_BASE_URL", given, cls.key_name)
 
@@ -129,7 +129,7 @@ class AzureService(Transcriber):
     key_name = "AZURE_OPENAI_API_KEY"
 
     def connect(self, key: str) -> openai.OpenAI:
-        """By the key and the endpoint."""
+        """With the key and the endpoint."""
         import openai
 
         return openai.AzureOpenAI(
@@ -143,7 +143,7 @@ class AzureService(Transcriber):
 
     @classmethod
     def address(cls) -> str:
-        """Of the environment."""
+        """From the environment."""
         return checked_address(ENDPOINT, from_environment(ENDPOINT), cls.key_name)
 
 

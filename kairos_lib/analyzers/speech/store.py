@@ -1,6 +1,6 @@
-"""Transcripts that have been paid for, kept for good: one file for each chunk of audio.
+"""Permanent store of paid transcripts: one file for each chunk of audio.
 
-They lie outside the run folders, so that a run that starts afresh does not pay again.
+Stored outside the run folders, so that a run that starts from scratch does not pay again.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from kairos_lib.runs.record import Record
 from kairos_lib.runs.run import key_of
 
 FORMAT = 1
-"""Raised whenever the same question would be asked, or its answer kept, in another way."""
+"""Raised whenever requests, or the storage of answers, change."""
 
 
 class Line(Record):
-    """A stretch of speech, in seconds from the chunk's start."""
+    """A part of speech, in seconds from the chunk's start."""
 
     start_s: float = Field(ge=0, allow_inf_nan=False)
     end_s: float = Field(ge=0, allow_inf_nan=False)
@@ -30,7 +30,7 @@ class Line(Record):
 
 
 class Transcript(Record):
-    """What a service answered for a chunk."""
+    """A service's answer for a chunk."""
 
     engine: str
     model: str
@@ -40,17 +40,17 @@ class Transcript(Record):
 
 
 class Store:
-    """The transcripts of one engine, model and language; others lie in the same folder."""
+    """The transcripts of one engine, model and language; the folder also holds others."""
 
     def __init__(self, folder: Path, engine: str, model: str, language: str | None) -> None:
         self._folder = folder
         self._asked = {"engine": engine, "model": model, "language": language}
 
     def get(self, samples_sha256: str) -> tuple[Line, ...] | None:
-        """What was answered for these samples; none where they have not been asked about.
+        """The answer for these samples; None if there is none yet.
 
         Raises:
-            KairosError: The file was changed by hand: it was written all at once.
+            KairosError: The file was changed by hand: Kairos writes it atomically.
         """
         path = self._path(samples_sha256)
         try:
@@ -62,13 +62,13 @@ class Store:
         return known.lines if known else None
 
     def put(self, samples_sha256: str, lines: tuple[Line, ...]) -> None:
-        """Keep an answer; it is on the disk when this returns."""
+        """Store an answer; it is on disk when this returns."""
         kept = Transcript(**self._asked, samples_sha256=samples_sha256, lines=lines)
         write_record(self._path(samples_sha256), kept)
 
     @contextmanager
     def asking(self, samples_sha256: str) -> Iterator[None]:
-        """Be the only one, over all processes, who asks about these samples."""
+        """Make sure that only one process asks about these samples."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._path(samples_sha256).with_suffix(".lock")):
             yield

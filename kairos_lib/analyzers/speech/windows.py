@@ -1,11 +1,11 @@
-"""Windows: stretches of voice joined into what a model of speech hears at once.
+"""Windows: parts with voice joined into what a speech model hears at once.
 
-A stretch alone is often a piece of a sentence, and a model that hears no more ends it with a full
-stop and begins the next with a capital. WhisperX merges the stretches of its detector up to the
+A single part is often a piece of a sentence, and a model that hears no more ends it with a full
+stop and begins the next with a capital. WhisperX merges the parts found by its detector up to the
 model's window (Bain et al., WhisperX: Time-Accurate Speech Transcription of Long-Form Audio, 2023,
-"Cut & Merge"), and so does faster-whisper's batched pipeline. As in WhisperX the pauses between
-them are kept as they are, so that a time in a window is a time in the film; but a long pause parts
-windows, since it parts sentences too, and what is heard in it is music and noise.
+"Cut & Merge"), and so does faster-whisper's batched pipeline. As in WhisperX, pauses between parts
+are kept unchanged, so that times in a window map directly to the film; but a long pause separates
+windows, since it separates sentences too, and contains music and noise.
 
 Knows no model.
 """
@@ -19,29 +19,29 @@ from dataclasses import dataclass
 from kairos_lib.analyzers.vad import Span
 
 PAUSE_S = 3.0
-"""Longest pause within a window where neither profile nor weights say otherwise. Whisper base heard
-one of 3.4 s, put into a known speech, without a fault, and repeated a word after one of 4.3 s."""
+"""Longest pause within a window if neither profile nor weights give one. Whisper base handled one
+of 3.4 s in known speech without a fault, and repeated a word after one of 4.3 s."""
 EDGE_S = 0.3
-"""A model's times are off by as much where it hears much at once: so near the end of a stretch no
-sentence begins, and so near the beginning of one none ends."""
+"""Error of a model's times when it hears much at once: no sentence begins this near the end of a
+part, and none ends this near its beginning."""
 SHORTEST_S = 0.1
-"""What is left of a stretch and shorter than this holds no word."""
+"""A shorter rest of a part contains no word."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """What is heard at once; it begins and ends with a voice."""
+    """What is heard at once; begins and ends with voice."""
 
     start_s: float
     end_s: float
     spans: tuple[Span, ...]
-    """The stretches in it, in order; the first and the last can lie in it in part."""
+    """Its parts with voice, in order; the first and the last may be incomplete."""
 
     def trimmed(self, start_s: float, end_s: float) -> tuple[float, float]:
-        """Times of what was said in it, in the film's time, without the pauses they reach into.
+        """Times of a text in the window, converted to the film and cut off at pauses.
 
-        A model sets its times by what it hears, and often at one end of a pause instead of the
-        other. Times that lie about one pause altogether stay as they are.
+        A model sets its times by what it hears, and often at the wrong end of a pause. Times that
+        lie entirely within a pause stay unchanged.
         """
         start_s, end_s = max(start_s, self.start_s), min(end_s, self.end_s)
         first_s = next(
@@ -56,18 +56,18 @@ class Window:
 
 
 def _edge_s(span: Span) -> float:
-    """No more than half of a short stretch."""
+    """At most half of a short part."""
     return min(EDGE_S, (span.end_s - span.start_s) / 2)
 
 
 def chains(spans: Sequence[Span], longest_s: float, pause_s: float) -> list[tuple[Span, ...]]:
-    """Join stretches that are heard one after another, in as few windows as hold them.
+    """Join parts that are heard one after another, in as few windows as hold them.
 
-    A chain is a window of several stretches, or a stretch that is longer than a window and what
-    goes into its last window with it. Chains do not depend on one another.
+    A chain is a window of several parts, or a part that is longer than a window together with what
+    fits into its last window. Chains do not depend on one another.
 
     Args:
-        spans: Where there is a voice, in order.
+        spans: Parts with voice, in order.
         longest_s: Length of a window.
         pause_s: Longest pause to join over.
     """
@@ -85,15 +85,15 @@ def chains(spans: Sequence[Span], longest_s: float, pause_s: float) -> list[tupl
 
 
 def window(chain: Sequence[Span], from_s: float, longest_s: float) -> Window | None:
-    """The next window of a chain: whole stretches if it can be, else the beginning of one.
+    """The next window of a chain: whole parts if possible, else the beginning of one.
 
     Args:
-        chain: Stretches of voice, in order.
-        from_s: Where what has not been heard yet begins.
+        chain: Parts with voice, in order.
+        from_s: Start of what has not been heard yet.
         longest_s: Length of a window.
 
     Returns:
-        None where there is nothing left to hear.
+        None if there is nothing left to hear.
     """
     left = [span for span in chain if span.end_s - from_s > SHORTEST_S]
     if not left:

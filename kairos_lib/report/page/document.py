@@ -1,6 +1,6 @@
-"""A whole page around its pieces: its head, its look, and the policy that only its script runs.
+"""A whole page around its pieces: head, style, and a policy that lets only its script run.
 
-Knows nothing of what the pieces say.
+Does not know what the pieces say.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ NOTHING_ELSE = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'"
 )
-"""Nothing is fetched, sent or run."""
+"""Nothing is loaded, sent or run."""
 
 
 def document(title: str, body: Html, contents: Html, scripted: bool = True) -> bytes:
-    """A page that stands alone.
+    """A self-contained page.
 
     Args:
-        title: Of the window.
-        body: What is on it.
-        contents: Links to its parts or to other pages, for the bar on top.
-        scripted: Whether tables can be sorted and scenes filtered. That script is the only one
-            that the page lets run; a page without it lets none.
+        title: Window title.
+        body: Content of the page.
+        contents: Links to its parts or to other pages, for the bar at the top.
+        scripted: Whether tables can be sorted and scenes filtered. The page allows only that
+            script; a page without it allows none.
     """
     script = _joined(SCRIPTS) if scripted else ""
     policy = NOTHING_ELSE + (f"; script-src '{_digest(script)}'" if script else "")
@@ -53,5 +53,5 @@ def _joined(names: tuple[str, ...]) -> str:
 
 
 def _digest(script: str) -> str:
-    """A script as a policy names it (W3C, Content Security Policy Level 3, 2.3.1)."""
+    """A script's hash as a policy names it (W3C, Content Security Policy Level 3, 2.3.1)."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""Pieces of a page. Everything that goes into one is escaped unless it is a piece itself."""
+"""Pieces of a page. Values are escaped unless they are pieces themselves."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ TEMPLATES = Path(__file__).parent / "template"
 
 @dataclass(frozen=True)
 class Html:
-    """A piece of HTML, shown as such by a notebook."""
+    """A piece of HTML that notebooks display as HTML."""
 
     markup: Markup
 
     def __html__(self) -> str:
-        """Lets templates take it as it is."""
+        """Lets templates insert it unescaped."""
         return str(self.markup)
 
     def __repr__(self) -> str:
@@ -58,11 +58,11 @@ def render(template: str, **values: Any) -> Html:
 
 
 def joined(*pieces: Html | None) -> Html:
-    """Pieces one after the other; those that are none left out."""
+    """Pieces one after the other; None is skipped."""
     return Html(Markup("\n").join(piece.markup for piece in pieces if piece is not None))
 
 
 def style() -> Html:
-    """The look of all pieces, for a notebook; the exported page has it in its head."""
+    """The style of all pieces, for a notebook; the exported page has it in its head."""
     css = (TEMPLATES / "components.css").read_text(encoding="utf-8")
     return Html(Markup('<style class="kairos-style">') + Markup(css) + Markup("</style>"))

@@ -1,4 +1,4 @@
-"""Where the names of points go so that none lies on another. Knows nothing of what they name."""
+"""Places the names of points so that none covers another. Does not know what they name."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Literal
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top in points."""
 WIDTH_EM = 0.6
-"""A character's width by the size of the font: on the wide side, for the page's font is unknown."""
+"""A character's width relative to the font size; generous, as the page's font is unknown."""
 HEIGHT_EM = 1.35
 GAP_PT = 8.0
-"""From a point's middle to its name."""
+"""From a point's centre to its name."""
 DOT_PT = 5.0
-"""Half the side of the square that a point takes up."""
+"""Half the side of the square that a point covers."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """Where a name stands, from its point."""
+    """Position of a name relative to its point."""
 
     right_pt: float
     up_pt: float
     """To the middle of the line."""
     side: Literal["left", "right"]
-    """Which end of the text is there."""
+    """Which end of the text is at that position."""
     box: Box
     far: bool
-    """Whether it is so far off that a line must lead to it."""
+    """Whether it is so far away that it needs a line to its point."""
 
 
 def place(
@@ -38,22 +38,22 @@ def place(
     font_pt: float,
     lines: Sequence[Box] = (),
 ) -> list[Label]:
-    """Place names beside points, each as near as it can be.
+    """Place names next to points, as near as possible.
 
     Args:
-        points: From the left and the bottom, in points.
-        names: Of each point.
-        room: What names must stay inside.
-        font_pt: Size of the font.
-        lines: Upright or level lines that names must not stand on, as boxes without breadth.
+        points: Distance from the left and the bottom, in points.
+        names: One for each point.
+        room: Box that names must stay inside.
+        font_pt: Font size.
+        lines: Vertical or horizontal lines that names must not cover, as boxes without width.
 
     Returns:
-        Of each point, in their order. Where there is no room left at all, a name stands to the
-        right of its point, whatever it covers.
+        The place of each name, in the order of the points. If there is no room left at all, a name
+        goes to the right of its point, whatever it covers.
     """
     dots = [(x - DOT_PT, y - DOT_PT, x + DOT_PT, y + DOT_PT) for x, y in points]
     placed: dict[int, Label] = {}
-    # From the top, so that names of a crowd stand in the order of their points.
+    # From the top, so that names in a crowd are in the order of their points.
     for number in sorted(range(len(points)), key=lambda number: -points[number][1]):
         others = [dot for other, dot in enumerate(dots) if other != number]
         taken = [*others, *lines, *(label.box for label in placed.values())]

@@ -1,4 +1,4 @@
-"""What the cells of an executed notebook hold, as pieces of a page that can do nothing.
+"""Outputs of an executed notebook's cells as inert pieces of a page.
 
 Of HTML only bare tags are kept; everything else becomes text.
 """
@@ -22,12 +22,12 @@ KEPT_TAGS = frozenset(
      "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub",
      "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul")
 )  # fmt: skip
-"""Tags that say what a text is and do nothing; attributes are not kept."""
+"""Tags that mark up text and do nothing else; attributes are not kept."""
 VOID_TAGS = frozenset({"br", "hr"})
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-"""What colours a terminal (ECMA-48, 5.4: control sequences)."""
+"""Terminal colour codes (ECMA-48, 5.4: control sequences)."""
 OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
-"""What a progress bar wrote and then wrote over."""
+"""Text that a progress bar overwrote."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def cells_of(path: Path, root: Path, outputs: bool) -> Iterator[Cell]:
 
     Args:
         path: The notebook.
-        root: The checkout, whose place is left out.
-        outputs: Whether what cells showed is wanted.
+        root: The checkout, whose path is left out.
+        outputs: Whether to include what cells showed.
 
     Raises:
         OSError, ValueError: It cannot be read as a notebook.
@@ -65,7 +65,7 @@ def cells_of(path: Path, root: Path, outputs: bool) -> Iterator[Cell]:
 
 
 def _shown(output: Any, root: Path) -> Html | None:
-    """One output of a cell; none where it is of a kind that a page cannot show."""
+    """One output of a cell; None if a page cannot show its kind."""
 
     def text(kind: str, written: str) -> Html:
         return render("text", kind=kind, text=without_root(printed(written), root))
@@ -93,7 +93,7 @@ def _prose(markdown: str) -> Html:
 
 
 def without_root(text: str, root: Path) -> str:
-    """A text in which paths of a checkout are relative to it, and those of its user to `~`."""
+    """A text with paths made relative to a checkout, and those of its user to `~`."""
     for folder, instead in ((root, ""), (Path.home(), "~/")):
         if len(folder.parts) > 1:
             path = rf"(?<![\w.-]){re.escape(str(folder))}"
@@ -103,14 +103,14 @@ def without_root(text: str, root: Path) -> str:
 
 
 def printed(text: str) -> str:
-    """What stands in a terminal in the end: without colours, and what was written over."""
+    """Final state of printed text as in a terminal: no colours, nothing that was overwritten."""
     return OVERWRITTEN.sub("", ANSI.sub("", text))
 
 
 def bare(markup: str) -> Html:
-    """HTML of which only tags that say what a text is are left; everything else is text.
+    """Reduce HTML to tags that mark up text; everything else becomes text.
 
-    What comes out is made of `KEPT_TAGS` without attributes and of escaped text, whatever goes in.
+    The result consists of `KEPT_TAGS` without attributes and escaped text, whatever the input.
     """
     parser = _Bare()
     parser.feed(markup)

@@ -1,4 +1,4 @@
-"""Which scenes stand on which page. Knows nothing of what is shown of them."""
+"""Assigns scenes to pages. Does not know what is shown of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Stretch:
-    """Scenes of one video that stand together: from `first` to before `end`, counted from 0."""
+    """Consecutive scenes of one video: from `first` to before `end`, counted from 0."""
 
     video: str
     first: int
@@ -29,14 +29,14 @@ class Page:
 
 
 def paged(scenes: Mapping[str, int], at_most: int) -> list[Page]:
-    """Put scenes on pages.
+    """Assign scenes to pages.
 
-    The first page has an even share of every video, the others go on where it stopped, video by
+    The first page has an even share of every video; the others continue from there, video by
     video.
 
     Args:
-        scenes: How many each video has.
-        at_most: How many go on one page, of all videos together.
+        scenes: Number of scenes of each video.
+        at_most: Maximum per page, over all videos.
     """
     shares = dict(zip(scenes, share_out(list(scenes.values()), at_most), strict=True))
     pages = [Page(1, tuple(Stretch(video, 0, share) for video, share in shares.items()))]
@@ -57,7 +57,7 @@ def paged(scenes: Mapping[str, int], at_most: int) -> list[Page]:
 
 
 def share_out(wanted: list[int], available: int) -> list[int]:
-    """Share out evenly: nobody gets more than wanted, and what one leaves goes to the others."""
+    """Share out evenly: none gets more than it wants, and what it leaves goes to the others."""
     shares = [0] * len(wanted)
     left = available
     for waiting, index in enumerate(sorted(range(len(wanted)), key=lambda i: wanted[i])):

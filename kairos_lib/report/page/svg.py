@@ -1,4 +1,4 @@
-"""From a matplotlib figure to SVG that lives inside a page: its own ids, the page's colours."""
+"""From a matplotlib figure to inline SVG: ids of its own, the page's colours."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Transform
 
 INK = "#0a0b0c"
-"""Stands for the page's text colour while a figure is drawn."""
+"""Placeholder for the page's text colour while a figure is drawn."""
 SERIES = (
     "#3a78c9", "#d9822b", "#2f9e8f", "#a85cb5", "#c2485c", "#7f9a2e", "#6d6fd0", "#b08a3e",
 )  # fmt: skip
-"""Mid tones, near 3 to 1 against white as against near black; a page may set its own."""
+"""Mid tones, about 3 to 1 against white and near black; a page may set its own."""
 GREY = "#8b9097"
-"""For what is left over."""
+"""For the remainder."""
 NARROW_IN = 3.8
-"""Width of a figure for a phone: its letters are then about 10 px high there."""
+"""Width of a figure for a phone, where its letters are about 10 px high."""
 NARROW_CHARACTERS = 54
-"""Of the usual size, in that width."""
+"""Font size relative to the usual one, at that width."""
 NARROW_COLUMNS = 3
 TALLER = 1.75
-"""Rows for a phone by those for a wide page: they hold a label of two lines, and a note."""
+"""Row height for a phone relative to a wide page: rows hold a label of two lines, and a note."""
 BENEATH_PT = -8.0
-"""From the middle of a row's label, where it has one line, to where its lowest line begins."""
+"""From the middle of a row's one-line label to the top of its lowest line."""
 NOTE_LINE_PT = 9.5
 LEGEND: dict[str, Any] = {
     "loc": "lower left", "bbox_to_anchor": (0, 1.0), "frameon": False, "handlelength": 0.9,
     "handleheight": 0.9, "columnspacing": 1.4, "borderaxespad": 0.2, "borderpad": 0,
     "labelcolor": INK,
 }  # fmt: skip
-"""What colours stand for, in lines above the figure."""
+"""What colours mean, in lines above the figure."""
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "kairos",
@@ -53,14 +53,14 @@ SETTINGS: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
     "text.color": INK,
-    # A title may hold a dollar sign, which is no formula.
+    # A dollar sign in a title does not start a formula.
     "text.parse_math": False,
 }
 
 
 @contextmanager
 def canvas(width_in: float, height_in: float) -> Iterator[tuple[Figure, Axes]]:
-    """An empty figure for horizontal bars, without a window; its settings hold inside the block."""
+    """An empty figure for horizontal bars, without a window; its settings end with the block."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -81,16 +81,15 @@ def canvas(width_in: float, height_in: float) -> Iterator[tuple[Figure, Axes]]:
 def inline(
     figure: Figure, name: str, title: str, description: str, narrow: Figure | None = None
 ) -> Html:
-    """Write a figure as an SVG element, or two; within the block of its `canvas`.
+    """Convert a figure to one SVG element, or two; call within the block of its `canvas`.
 
     Args:
-        figure: Of `canvas`, with something drawn. Its arrangement is changed where it is drawn
-            twice.
+        figure: From `canvas`, with something drawn. Its layout changes if it is drawn twice.
         name: Makes its ids unique among the figures of a page.
         title: What it shows, in a few words.
-        description: What it says, for who cannot see it.
-        narrow: The same for a phone, `NARROW_IN` wide; where it is not given, the figure is drawn
-            a second time in that width with letters of the same size. A page shows one of the two.
+        description: Its content, for readers who cannot see it.
+        narrow: The same for a phone, `NARROW_IN` wide; if not given, the figure is drawn a
+            second time at that width with letters of the same size. A page shows one of the two.
     """
     wide = _element(figure, name, title, description)
     if narrow is None:
@@ -103,7 +102,7 @@ def inline(
 
 
 def _rearrange(figure: Figure) -> None:
-    """Make room for a figure's labels in a phone's width."""
+    """Make room for a figure's labels at a phone's width."""
     from matplotlib.text import Annotation, Text
     from matplotlib.transforms import ScaledTranslation
 
@@ -119,7 +118,7 @@ def _rearrange(figure: Figure) -> None:
             label = note.xycoords
             if not isinstance(label, Text):
                 continue
-            # What follows a row's label goes beneath it, and the label may take two lines.
+            # What follows a row's label goes below it, and the label may take two lines.
             taller = TALLER
             beneath = note.get_text()
             note.remove()
@@ -143,7 +142,7 @@ def _rearrange(figure: Figure) -> None:
 
 
 def _element(figure: Figure, name: str, title: str, description: str) -> Markup:
-    """A figure as it is now."""
+    """The figure in its present state as SVG."""
     buffer = io.StringIO()
     figure.savefig(
         buffer,
@@ -164,8 +163,8 @@ def _element(figure: Figure, name: str, title: str, description: str) -> Markup:
 
 
 def _at_home(body: str, name: str) -> str:
-    """Make a drawing part of its page."""
-    # A style sheet in an inline SVG holds for the whole page, and metadata is of no use there.
+    """Adapt a drawing to its page."""
+    # A style sheet in an inline SVG applies to the whole page, and metadata is of no use there.
     body = re.sub(r"<(style|metadata)\b.*?</\1>", "", body, flags=re.DOTALL)
     referenced = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))
     body = re.sub(
@@ -174,7 +173,7 @@ def _at_home(body: str, name: str) -> str:
         body,
     )
     body = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", body).replace("xlink:href", "href")
-    # The page's own font: what is in front of the size (a weight) is kept.
+    # Use the page's own font: the part before the size (a weight) is kept.
     body = re.sub(
         r"font: ((?:\d+ |bold )?)([\d.]+)px [^;\"]*",
         lambda match: (

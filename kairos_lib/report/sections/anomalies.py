@@ -33,19 +33,19 @@ WHY = {"constant": "always the same", "collinear": "goes with the others", "few"
 
 @dataclass(frozen=True)
 class Explained:
-    """One model over all its videos."""
+    """One model on all its videos."""
 
     model: str
     title: str
     pairs: tuple[Pair, ...]
     times: tuple[SceneTime, ...]
-    """Of each scene that was captioned on its own, the median of the repeats."""
+    """For each scene that was captioned on its own, the median of the repeats."""
     fit: Fit | None
-    """None where there are too few scenes."""
+    """None if there are too few scenes."""
 
 
 def explained(suite: SuiteData) -> list[Explained]:
-    """What the tokens explain of each model's times, one scene at a time."""
+    """How well tokens explain each model's times, one scene at a time."""
     from kairos_lib.results.token_times import fit
 
     by_model: dict[str, list[Pair]] = defaultdict(list)
@@ -60,7 +60,7 @@ def explained(suite: SuiteData) -> list[Explained]:
 
 
 def anomalies(suite: SuiteData) -> Html | None:
-    """What tokens explain of the differences, what is left over, and how captions are worded."""
+    """What tokens explain of the differences, what remains, and how captions are worded."""
     models = explained(suite)
     if not models:
         return None
@@ -71,7 +71,7 @@ def anomalies(suite: SuiteData) -> Html | None:
 
 
 def _times(pair: Pair) -> Iterator[SceneTime]:
-    """Of the repeats that were not resumed."""
+    """Times of the repeats that were not resumed."""
     from kairos_lib.results.token_times import SceneTime
 
     by_scene: dict[int, list[Caption]] = defaultdict(list)
@@ -91,7 +91,7 @@ def _times(pair: Pair) -> Iterator[SceneTime]:
 
 
 def _captions(path: Path) -> Iterator[Caption]:
-    """Those that did not fail; a file that was spoilt ends where it is."""
+    """Captions that did not fail; a damaged file is read up to the damage."""
     try:
         yield from (caption for caption in Journal(path, Caption) if not caption.error)
     except KairosError:
@@ -99,7 +99,7 @@ def _captions(path: Path) -> Iterator[Caption]:
 
 
 def sentences(model: Explained) -> list[str]:
-    """What there is to say of a model, in words."""
+    """The findings on a model in words."""
     fit, count = model.fit, formats.count(len(model.times), "scene")
     if fit is None:
         return [
@@ -129,8 +129,8 @@ def sentences(model: Explained) -> list[str]:
         first += (
             "."
             if fit.pinned or not fit.slopes
-            else ", but within a video they vary too little to tell their effect from all else "
-            "that differs between the videos."
+            else ", but within a video they vary too little to separate their effect from other "
+            "differences between the videos."
         )
     odd = [
         f"{model.title}: {titles[one.video]} takes {_times_as(one.ratio)} what its tokens take in "
@@ -160,10 +160,10 @@ def _slopes(models: list[Explained]) -> Html | None:
     columns = (
         MODEL,
         Column("Scenes", explanation="Captioned one at a time, of all videos"),
-        Column("Without tokens", explanation="What a scene would take that has none"),
+        Column("Without tokens", explanation="Time of a scene without any tokens"),
         Column("Per new token", explanation="With its 95 % interval (HC3 errors)"),
         Column("Per prompt token", explanation="All of the prompt, visual ones included"),
-        Column("Per visual token", explanation="What it takes more than another prompt token"),
+        Column("Per visual token", explanation="In addition to the time of any prompt token"),
         Column("Between scenes", explanation="Share of the variation that tokens explain (R²)"),
         Column("Between videos", explanation="Share of the variation of the videos' means"),
         NOTES,
@@ -185,7 +185,7 @@ def _slopes(models: list[Explained]) -> Html | None:
         )
 
     return table(
-        "What a scene's time goes with: least squares on its tokens",
+        "What a scene's time depends on: least squares on its tokens",
         columns,
         (row(model, model.fit) for model in models if model.fit is not None),
     )
@@ -204,15 +204,15 @@ def _videos(models: list[Explained]) -> Html | None:
         MODEL,
         VIDEO,
         Column("Per scene", explanation="Mean, one scene at a time"),
-        Column("By tokens", explanation="What the fit expects, going by the tokens"),
+        Column("By tokens", explanation="What the fit predicts from the tokens"),
         Column("Ratio", explanation="Of the two"),
         Column("New tokens", explanation="Mean of a caption"),
         Column("Prompt tokens", explanation="Mean, visual ones included"),
         Column("Visual tokens", explanation="Mean of a scene"),
         Column("Words", explanation="Mean of a caption, of all scenes"),
-        Column("Different words", explanation="Of all words of the video's captions"),
-        Column("Repeated", explanation="Three words in a row that had been written before"),
-        Column("Cut off", explanation="Captions that the limit on new tokens cut off"),
+        Column("Different words", explanation="Out of all words of the video's captions"),
+        Column("Repeated", explanation="Runs of three words that occurred before"),
+        Column("Cut off", explanation="Captions cut off by the limit on new tokens"),
         NOTES,
     )
 
@@ -247,7 +247,7 @@ def _mean_tokens(own: list[SceneTime]) -> tuple[str, ...]:
     if not own:
         return (MISSING,) * 3
     counts = [[getattr(time, token) for time in own] for token in ("new", "prompt", "visual")]
-    # Nobody counts those of a server.
+    # A server does not report them.
     return tuple(f"{fmean(count):,.0f}" if any(count) else MISSING for count in counts)
 
 

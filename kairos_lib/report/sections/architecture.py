@@ -1,4 +1,4 @@
-"""How the models are built, as their own configurations and weights have it."""
+"""Architecture of the models, from their configurations and weights."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ UNKNOWN = "unknown"
 
 
 def architecture(suite: SuiteData) -> Html | None:
-    """A row for each model; each of its builds, should the suite hold runs of several."""
+    """A row for each model, or for each of its builds if the suite has runs of several."""
     columns = (
         MODEL,
         Column("Vision encoder", number=False, wide=True),
-        Column("Picture", explanation="Longer side that it takes, and the side of its patches"),
+        Column("Picture", explanation="Longer side of its input, and the side of its patches"),
         Column("Connector", number=False, wide=True),
         Column(
             "Visual tokens",
             explanation="Per frame, as counted in the runs; a range where videos differ",
         ),
         Column("Language model", number=False, wide=True),
-        Column("Context", explanation="Longest text that it is made for, in tokens"),
+        Column("Context", explanation="Longest text it was made for, in tokens"),
         Column("Attention", number=False),
         Column("Precision", number=False),
     )

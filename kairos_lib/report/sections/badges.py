@@ -9,7 +9,7 @@ from kairos_lib.results.badges import Badge, ordered
 
 
 def pills(badges: Iterable[Badge]) -> Html:
-    """Badges as they stand beside a number."""
+    """Badges as shown beside a number."""
     return render("pills", badges=ordered(badges))
 
 

@@ -1,4 +1,4 @@
-"""Charts as inline SVG that takes its colours from the page it stands in."""
+"""Charts as inline SVG that uses the page's colours."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ NOTE_CHARACTERS = 46
 WIDTH_IN = 8.6
 ROW_IN = 0.46
 FRAME_IN = 0.6
-"""Height of everything but the rows: the axis and its label."""
+"""Height of everything except the rows: the axis and its label."""
 BAR_BELOW = 0.2
-"""Bars stand this much below their row's middle, as a share of the row; labels go above them."""
+"""How far bars are below their row's middle, as a share of the row; labels go above them."""
 BAR_HEIGHT = 0.38
 LANE_IN = 0.11
 """Height of one stage's lane in the chart of base processing."""
 ROOM = 1.12
-"""Length of the axis by that of the longest bar, whose number is written behind it."""
+"""Length of the axis relative to the longest bar, whose number is written behind it."""
 
 
 def rtf(suite: SuiteData) -> Html | None:
-    """A bar for each model and video, faint where it cannot be held against the others.
+    """A bar for each model and video, faint if it cannot be compared with the others.
 
-    A mark shows where work takes as long as the video.
+    A mark shows where processing takes as long as the video.
     """
     shown = [(pair, measure) for pair in pairs(suite) if (measure := pair.rtf) is not None]
     if not shown:
@@ -51,7 +51,7 @@ def rtf(suite: SuiteData) -> Html | None:
             axes.barh(middle, measure.value, height=BAR_HEIGHT, color=colour, alpha=faint)
             if measure.n > 1:
                 axes.plot([measure.low, measure.high], [middle] * 2, color=svg.INK, linewidth=1.2)
-            # Not one line from top to bottom, which would run through the labels.
+            # Not one line from top to bottom: it would cross the labels.
             axes.plot(
                 [1, 1], [middle - 0.22, middle + 0.28], color=svg.INK, linewidth=1.1, zorder=1.5
             )
@@ -62,7 +62,7 @@ def rtf(suite: SuiteData) -> Html | None:
         _rows(axes, [(_label(pair), _note(pair)) for pair, _ in shown], top=-1.0)
         axes.set_xlim(0, max(1.0, *(measure.high for _, measure in shown)) * ROOM)
         axes.set_xlabel("Real-time factor: VLM time divided by the length of the video")
-        told = "; ".join(
+        values = "; ".join(
             f"{pair.model_title} on {pair.title} {formats.factor(measure.value)}"
             for pair, measure in shown
         )
@@ -70,7 +70,7 @@ def rtf(suite: SuiteData) -> Html | None:
             figure,
             name="rtf",
             title="Real-time factor of each model and video",
-            description=f"Below 1x keeps up with the video. {told}.",
+            description=f"Below 1x keeps up with the video. {values}.",
         )
 
 
@@ -85,7 +85,7 @@ def single_stream(suite: SuiteData) -> Html | None:
 
 
 def offline(suite: SuiteData) -> Html | None:
-    """Where the work of one scene goes in batches, and how long it takes by the clock."""
+    """How the work of one scene is divided in batches, and how long it takes by the clock."""
     return _parts(
         suite,
         "offline",
@@ -124,13 +124,13 @@ def _parts(
 
 
 def stages(suite: SuiteData) -> Html | None:
-    """When each stage of base processing was at work: those that ran at once lie side by side."""
+    """When each stage of base processing was running; stages that ran at once are side by side."""
     shown = [base for base in suite.bases if base.result is not None]
     names = [FRAMES, *stage_names(suite)]
     lanes = len(names) * LANE_IN
     if not shown:
         return None
-    told = []
+    lines = []
     with svg.canvas(WIDTH_IN, (ROW_IN + lanes) * len(shown) + FRAME_IN + 0.3) as (figure, axes):
         height = lanes / (ROW_IN + lanes) / len(names)
         longest_s = 0.0
@@ -144,7 +144,7 @@ def stages(suite: SuiteData) -> Html | None:
                     label=stage_title(name) if row == 0 else None,
                 )  # fmt: skip
                 longest_s = max(longest_s, ended_s)
-                told.append(f"{base.planned.title}, {name}: {began_s:.1f} to {ended_s:.1f} s")
+                lines.append(f"{base.planned.title}, {name}: {began_s:.1f} to {ended_s:.1f} s")
         labels = [
             (
                 formats.shortened(base.planned.title, LABEL_CHARACTERS),
@@ -159,13 +159,13 @@ def stages(suite: SuiteData) -> Html | None:
         return svg.inline(
             figure,
             name="stages",
-            title="When each stage of base processing was at work, for each video",
-            description="; ".join(told) + ".",
+            title="When each stage of base processing was running, for each video",
+            description="; ".join(lines) + ".",
         )
 
 
 def _spans(result: BaseResult, names: Sequence[str]) -> list[tuple[str, float, float]]:
-    """A lane for each stage, empty where it was not at work."""
+    """A lane for each stage, empty where it was not running."""
     by_name = {stage.name: (stage.began_s, stage.ended_s) for stage in result.stages}
     by_name[FRAMES] = (0.0, result.decode_s)
     return [(name, *by_name.get(name, (0.0, 0.0))) for name in names]
@@ -180,7 +180,7 @@ def _stacked(
     title: str,
     marks: Sequence[float],
 ) -> Html | None:
-    """Bars made of parts, one below the other, each with a mark on it where there are marks."""
+    """Stacked bars, one below the other, each with a mark if marks are given."""
     if not labels:
         return None
     with svg.canvas(WIDTH_IN, ROW_IN * len(labels) + FRAME_IN + 0.3) as (figure, axes):
@@ -195,13 +195,13 @@ def _stacked(
             middle = row + BAR_BELOW
             axes.plot([mark_s] * 2, [middle - 0.26, middle + 0.26], color=svg.INK, linewidth=1.4)
         for row, total_s in enumerate(starts):
-            told_s = marks[row] if marks else total_s
-            _number(axes, formats.work(told_s), max(total_s, told_s), row)
+            shown_s = marks[row] if marks else total_s
+            _number(axes, formats.work(shown_s), max(total_s, shown_s), row)
         _rows(axes, labels, top=-0.6)
         axes.set_xlim(0, max(*starts, *marks, 1e-9) * ROOM)
         axes.set_xlabel(axis)
         _legend(axes, len(names))
-        told = [
+        lines = [
             f"{label}: "
             + ", ".join(
                 f"{part.lower()} {formats.work(value)}"
@@ -210,9 +210,9 @@ def _stacked(
             for (label, _), values in zip(labels, parts, strict=True)
         ]
         if marks:
-            timed = zip(told, marks, strict=True)
-            told = [f"{line}, by the clock {formats.work(mark_s)}" for line, mark_s in timed]
-        return svg.inline(figure, name=name, title=title, description="; ".join(told) + ".")
+            timed = zip(lines, marks, strict=True)
+            lines = [f"{line}, by the clock {formats.work(mark_s)}" for line, mark_s in timed]
+        return svg.inline(figure, name=name, title=title, description="; ".join(lines) + ".")
 
 
 def _label(pair: Pair) -> str:
@@ -237,7 +237,7 @@ def _number(axes: Axes, text: str, end: float, row: int) -> None:
 
 
 def _legend(axes: Axes, parts: int) -> None:
-    """What the colours stand for, in one line above the bars."""
+    """What the colours mean, in one line above the bars."""
     axes.legend(**svg.LEGEND, ncols=min(parts, 8))
 
 

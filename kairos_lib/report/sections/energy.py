@@ -1,4 +1,4 @@
-"""What each model used of electricity, by the GPUs' own counters."""
+"""Electricity used by each model, from the GPUs' own counters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NONE_MEASURED = (
 
 
 def energy(suite: SuiteData) -> Html | None:
-    """Energy of the offline scenario; one line where no run has any."""
+    """Energy of the offline scenario; one line if no run has any."""
     shown = [pair for pair in pairs(suite) if pair.results]
     if not shown:
         return None

@@ -1,6 +1,6 @@
 """Scene by scene: what was seen and heard, and what each model wrote about it.
 
-Memory does not grow with what is in the scenes: a page's are read when that page is asked for.
+Memory use does not grow with the scenes: a page's scenes are read when that page is requested.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from kairos_lib.runs.journal import Journal
 from kairos_lib.vlm.records import Caption, FusedScene
 
 SCENES_AT_MOST = 300
-"""On one page, of all videos together."""
+"""Per page, over all videos."""
 WHICH = ("first frame", "middle frame")
 SIZES: tuple[Literal["small", "large"], ...] = ("small", "large")
-"""How large each of them is shown: of two frames, most is to be seen in the middle one."""
+"""Size of each picture: of two frames, the middle one shows most."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A thumbnail: where it lies and what it shows."""
+    """A thumbnail: its location and what it shows."""
 
     source: str
     """Relative to the notebook, as a URL."""
@@ -48,11 +48,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Shown:
-    """What one analyzer found in a scene, as it shows it."""
+    """One analyzer's findings in a scene, as the analyzer shows them."""
 
     analyzer: type[Stage]
     found: str | Html
-    """Empty where it found nothing."""
+    """Empty if it found nothing."""
     labels: tuple[str, ...]
 
 
@@ -69,7 +69,7 @@ class ShownCaption:
 
     @property
     def status(self) -> str:
-        """What became of the caption, in the words of the filter."""
+        """Status of the caption, in the words of the filter."""
         if self.caption is None:
             return "without caption"
         if self.caption.error:
@@ -81,24 +81,24 @@ class ShownCaption:
 
 @dataclass(frozen=True)
 class SceneCard:
-    """One scene with everything known of it."""
+    """One scene with everything known about it."""
 
     scene: Scene
     pictures: tuple[Picture, ...]
     shown: tuple[Shown, ...] = ()
-    """What analyzers found, as far as any run says so."""
+    """What analyzers found, as far as recorded by any run."""
     not_run: frozenset[str] = frozenset()
-    """Stages that did not run: that they found nothing does not mean that nothing is there."""
+    """Stages that did not run: an absence of their findings means nothing."""
     said: tuple[ShownCaption, ...] = ()
 
     @property
     def labels(self) -> dict[str, tuple[str, ...]]:
-        """What it can be filtered by, for each analyzer with such a list."""
+        """Labels that scenes can be filtered by, for each analyzer that has such a list."""
         return {one.analyzer.name: one.labels for one in self.shown if one.analyzer.filter_title}
 
     @property
     def in_pictures(self) -> str:
-        """What is to be seen in its pictures."""
+        """What can be seen in its pictures."""
         return ", ".join(str(one.found) for one in self.shown if one.analyzer.in_pictures)
 
 
@@ -122,9 +122,9 @@ class Gallery:
     """The scenes of every video, each with what every model wrote.
 
     Args:
-        suite: What is shown.
-        notebook_folder: Where the notebook lies that refers to the pictures.
-        at_most: Scenes to show on one page.
+        suite: The suite to show.
+        notebook_folder: Folder of the notebook that refers to the pictures.
+        at_most: Maximum number of scenes per page.
     """
 
     def __init__(
@@ -132,22 +132,24 @@ class Gallery:
     ) -> None:
         self._suite = suite
         self._folder = notebook_folder
-        known = [_Told(pair) for pair in pairs(suite)]
+        known = [_Written(pair) for pair in pairs(suite)]
         videos = [
-            *(base.planned.video for base in suite.bases), *(told.pair.video for told in known)
-        ]  # fmt: skip
-        self._told = {
-            video: [told for told in known if told.pair.video == video]
+            *(base.planned.video for base in suite.bases),
+            *(written.pair.video for written in known),
+        ]
+        self._written = {
+            video: [written for written in known if written.pair.video == video]
             for video in dict.fromkeys(videos)
         }
         self._scenes = {
-            video: list(_scenes(suite.base(video), told)) for video, told in self._told.items()
+            video: list(_scenes(suite.base(video), written))
+            for video, written in self._written.items()
         }
         counts = {video: len(scenes) for video, scenes in self._scenes.items()}
         self.pages = paged(counts, at_most)
 
     def videos(self, page: Page) -> list[VideoGallery]:
-        """What is on a page, video by video."""
+        """Content of a page, video by video."""
         return [
             VideoGallery(
                 video=stretch.video,
@@ -165,13 +167,13 @@ class Gallery:
 
     @cached_property
     def first(self) -> list[VideoGallery]:
-        """What is on the first page, which stands in the report itself."""
+        """Content of the first page, which is part of the report itself."""
         return self.videos(self.pages[0])
 
     def html(self, page: Page | None = None) -> Html:
-        """A page's scenes as cards, with what they can be searched and filtered by."""
+        """A page's scenes as cards, with controls to search and filter them."""
         page = page or self.pages[0]
-        titles = {video: self._suite.video_title(video) for video in self._told}
+        titles = {video: self._suite.video_title(video) for video in self._written}
         galleries = self.first if page.number == 1 else self.videos(page)
         every = [one.analyzer for each in galleries for card in each.cards for one in card.shown]
         return render(
@@ -184,7 +186,7 @@ class Gallery:
         )
 
     def further(self, page: Page) -> Html:
-        """What stands on a page beside the report: its heading, and its scenes."""
+        """Content of a page beside the report: its heading and its scenes."""
         return render(
             "further",
             title=self._suite.manifest.title,
@@ -204,21 +206,21 @@ class Gallery:
             )
             for scene in scenes
         ]
-        for told in self._told[stretch.video]:
-            badges = _caption_badges(told.pair.shown)
-            for place, (card, fused) in enumerate(zip(cards, told.of(scenes), strict=True)):
+        for written in self._written[stretch.video]:
+            badges = _caption_badges(written.pair.shown)
+            for place, (card, fused) in enumerate(zip(cards, written.of(scenes), strict=True)):
                 caption = fused.caption if fused else None
-                problem = "" if caption else told.problem
+                problem = "" if caption else written.problem
                 said = ShownCaption(
-                    told.pair.model, told.pair.model_title, badges, caption, problem
+                    written.pair.model, written.pair.model_title, badges, caption, problem
                 )
                 known = _with_context(card, fused) if fused else card
                 cards[place] = replace(known, said=(*card.said, said))
         return tuple(cards)
 
 
-class _Told:
-    """What a model wrote of a video, by scene; read where it lies."""
+class _Written:
+    """What a model wrote about a video, by scene; read from the run's file on demand."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
@@ -226,7 +228,7 @@ class _Told:
 
     @cached_property
     def _places(self) -> tuple[dict[int, int], str]:
-        """Where in the file each scene is, and why those that are not there are not."""
+        """Where in the file each scene is, and why any are missing."""
         outcome = self.pair.shown.outcome
         problem = outcome.reason if outcome.state != "done" else "not reached"
         places: dict[int, int] = {}
@@ -234,7 +236,7 @@ class _Told:
             for place, fused in self._journal.placed():
                 places[fused.scene.index] = place
         except KairosError:
-            # A spoilt file is a failed run like any other; the captions before it are shown.
+            # A damaged file is a failed run like any other; captions before the damage are shown.
             problem = "its fused.jsonl cannot be read"
         return places, problem
 
@@ -245,22 +247,22 @@ class _Told:
 
     @property
     def scenes(self) -> list[Scene]:
-        """The scenes that it got to."""
+        """The scenes that it reached."""
         return [fused.scene for fused in self._journal.at(self._places[0].values())]
 
     def of(self, scenes: list[Scene]) -> list[FusedScene | None]:
-        """What is known of each scene; none where the model did not get to it."""
+        """The record of each scene; None if the model did not reach it."""
         places = self._places[0]
         known = [places[scene.index] for scene in scenes if scene.index in places]
         found = {fused.scene.index: fused for fused in self._journal.at(known)} if known else {}
         return [found.get(scene.index) for scene in scenes]
 
 
-def _scenes(base: BaseRun | None, told: Iterable[_Told]) -> Iterable[Scene]:
-    """A video's scenes, from base processing or, where that is gone, from a model's run."""
+def _scenes(base: BaseRun | None, written: Iterable[_Written]) -> Iterable[Scene]:
+    """A video's scenes, from base processing or, if that is missing, from a model's run."""
     if base is not None and (base.folder / "scenes.jsonl").is_file():
         return Journal(base.folder / "scenes.jsonl", Scene)
-    return next((one.scenes for one in told if one.pair.shown.captions), ())
+    return next((one.scenes for one in written if one.pair.shown.captions), ())
 
 
 def _not_run(base: BaseRun | None) -> frozenset[str]:
@@ -274,12 +276,12 @@ def _caption_badges(run: VlmRun) -> tuple[Badge, ...]:
 
 
 def _with_context(card: SceneCard, fused: FusedScene) -> SceneCard:
-    """Add what analyzers found; all models are told the same of a video."""
+    """Add what analyzers found; all models get the same findings of a video."""
     return card if card.shown else replace(card, shown=tuple(_shown(fused)))
 
 
 def _shown(fused: FusedScene) -> Iterator[Shown]:
-    """What each analyzer shows of a scene; one of somebody's own may be gone since."""
+    """What each analyzer shows of a scene; a custom analyzer may no longer exist."""
     fields = dict(fused)
     for name in (*ALWAYS, *(name for name in fused.model_extra or () if name in names())):
         kind = find(name)
@@ -294,10 +296,10 @@ def _pictures(base: BaseRun, scene: Scene, notebook_folder: Path) -> tuple[Pictu
     found = []
     times_s = (scene.start_s, scene.middle_s)
     for name, which, time_s, size in zip(scene.thumbnails, WHICH, times_s, SIZES, strict=False):
-        # Only a bare file name: the records might have been made elsewhere.
+        # Only a bare file name: the records may have been made elsewhere.
         if (path := base.folder / "thumbnails" / Path(name).name).is_file():
             relative = os.path.relpath(path, notebook_folder).replace(os.sep, "/")
             where = f"Scene {scene.number} of {base.planned.title}, {which}"
-            told = f"{where}, at {formats.time_code(time_s)}"
-            found.append(Picture(quote(relative), told, shape, size))
+            description = f"{where}, at {formats.time_code(time_s)}"
+            found.append(Picture(quote(relative), description, shape, size))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""What hardware each model of a suite needs: computed, with what was measured beside it."""
+"""What hardware each model of a suite needs: computed, next to what was measured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kairos_lib.vlm.forecast import Dtype, Forecast
 from kairos_lib.vlm.loading import SHARE
 
 BATCHES = (1, 8, 32)
-# Memory in GiB that cards are sold with, and one or two of each: makers' data sheets.
+# Memory sizes of cards in GiB, with one or two examples of each, from makers' data sheets.
 GPUS = {
     8: "RTX 4060",
     12: "RTX 4070",
@@ -28,19 +28,19 @@ GPUS = {
     80: "A100 80 GB, H100",
 }
 HALF: Dtype = "bfloat16"
-"""float16 is of the same size."""
+"""float16 has the same size."""
 
 
 @dataclass(frozen=True)
 class Precision:
-    """How weights, and what is computed with them, are held."""
+    """How weights, and values computed with them, are stored."""
 
     dtype: Dtype
     quantisation: str = "none"
 
     @property
     def title(self) -> str:
-        """As it is written: `16 bits`, `nf4`."""
+        """As shown: `16 bits`, `nf4`."""
         bits = "32 bits" if self.dtype == "float32" else "16 bits"
         if self.quantisation == "none":
             return bits
@@ -90,7 +90,7 @@ def _needs(suite: SuiteData, models: list[PlannedModel]) -> Html | None:
     )
 
     def row(model: PlannedModel, found: Forecast) -> tuple[Cell, ...]:
-        told = by_model[model.name]
+        of_model = by_model[model.name]
         return (
             model.title,
             parameters(found.parameters_millions),
@@ -98,9 +98,9 @@ def _needs(suite: SuiteData, models: list[PlannedModel]) -> Html | None:
             *(formats.memory(batch * _cache_mib(model, HALF)) for batch in BATCHES),
             f"{found.prompt_tokens:,}",
             f"{found.visual_tokens:,}",
-            _peak(model, told),
+            _peak(model, of_model),
             "its weights" if model.from_weights else "its description",
-            pills(badge for pair in told for badge in pair.badges),
+            pills(badge for pair in of_model for badge in pair.badges),
         )
 
     return table(
@@ -111,7 +111,7 @@ def _needs(suite: SuiteData, models: list[PlannedModel]) -> Html | None:
 
 
 def _weights(found: Forecast, precision: Precision) -> str:
-    """Their size; those that are quantised already have one alone."""
+    """Their size; weights that are already quantised have only one."""
     if found.stored_as in ("none", precision.quantisation):
         return formats.memory(found.weights_mib(precision.dtype, precision.quantisation))
     known = any(found.stored_as == one.quantisation for one in STANDARD)
@@ -123,14 +123,14 @@ def _weights(found: Forecast, precision: Precision) -> str:
 EXPLAINED = {
     "32 bits": "float32, not quantised",
     "16 bits": "bfloat16 or float16, not quantised",
-    "int8": "LLM.int8 of bitsandbytes; what it does not pack in 16 bits",
-    "nf4": "4 bits, by bitsandbytes; what it does not pack in 16 bits",
+    "int8": "LLM.int8 of bitsandbytes; whatever it does not quantise is in 16 bits",
+    "nf4": "4 bits, by bitsandbytes; whatever it does not quantise is in 16 bits",
 }
 
 
-def _peak(model: PlannedModel, told: list[Pair]) -> Cell:
-    """The most that a run took, and in which form it ran."""
-    results = [result for pair in told for result in pair.results if result.resources.samples]
+def _peak(model: PlannedModel, of_model: list[Pair]) -> Cell:
+    """Peak memory of any run, and at which precision it ran."""
+    results = [result for pair in of_model for result in pair.results if result.resources.samples]
     if not results:
         return f"{MISSING} not measured"
     precision = _own(model).title
@@ -147,13 +147,13 @@ def _peak(model: PlannedModel, told: list[Pair]) -> Cell:
 
 
 def _cache_mib(model: PlannedModel, dtype: Dtype) -> float:
-    """Of one scene."""
+    """KV cache of one scene."""
     assert model.model is not None and model.forecast is not None
     return model.forecast.cache_mib(dtype, model.model.generation)
 
 
 def _own(model: PlannedModel) -> Precision:
-    """As its parameters have it."""
+    """The precision in its parameters."""
     assert model.model is not None and model.forecast is not None
     return Precision(model.model.dtype, model.forecast.precision(model.model))
 
@@ -172,7 +172,7 @@ def _room(models: list[PlannedModel]) -> Html | None:
 
     def rows(model: PlannedModel, found: Forecast) -> Iterator[tuple[Cell, ...]]:
         own = _own(model)
-        # float16 and bfloat16 take the same.
+        # float16 and bfloat16 take the same memory.
         same = Precision(HALF, own.quantisation) if own.dtype == "float16" else own
         others = STANDARD if found.stored_as == "none" else ()
         for precision in dict.fromkeys([same, *others]):
@@ -203,7 +203,7 @@ def _largest(model: PlannedModel, found: Forecast, precision: Precision, gib: in
 
 def _without(models: list[PlannedModel]) -> Html | None:
     return table(
-        "Models of which it cannot be told",
+        "Models without a forecast",
         (MODEL, Column("Why", number=False, wide=True)),
         ((model.title, model.problem) for model in models if model.forecast is None),
     )

@@ -1,6 +1,6 @@
-"""Which model for mixed use: good captions from one that keeps up, so that no queue grows.
+"""Which model for mixed use: good captions from one that keeps up, so that no queue builds up.
 
-By captions first, then by speed, then by memory, each only where the difference is shown.
+Decided by captions first, then speed, then memory, each only if the difference is shown.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 from kairos_lib import formats
 from kairos_lib.results.ranked_models import Runner, fastest, smallest
-from kairos_lib.results.speed_and_quality import Standing, apart
+from kairos_lib.results.speed_and_quality import SpeedAndQuality, apart
 
 Answer = tuple[str, str]
-"""The title of the model that is named, empty where none is; and what follows it."""
+"""The title of the chosen model, or an empty string; and the text that follows it."""
 
 
-def mixed_use(runners: Sequence[Runner], stood: Standing) -> Answer:
-    """Choose among the models that are ranked, or say why none is named."""
+def mixed_use(runners: Sequence[Runner], stood: SpeedAndQuality) -> Answer:
+    """Choose among the ranked models, or say why none is chosen."""
     up = [runner for runner in runners if runner.keeps_up]
     able = [runner for runner in up if not runner.handicap]
     if not up:
@@ -26,8 +26,8 @@ def mixed_use(runners: Sequence[Runner], stood: Standing) -> Answer:
             f"{formats.factor(nearest.slowest)} at its slowest."
         )
     if not able:
-        told = "; ".join(f"{runner.title} {runner.handicap}" for runner in up)
-        return "", f"None of those that keep up with every video is to be recommended: {told}."
+        reasons = "; ".join(f"{runner.title} {runner.handicap}" for runner in up)
+        return "", f"None of those that keep up with every video is to be recommended: {reasons}."
     if len(able) == 1:
         others = "; ".join(f"{one.title} {one.handicap}" for one in up if one.handicap)
         rest = "" if len(runners) == 1 else " and is the only one that does"
@@ -59,7 +59,7 @@ def _keeps_up(runner: Runner) -> str:
 
 
 def _by_speed(level: Sequence[Runner], which: str) -> Answer:
-    """Of several models that captions do not decide between."""
+    """Choose by speed and memory among models that captions do not separate."""
     speed = fastest(level)
     if not speed.open:
         return speed.first.title, f"{_keeps_up(speed.first)} and is the fastest of those {which}."

@@ -1,4 +1,4 @@
-"""What a reader wants to know first: which model, how fast, and what does it say."""
+"""The essentials: which model, how fast, and what it writes."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class ModelGlance:
 
     title: str
     badges: tuple[tuple[Badge, str], ...]
-    """Each with the part of the videos that it holds for, where that is not all."""
+    """Each with the number of videos it applies to, if not all."""
     rtf: float | None
-    """Summed VLM time by summed length, over the videos with a time that is a statistic."""
+    """Sum of VLM times by sum of lengths, over the videos whose time counts in statistics."""
     pace: str
     """The real-time factor in words, or why there is none."""
     facts: tuple[str, ...]
     quote: str
-    """What it wrote about the scene that is shown; empty where it wrote nothing."""
+    """Its caption of the scene that is shown; empty if it wrote none."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The one scene that all models are quoted on."""
+    """The one scene for which all models are quoted."""
 
     title: str
     anchor: str
@@ -79,19 +79,21 @@ def events_masthead(suite: SuiteData, spotted: list[Spotted]) -> Html:
 
 
 def left_out(suite: SuiteData) -> Html | None:
-    """Videos that could not be used, and why; none where all could."""
-    told = [
+    """Videos that could not be used, and why; None if all could."""
+    reasons = [
         f"{base.planned.title} ({base.outcome.message})"
         for base in suite.bases
         if base.planned.problem
     ]
     return (
-        render("remark", text=f"Left out of all that follows: {'; '.join(told)}.") if told else None
+        render("remark", text=f"Left out of all that follows: {'; '.join(reasons)}.")
+        if reasons
+        else None
     )
 
 
 def lacking(suite: SuiteData) -> Html | None:
-    """Which stages no weights were there for, and how to get them; none where all had theirs."""
+    """Stages without weights, and how to get these; None if all had theirs."""
     wanting: dict[tuple[str, str], list[str]] = {}
     for base in suite.bases:
         for stage in base.stages:
@@ -104,8 +106,8 @@ def lacking(suite: SuiteData) -> Html | None:
     titles = dict.fromkeys(title for titles in wanting.values() for title in titles)
     where = "" if len(titles) == len(suite.bases) else f" of {', '.join(titles)}"
     text = (
-        f"Skipped in base processing{where}, for want of weights on the machine: "
-        f"{', '.join(stages)}. Models were told nothing of what these find; {'; '.join(remedies)}, "
+        f"Skipped in base processing{where}, as their weights are not on this machine: "
+        f"{', '.join(stages)}. Models got no findings of these stages; {'; '.join(remedies)}, "
         "and bench again."
     )
     return render("remark", text=text)
@@ -129,12 +131,12 @@ def glance(suite: SuiteData, videos: list[VideoGallery]) -> Html:
     for pair in pairs(suite):
         by_model.setdefault(pair.model, []).append(pair)
     shown = _best_scene(videos)
-    models = [_glance(told, shown) for told in by_model.values()]
+    models = [_glance(of_model, shown) for of_model in by_model.values()]
     return render("glance", models=models, sample=_sample(shown) if shown else None)
 
 
 def _best_scene(videos: list[VideoGallery]) -> tuple[VideoGallery, SceneCard] | None:
-    """The scene that most models wrote about; of several, the first with pictures."""
+    """The scene that most models wrote about; on a tie, the first with pictures."""
     candidates = [(video, card) for video in videos for card in video.cards]
     best = max(candidates, key=lambda c: (_answers(c[1]), len(c[1].pictures)), default=None)
     return best if best and _answers(best[1]) else None
@@ -155,10 +157,10 @@ def _sample(shown: tuple[VideoGallery, SceneCard]) -> Sample:
     )
 
 
-def _glance(told: list[Pair], shown: tuple[VideoGallery, SceneCard] | None) -> ModelGlance:
+def _glance(of_model: list[Pair], shown: tuple[VideoGallery, SceneCard] | None) -> ModelGlance:
     timed = [
         (pair, time_s)
-        for pair in told
+        for pair in of_model
         if (time_s := pair.vlm_time_s) and time_s.n and pair.length_s
     ]
     length_s = sum(pair.length_s or 0.0 for pair, _ in timed)
@@ -168,43 +170,43 @@ def _glance(told: list[Pair], shown: tuple[VideoGallery, SceneCard] | None) -> M
         scenes = sum(pair.scenes or 0 for pair, _ in timed)
         facts.append(f"{formats.work(vlm_time_s)} for {formats.length(length_s)} of video")
         facts.append(formats.count(scenes, "scene"))
-    if len(timed) < len(told):
-        facts.append(f"a time of {len(timed)} of {formats.count(len(told), 'video')}")
-    devices = Counter(result.device for pair in told for result in pair.results)
+    if len(timed) < len(of_model):
+        facts.append(f"a time of {len(timed)} of {formats.count(len(of_model), 'video')}")
+    devices = Counter(result.device for pair in of_model for result in pair.results)
     facts.extend(devices)
     quote = ""
     if shown:
         captions = [
             said.caption.text
             for said in shown[1].said
-            if said.model == told[0].model and said.caption is not None
+            if said.model == of_model[0].model and said.caption is not None
         ]
         quote = captions[0] if captions else ""
     return ModelGlance(
-        title=told[0].model_title,
-        badges=tuple(_spread(told)),
+        title=of_model[0].model_title,
+        badges=tuple(_spread(of_model)),
         rtf=vlm_time_s / length_s if length_s else None,
-        pace=_pace([pair for pair, _ in timed]) if timed else told[0].fitness.why,
+        pace=_pace([pair for pair, _ in timed]) if timed else of_model[0].fitness.why,
         facts=tuple(facts),
         quote=quote,
     )
 
 
 def _pace(timed: list[Pair]) -> str:
-    """Whether a model keeps up, in words that the verdict bears out."""
+    """Whether a model keeps up, in words consistent with the verdict."""
     rtfs = [rtf.value for pair in timed if (rtf := pair.rtf)]
     times_s = [time_s.value for pair in timed if (time_s := pair.vlm_time_s)]
     if max(rtfs) <= KEEPS_UP:
-        told = "keeps up with the video"
+        pace = "keeps up with the video"
     elif sum(times_s) <= KEEPS_UP * sum(pair.length_s or 0.0 for pair in timed):
-        told = "keeps up over all, not with every video"
+        pace = "keeps up over all, not with every video"
     else:
-        told = "slower than the video"
-    return f"{told}, on another machine" if any(pair.fitness.why for pair in timed) else told
+        pace = "slower than the video"
+    return f"{pace}, on another machine" if any(pair.fitness.why for pair in timed) else pace
 
 
-def _spread(told: list[Pair]) -> Iterator[tuple[Badge, str]]:
-    """Badges of a model, each with how many of its videos it is about."""
-    for badge in ordered(badge for pair in told for badge in pair.badges):
-        count = sum(badge in pair.badges for pair in told)
-        yield badge, "" if count == len(told) else f"{count} of {len(told)} videos"
+def _spread(of_model: list[Pair]) -> Iterator[tuple[Badge, str]]:
+    """Badges of a model, each with the number of its videos that it applies to."""
+    for badge in ordered(badge for pair in of_model for badge in pair.badges):
+        count = sum(badge in pair.badges for pair in of_model)
+        yield badge, "" if count == len(of_model) else f"{count} of {len(of_model)} videos"

@@ -1,4 +1,4 @@
-"""What the models were told to do: every parameter as it was resolved, and which were given."""
+"""How the models were run: every parameter as it was resolved, and which ones were set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kairos_lib.results.step_runs import VlmRun
 from kairos_lib.results.suite import SuiteData
 from kairos_lib.runs.key_difference import key_inputs
 
-# The device says where a server is; its address can hold more than is anyone's business.
+# The device says where a server is; its full address may be private.
 HIDDEN = frozenset({"server.base_url"})
 
 
@@ -40,7 +40,7 @@ def parameters(suite: SuiteData) -> Html | None:
 
 
 def _resolved(run: VlmRun) -> dict[str, str]:
-    """What the run's key was made of; empty where nothing was begun or the file is spoilt."""
+    """The resolved parameters in the run's key; empty if the file is missing or damaged."""
     try:
         found = dict(_flat(key_inputs(run.folder).get("parameters", {})))
     except AttributeError:
@@ -62,7 +62,7 @@ def _flat(values: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, st
 
 
 def _cell(name: str, resolved: Mapping[str, str], given: frozenset[str]) -> Cell:
-    """A value; marked where nobody gave it. Runs of old do not tell."""
+    """A value, marked if it is a default. Old runs do not record that."""
     value = resolved.get(name, MISSING)
     if name not in resolved or not given or name in given:
         return value

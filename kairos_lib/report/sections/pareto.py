@@ -1,4 +1,4 @@
-"""Speed against quality: which models no other beats in both. The chart and its table."""
+"""Speed against quality: which models are unbeaten in both. The chart and its table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from kairos_lib.report.page.html import Html, joined, render
 from kairos_lib.report.page.labels import place
 from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import MODEL, NOTES, Cell, Column, table
-from kairos_lib.results.speed_and_quality import Point, Standing, Yardstick, standing
+from kairos_lib.results.speed_and_quality import (
+    Point,
+    SpeedAndQuality,
+    Yardstick,
+    speed_and_quality,
+)
 from kairos_lib.results.suite import SuiteData
 
 if TYPE_CHECKING:
@@ -24,17 +29,17 @@ if TYPE_CHECKING:
 WIDTH_IN = 8.6
 HEIGHT_IN = 4.3
 ROW_IN = 0.2
-"""Height for each name, where there are many."""
+"""Height per name, if there are many."""
 MARGINS_IN = (0.75, 0.55, 0.25, 0.35)
-"""Left, below, right and above of the plot, for its labels."""
+"""Margins of the plot for its labels: left, below, right and above."""
 NARROW_MARGINS_IN = (0.7, 0.7, 0.15, 0.65)
 """Likewise on a phone, where labels take more lines."""
 DECADE = 10.0
-"""Where the slowest takes so many times as long as the fastest, the axis is logarithmic."""
+"""If the slowest takes this many times as long as the fastest, the axis is logarithmic."""
 LEAST_SPAN = 0.1
-"""The axis of quality shows at least so much, so that a hair's breadth does not look like much."""
+"""Least range of the quality axis, so that a tiny difference does not look large."""
 BELOW_NONE, ABOVE_ALL = -0.015, 1.015
-"""Room for a dot at 0 or at 100 %, without a tick beyond them."""
+"""Room for a dot at 0 or at 100 %, without a tick beyond it."""
 FONT_PT = 8.5
 LEADER: dict[str, Any] = {
     "arrowstyle": "-", "color": svg.INK, "alpha": 0.35, "linewidth": 0.7, "shrinkB": 5,
@@ -43,14 +48,14 @@ LABEL_CHARACTERS = 34
 
 
 def speed_against_quality(suite: SuiteData) -> Html | None:
-    """The chart with its table; a line that says why where models cannot be compared."""
-    shown = standing(suite)
+    """The chart with its table; one line with the reason if models cannot be compared."""
+    shown = speed_and_quality(suite)
     if shown.yardstick is None:
         return render("remark", text=f"No chart of speed against quality: {shown.why_not}.")
     return joined(_chart(shown, shown.yardstick), _table(shown, shown.yardstick), _note(shown))
 
 
-def _table(shown: Standing, yardstick: Yardstick) -> Html | None:
+def _table(shown: SpeedAndQuality, yardstick: Yardstick) -> Html | None:
     columns = (
         MODEL,
         Column("RTF", explanation="VLM time by length, over the videos that all models share"),
@@ -77,7 +82,7 @@ def _table(shown: Standing, yardstick: Yardstick) -> Html | None:
     return table("Speed against quality", columns, rows)
 
 
-def _note(shown: Standing) -> Html:
+def _note(shown: SpeedAndQuality) -> Html:
     assert shown.yardstick is not None
     videos = formats.count(len(shown.videos), "video")
     return render(
@@ -88,7 +93,7 @@ def _note(shown: Standing) -> Html:
     )
 
 
-def _chart(shown: Standing, yardstick: Yardstick) -> Html:
+def _chart(shown: SpeedAndQuality, yardstick: Yardstick) -> Html:
     points = shown.points
     height_in = max(HEIGHT_IN, ROW_IN * len(points) + 1.0)
     with (
@@ -97,7 +102,7 @@ def _chart(shown: Standing, yardstick: Yardstick) -> Html:
     ):
         _draw(figure, axes, points, yardstick, MARGINS_IN, columns=3)
         _draw(narrow, narrow_axes, points, yardstick, NARROW_MARGINS_IN, columns=1)
-        told = "; ".join(
+        lines = "; ".join(
             f"{point.title}: {formats.factor(point.rtf)}, {yardstick.written(point.value)}, "
             + ("on the front" if point.on_front else f"beaten by {'; '.join(point.beaten_by)}")
             for point in points
@@ -106,7 +111,7 @@ def _chart(shown: Standing, yardstick: Yardstick) -> Html:
             figure,
             name="speed-quality",
             title=f"Real-time factor of each model against {yardstick.name.lower()}",
-            description=f"Up and to the left is better. {told}.",
+            description=f"Up and to the left is better. {lines}.",
             narrow=narrow,
         )
 
@@ -119,7 +124,7 @@ def _draw(
     margins_in: tuple[float, float, float, float],
     columns: int,
 ) -> None:
-    # Names are placed by hand, so where the axes lie must be known before anything is drawn.
+    # Names are placed by hand, so the position of the axes must be known before drawing.
     figure.set_layout_engine("none")
     width_in, height_in = figure.get_size_inches()
     left, below, right, above = margins_in
@@ -137,8 +142,8 @@ def _draw(
     _dots(axes, [point for point in points if not point.on_front], "none", "beaten")
     _names(figure, axes, points, stairs)
     characters = round(svg.NARROW_CHARACTERS * across * width_in / svg.NARROW_IN)
-    told = "Real-time factor: VLM time by length (further left is faster)"
-    axes.set_xlabel(textwrap.fill(told, characters))
+    label_text = "Real-time factor: VLM time by length (further left is faster)"
+    axes.set_xlabel(textwrap.fill(label_text, characters))
     axes.set_ylabel(yardstick.name)
     axes.legend(**svg.LEGEND, ncols=columns)
 
@@ -158,15 +163,15 @@ def _scale(axes: Axes, points: Iterable[Point], yardstick: Yardstick) -> None:
     half = max(max(values) - min(values), LEAST_SPAN) * 0.65
     low, high = max(middle - half, BELOW_NONE), min(middle + half, ABOVE_ALL)
     axes.set_ylim(low, high)
-    # The room that points at the very ends are given is no place that a share could have.
+    # The extra room for points at the very ends lies outside the range of a share.
     axes.set_yticks([tick for tick in axes.get_yticks() if max(low, 0) <= tick <= min(high, 1)])
     axes.yaxis.set_major_formatter(lambda value, _: yardstick.written(value).replace(".0", ""))
 
 
 def _stairs(axes: Axes, front: Sequence[Point]) -> list[tuple[float, float]]:
-    """The corners of the line: what lies below and to the right of it is beaten.
+    """The corners of the line: anything below and to the right of it is beaten.
 
-    Steps, and no slope: nothing is known of what lies between two models.
+    Steps rather than a slope: nothing is known about what is between two models.
     """
     corners = [(front[0].rtf, axes.get_ylim()[0])]
     for point in front:
@@ -189,7 +194,7 @@ def _names(
     points: Sequence[Point],
     stairs: Sequence[tuple[float, float]],
 ) -> None:
-    """Each model's name beside its point; a thin line leads to one that is further away."""
+    """Each model's name beside its point; a thin line connects one that is further away."""
     per_px = 72 / figure.dpi
 
     def on_paper(where: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

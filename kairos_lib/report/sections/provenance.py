@@ -13,11 +13,11 @@ from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import Pair, pairs
 
 IDENTITY_CHARACTERS = 12
-"""Enough of a commit or a SHA-256 to tell it from any other."""
+"""Enough digits of a commit or a SHA-256 to identify it."""
 
 
-def origins(suite: SuiteData) -> Html | None:
-    """What the models were, what they were told, and what they were run with and beside."""
+def provenance(suite: SuiteData) -> Html | None:
+    """Which models, settings, machines and code the runs used, and what else was running."""
     made = (
         _models(suite), parameters_of(suite), _videos(suite), _setups(suite), _meanwhile(suite),
         _packages(suite),
@@ -31,7 +31,7 @@ def _models(suite: SuiteData) -> Html | None:
         MODEL, Column("Weights", number=False),
         Column("Identity", number=False), Column("Parameters"),
         Column("Attention", number=False), Column("Device", number=False, wide=True),
-        Column("Of its generation settings not heeded", number=False, wide=True),
+        Column("Ignored generation settings", number=False, wide=True),
     )  # fmt: skip
     rows: dict[tuple[str, ...], None] = {}
     for pair in pairs(suite):
@@ -47,7 +47,7 @@ def _models(suite: SuiteData) -> Html | None:
 
 
 def _setups(suite: SuiteData) -> Html | None:
-    """One row for each way in which runs were made, with how many were."""
+    """One row for each setup that runs were made with, with the number of runs."""
     columns = (
         Column("Processor", number=False, wide=True), Column("Memory"),
         Column("GPU", number=False, wide=True),
@@ -58,7 +58,7 @@ def _setups(suite: SuiteData) -> Html | None:
     for provenance in _provenances(suite):
         machine = provenance.machine
         row = (
-            f"{machine.cpu or 'unknown'}, {machine.told_threads}" + _mhz(machine),
+            f"{machine.cpu or 'unknown'}, {machine.threads_text}" + _mhz(machine),
             formats.memory(machine.ram_mib),
             _gpus(machine),
             machine.system,
@@ -92,7 +92,7 @@ def _videos(suite: SuiteData) -> Html | None:
 
 
 def _meanwhile(suite: SuiteData) -> Html | None:
-    """How busy the machine was with the runs, and with whatever else."""
+    """How busy the machine was with the runs and with other work."""
     columns = (
         MODEL, VIDEO, Column("CPU cores", explanation="Kept busy by the run, mean"),
         Column("GPU busy", explanation="Share of time of the busiest GPU, mean"),
@@ -100,7 +100,7 @@ def _meanwhile(suite: SuiteData) -> Html | None:
         Column("VRAM of others", explanation="The most that other processes held of the GPUs"),
         Column("Others on the GPUs", explanation="Most processes that computed there at once"),
         Column(
-            "GPU clock", explanation="Of its processors when the run had just ended, by its limit"
+            "GPU clock", explanation="Processor clock just after the run ended, of its limit"
         ),
     )  # fmt: skip
 
@@ -129,7 +129,7 @@ def _meanwhile(suite: SuiteData) -> Html | None:
 
 
 def _clock(pair: Pair) -> str:
-    """Of the GPU and the run where it was lowest."""
+    """Lowest clock of any GPU and run."""
     clocks = [
         (gpu.sm_clock_mhz / gpu.max_sm_clock_mhz, f"{gpu.sm_clock_mhz} of {gpu.max_sm_clock_mhz}")
         for run in pair.runs
@@ -141,7 +141,7 @@ def _clock(pair: Pair) -> str:
 
 
 def _packages(suite: SuiteData) -> Html | None:
-    """Each package with its version; in a table, where kernels have different ones."""
+    """Each package with its version; as a table if kernels have different ones."""
     users: dict[tuple[tuple[str, str], ...], dict[str, None]] = {}
     for run in suite.everything:
         if run.provenance is not None:
@@ -184,7 +184,7 @@ def _mhz(machine: Machine) -> str:
 
 
 def _clocks(gpu: Gpu) -> str:
-    """Their limits alone: what they are at some moment would make a row of its own of each run."""
+    """Limits only: a momentary clock would give each run a row of its own."""
     named = (("processors", gpu.max_sm_clock_mhz), ("memory", gpu.max_memory_clock_mhz))
     return "".join(f", {name} up to {mhz} MHz" for name, mhz in named if mhz)
 

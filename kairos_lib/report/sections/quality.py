@@ -1,4 +1,4 @@
-"""How good the captions are: tables against references, and of what can be told without them."""
+"""How good the captions are: tables against references, and measures without references."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _INTERVALS = (
 
 
 def reference_quality(suite: SuiteData) -> Html | None:
-    """Captions against what people, or a synthetic clip's truth, say is there.
+    """Captions compared with references by people, or with a synthetic clip's truth.
 
     Returns:
-        None where the suite has no captions at all; a line where no video has references.
+        None if the suite has no captions at all; one line if no video has references.
     """
     quality = quality_of(suite)
     held = [one for one in quality.pairs if one.has_references]
@@ -38,12 +38,12 @@ def reference_quality(suite: SuiteData) -> Html | None:
     columns = (
         MODEL,
         VIDEO,
-        Column("Scenes", explanation="Scenes whose caption was held against a reference"),
+        Column("Scenes", explanation="Scenes whose caption was compared with a reference"),
         Column(
             "Attributes right",
-            explanation="Nano world only: share of what is true of the scenes (how many shapes, "
-            "their kind, colour, size and motion, the field) that captions say, in that world's "
-            "own form of sentence; what is said in other words counts as not said",
+            explanation="Nano world only: share of the facts of the scenes (how many shapes, "
+            "their kind, colour, size and motion, the field) that captions state, in that world's "
+            "own form of sentence; facts stated in other words do not count",
         ),
         Column("ROUGE-L", explanation="Words in common and in order, F1, mean of scenes; 0 to 100"),
         Column("chrF", explanation="Runs of characters in common, all scenes at once; 0 to 100"),
@@ -73,13 +73,13 @@ def reference_quality(suite: SuiteData) -> Html | None:
 
 
 def _by_attribute(quality: Quality) -> Html | None:
-    """Which attributes of the nano world's scenes captions have right."""
+    """Which attributes of the nano world's scenes captions state correctly."""
     from kairos_lib.nano.captions import ATTRIBUTES
 
     columns = (
         MODEL,
         VIDEO,
-        *(Column(name.capitalize(), explanation=f"Share of scenes' {name} that captions have right")
+        *(Column(name.capitalize(), explanation=f"Share of scenes whose {name} captions have right")
           for name in ATTRIBUTES),
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = [
@@ -121,21 +121,21 @@ def _method(held: list[PairQuality]) -> str:
     left_out = sum(one.judged.without_reference for one in held)
     if left_out:
         parts.append(
-            f"{formats.count(left_out, 'caption')} left out: less than half of the scene lies in "
+            f"{formats.count(left_out, 'caption')} left out: less than half of the scene is in "
             "any span that has references."
         )
     parts.append(
-        "A caption that is true in other words than the reference's scores low in all of these. "
-        + _INTERVALS
+        "A caption that is true but worded differently from the reference scores low in all of "
+        "these. " + _INTERVALS
     )
     return " ".join(parts)
 
 
 def own_quality(suite: SuiteData) -> Html | None:
-    """What captions show by themselves: objects named, agreement, and how they are worded.
+    """What captions show by themselves: objects named, agreement, and wording.
 
     Returns:
-        None where the suite has no captions.
+        None if the suite has no captions.
     """
     quality = quality_of(suite)
     written = [one for one in quality.pairs if one.void or one.judged.captions]
@@ -146,7 +146,8 @@ def own_quality(suite: SuiteData) -> Html | None:
         table("How captions are worded", _WORDED, map(_worded_row, written)),
         _remark(
             "None of this says that a caption is true: the detector can be wrong, models can err "
-            "alike, and models that are told what was detected may only repeat it. These numbers "
+            "alike, and models that got the detector's findings may only repeat them. These "
+            "numbers "
             f"show what to look at. {_INTERVALS}"
         ),
     )
@@ -197,14 +198,14 @@ _WORDED = (
     ),
     Column(
         "Distinct-2",
-        explanation="Distinct pairs of words by all pairs of words; falls as texts get longer, so "
-        "compare it within a video alone",
+        explanation="Distinct word pairs by all word pairs; falls as texts get longer, so "
+        "compare it only within a video",
     ),
-    Column("Said twice", explanation="Captions that are word for word another scene's"),
+    Column("Said twice", explanation="Captions that are word for word the same as another scene's"),
     Column(
         "Language",
-        explanation="That most captions are in (ISO 639-1) and the share that is, of those long "
-        "enough to tell",
+        explanation="Language of most captions (ISO 639-1) and their share, of those long "
+        "enough to detect it",
     ),
     Column("Refusals", explanation="Captions that decline to describe, by phrases in English"),
     Column("Cut off", explanation="Captions that ended at the limit on new tokens"),
@@ -238,12 +239,12 @@ def percent(value: float) -> str:
 
 
 def share(sample: Sample) -> Cell:
-    """A share of things counted, with its interval and how many of how many beneath it."""
+    """A share of things counted, with its interval and the counts beneath it."""
     return _measure(sample, percent, f"{sample.part:,.0f} of {sample.whole:,.0f}")
 
 
 def _mean(sample: Sample, written: formats.Writer) -> Cell:
-    """A mean over scenes, with its interval and how many there are beneath it."""
+    """A mean over scenes, with its interval and the number of scenes beneath it."""
     return _measure(sample, written, formats.count(sample.n, "scene"))
 
 
@@ -268,7 +269,7 @@ def _language(judged: Judged) -> Cell:
 
 
 def _unless(one: PairQuality, cell: Cell) -> Cell:
-    """A number, unless it would mean nothing; why is told once in the row."""
+    """A number, unless it would mean nothing; the row gives the reason once."""
     return MISSING if one.void else cell
 
 

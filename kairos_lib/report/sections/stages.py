@@ -17,7 +17,7 @@ from kairos_lib.results.suite import SuiteData
 
 
 def stage_names(suite: SuiteData) -> list[str]:
-    """Every stage that any video's base processing came to, in order."""
+    """Every stage that any video's base processing reached, in order."""
     names = (stage.name for base in suite.bases for stage in base.stages)
     return [name for name in dict.fromkeys(names) if name != FRAMES]
 
@@ -34,9 +34,12 @@ def stages(suite: SuiteData) -> Html | None:
         VIDEO,
         LENGTH,
         SCENES,
-        Column("Frames", explanation="The one pass over the video, shared by all that look at it"),
+        Column(
+            "Frames",
+            explanation="The single pass over the video, shared by all stages that read it",
+        ),
         *(Column(stage_title(name)) for name in names),
-        Column("Sum", explanation="Of the frames and all stages: what the shares are of"),
+        Column("Sum", explanation="Of the frames and all stages; shares are relative to it"),
         Column(
             "Total",
             explanation="Wall time of what ran here: stages overlap, so it is less than their sum",
@@ -69,7 +72,7 @@ def stages(suite: SuiteData) -> Html | None:
 
 
 def _sum_s(base: BaseRun) -> float | None:
-    """The time of all stages together; none where some of them are missing."""
+    """The time of all stages together; None if some of them are missing."""
     if base.result is None:
         return None
     done = [stage.time_s for stage in base.stages if stage.state == "done"]
@@ -77,7 +80,7 @@ def _sum_s(base: BaseRun) -> float | None:
 
 
 def _total(result: BaseResult) -> Cell:
-    """The wall time, and which of the stages are not in it."""
+    """The wall time, and which stages it does not include."""
     taken_over = sum(stage.reused for stage in result.stages)
     if taken_over:
         note = f"without {formats.count(taken_over, 'stage')} taken over"
@@ -127,10 +130,10 @@ def _published(suite: SuiteData) -> list[Html]:
 
 
 def _took(suite: SuiteData) -> Html | None:
-    """What the kernel took while each stage was at work."""
+    """Resources that the kernel used while each stage was running."""
     columns = (
         VIDEO, Column("Stage", number=False), Column("Loading"), Column("Work"),
-        Column("Peak RAM", explanation="Of the whole kernel: stages at work at once share it"),
+        Column("Peak RAM", explanation="Of the whole kernel: stages that run at once share it"),
         Column("Peak VRAM"), Column("CPU cores"), Column("GPU busy"), Column("Batch"),
         Column("Records"),
     )  # fmt: skip
@@ -164,7 +167,7 @@ def _took(suite: SuiteData) -> Html | None:
 
 
 def _damage(suite: SuiteData) -> Html | None:
-    """What was found wrong with video files that could be read all the same."""
+    """Defects of video files that could still be read."""
     return table(
         "What is wrong with the files",
         (VIDEO, Column("What", number=False, wide=True)),

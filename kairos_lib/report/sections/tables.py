@@ -20,7 +20,7 @@ Cell = str | Html
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading; numbers are set flush right."""
+    """A column's heading; numbers are right-aligned."""
 
     title: str
     number: bool = True
@@ -30,7 +30,7 @@ class Column:
 
 
 def table(title: str, columns: Iterable[Column], rows: Iterable[tuple[Cell, ...]]) -> Html | None:
-    """A table that scrolls within its box; none where there are no rows."""
+    """A table that scrolls within its box; None if there are no rows."""
     listed = list(rows)
     return render("table", title=title, columns=list(columns), rows=listed) if listed else None
 
@@ -44,7 +44,7 @@ SCENES = Column("Scenes")
 
 
 def end_to_end(suite: SuiteData) -> Html | None:
-    """Each model over each video: how fast in both scenarios, and at what price."""
+    """Each model on each video: how fast in both scenarios, and at what price."""
     published = matching(suite)
     price = suite.manifest.price_per_hour
     columns = [
@@ -75,7 +75,7 @@ def end_to_end(suite: SuiteData) -> Html | None:
             )
         )
     return table(
-        "Each model over each video",
+        "Each model on each video",
         [*columns, STATUS],
         (
             (
@@ -96,7 +96,7 @@ def end_to_end(suite: SuiteData) -> Html | None:
 
 
 def _sample(pair: Pair) -> str:
-    """Of how many scenes a single-stream figure is, where it is not all of them."""
+    """How many scenes a single-stream figure covers, if not all."""
     scenes = max((result.single_stream.scenes for result in pair.results), default=0)
     return f"from {formats.count(scenes, 'scene')}" if scenes < (pair.scenes or 0) else ""
 
@@ -109,14 +109,14 @@ def _published(run: PublishedRun | None) -> Cell:
 
 
 def _cost(pair: Pair, price_per_hour: float) -> Cell:
-    """A server's own price is not that of the machine that asks it."""
+    """Empty for a server: the machine's price does not apply to it."""
     if any(result.weights_source == "server" for result in pair.results):
         return MISSING
     return measured(pair.cost(price_per_hour), formats.price)
 
 
 def measured(measure: Measure | None, written: formats.Writer, note: str = "") -> Cell:
-    """A number; beneath it its range and n, where it was measured more than once, and a note."""
+    """A number, with a note and, if it was measured more than once, its range and n beneath it."""
     if measure is None:
         return MISSING
     notes = [note] if note else []
@@ -141,7 +141,7 @@ def _status(pair: Pair) -> Html:
         text = f"{captions:,} of {pair.scenes:,}" if pair.scenes else f"{captions:,}"
         text += " captions"
     else:
-        text = ""  # The badge says what happened; to say it twice helps nobody.
+        text = ""  # The badge says what happened; no need to repeat it.
     without = max((result.offline.failed for result in pair.results), default=0)
     if without:
         text += f", {formats.count(without, 'scene')} without caption"
@@ -149,7 +149,7 @@ def _status(pair: Pair) -> Html:
 
 
 def single_stream(suite: SuiteData) -> Html | None:
-    """Each model over each video, one scene at a time."""
+    """Each model on each video, one scene at a time."""
     columns = (
         MODEL,
         VIDEO,
@@ -160,9 +160,9 @@ def single_stream(suite: SuiteData) -> Html | None:
         Column("New tokens/s", explanation="New tokens per second of decoding"),
         Column(
             "Other in a batch",
-            explanation="Scenes of the sample whose caption is another one in the offline scenario",
+            explanation="Scenes of the sample whose caption differs from the offline scenario",
         ),
-        # Prefill is the time to first token, which has its column.
+        # Prefill is the same as time to first token, which has its column.
         *_parts_columns(without="Prefill"),
         NOTES,
     )
@@ -186,7 +186,7 @@ def single_stream(suite: SuiteData) -> Html | None:
 
 
 def offline(suite: SuiteData) -> Html | None:
-    """Each model over each video, in batches: the work that each scene took, and the wall time."""
+    """Each model on each video, in batches: work per scene, and wall time."""
     columns = (
         MODEL,
         VIDEO,
@@ -237,7 +237,7 @@ def _median(measure: Measure | None, written: formats.Writer) -> str:
 
 
 def memory(suite: SuiteData) -> Html | None:
-    """Peaks over the repeats of each model and video, each against what the machine has."""
+    """Peaks over the repeats of each model and video, each compared with the machine's memory."""
     shown = [pair for pair in pairs(suite) if pair.results]
     on_gpus = [
         (Column(peak.title, explanation=peak.explanation), peak)
@@ -280,7 +280,7 @@ def parameters(millions: float) -> str:
 
 
 def failures(suite: SuiteData) -> Html | None:
-    """Every planned run without a result, and why; none where all went well."""
+    """Every planned run without a result, and why; None if all went well."""
     columns = (
         Column("Run", number=False, wide=True), VIDEO, Column("Repeat"), Column("Captions kept"),
         Column("Reason", number=False), Column("Message", number=False, wide=True),

@@ -1,4 +1,4 @@
-"""What changing a model changed: its variants, such as other precisions, beside the first."""
+"""What changing a model changed: its variants, such as other precisions, next to the first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kairos_lib.vlm.records import Caption
 
 
 def variants(suite: SuiteData) -> Html | None:
-    """Speed, memory and captions of each variant; none where the suite has no variants."""
+    """Speed, memory and captions of each variant; None if the suite has no variants."""
     known = pairs(suite)
     by_name = {(pair.model, pair.video): pair for pair in known}
     columns = (
@@ -29,7 +29,7 @@ def variants(suite: SuiteData) -> Html | None:
             "Peak memory",
             explanation="VRAM on a GPU, RAM of the kernel without one; median of repeats",
         ),
-        Column("Captions changed", explanation="Share of scenes worded in any way otherwise"),
+        Column("Captions changed", explanation="Share of scenes whose wording differs in any way"),
         Column("Words kept", explanation="Share of words in common and in order, mean of scenes"),
     )
 
@@ -37,11 +37,11 @@ def variants(suite: SuiteData) -> Html | None:
         first = by_name.get((pair.runs[0].planned.variant_of, pair.video))
         changed = kept = faster = MISSING
         if first is not None and first.results and pair.results:
-            told = _captions(first)
+            first_captions = _captions(first)
             shares = [
-                similarity(told[scene], text)
+                similarity(first_captions[scene], text)
                 for scene, text in _captions(pair).items()
-                if scene in told
+                if scene in first_captions
             ]
             if shares:
                 changed = f"{sum(share < 1 for share in shares) / len(shares):.0%}"
@@ -69,7 +69,7 @@ def similarity(one: str, other: str) -> float:
     if one == other:
         return 1.0
     share = SequenceMatcher(None, one.split(), other.split(), autojunk=False).ratio()
-    # Other spaces are another text with the same words.
+    # Different whitespace makes another text with the same words.
     return min(share, 0.999)
 
 

@@ -1,7 +1,6 @@
-"""The verdict: which model for what, in sentences made from the data, with what is too close.
+"""The verdict: which model for what, in sentences made from the data, and what is too close.
 
-Knows nothing of pages. Every sentence says what it rests on; where the data do not decide, it says
-that instead.
+Knows nothing of pages. Every sentence states its basis; if the data do not decide, it says so.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from kairos_lib.results import caveats
 from kairos_lib.results.badges import NANO, OUTSIDE, of_run
 from kairos_lib.results.contenders import Contenders, contenders
 from kairos_lib.results.ranked_models import KEEPS_UP, Lead, Runner, fastest, smallest
-from kairos_lib.results.speed_and_quality import Standing, apart, standing
+from kairos_lib.results.speed_and_quality import SpeedAndQuality, apart, speed_and_quality
 from kairos_lib.results.step_runs import VlmRun
 from kairos_lib.results.suite import SuiteData
 from kairos_lib.results.summary import pairs
@@ -25,7 +24,7 @@ from kairos_lib.statistics.bootstrap import Interval
 from kairos_lib.statistics.decision import LEAST_ROUNDS, Ratio
 
 LISTED = 3
-"""Rounds that are left out, of which so many are told on the first screen; tables have all."""
+"""Maximum number of left-out rounds listed on the first screen; tables have all."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,11 @@ class Finding:
     model: str
     """Title of the model that the answer names; empty where none is."""
     answer: str
-    """What follows the model's name, or the whole answer."""
+    """Text after the model's name, or the whole answer."""
 
 
 def verdict(suite: SuiteData) -> Html | None:
-    """The findings as a piece of the page; none where nothing was measured."""
+    """The findings as a piece of the page; None if nothing was measured."""
     found = findings(suite)
     return render("verdict", findings=found) if found else None
 
@@ -48,11 +47,11 @@ def verdict(suite: SuiteData) -> Html | None:
 def findings(suite: SuiteData) -> list[Finding]:
     """Which model for speed, for quality, for little memory and for mixed use.
 
-    A model is named where that is shown, and nowhere else.
+    A model is named only if the data show it.
     """
     field = contenders(suite)
-    runners = [Runner.of(told, suite) for told in field.ranked]
-    stood = standing(suite)
+    runners = [Runner.of(of_model, suite) for of_model in field.ranked]
+    stood = speed_and_quality(suite)
     found = []
     if runners:
         mixed = Finding("Mixed use", *mixed_use(runners, stood))
@@ -76,8 +75,8 @@ def _speed(runners: Sequence[Runner]) -> Finding:
             f"({_extent(ratio)}).",
         )  # fmt: skip
     other, ratio = lead.open[0]
-    told = f"{formats.factor(first.rtf)} against {formats.factor(other.rtf)} of {other.title}"
-    return Finding("Speed", "", _undecided(lead, told))
+    values = f"{formats.factor(first.rtf)} against {formats.factor(other.rtf)} of {other.title}"
+    return Finding("Speed", "", _undecided(lead, values))
 
 
 def _pace(runner: Runner) -> str:
@@ -88,30 +87,30 @@ def _pace(runner: Runner) -> str:
     return "it is slower than the videos"
 
 
-def _undecided(lead: Lead, told: str) -> str:
-    """Why nobody is named, of the first that is not shown to take more."""
+def _undecided(lead: Lead, values: str) -> str:
+    """Why no model is named: about the first that is not shown to take more."""
     other, ratio = lead.open[0]
     shown = lead.shown(ratio)
     if ratio is None or shown == "too few rounds":
         return (
-            f"{lead.first.title} was ahead: {told}. With fewer than {LEAST_ROUNDS} rounds "
+            f"{lead.first.title} was ahead: {values}. With fewer than {LEAST_ROUNDS} rounds "
             "that both have, that can be chance; REPEATS=5 would tell."
         )
     if shown == "no difference worth naming":
-        return f"No difference worth naming: {lead.first.title} {told} ({_extent(ratio)})."
+        return f"No difference worth naming: {lead.first.title} {values} ({_extent(ratio)})."
     if shown == "lower":
         return (
-            f"It depends on the video: {lead.first.title} was ahead over all, {told}; in the mean "
-            f"of the videos {other.title} is, by {1 / ratio.value:.2f} ({_extent(ratio)})."
+            f"It depends on the video: {lead.first.title} was ahead over all, {values}; in the "
+            f"mean of the videos {other.title} is, by {1 / ratio.value:.2f} ({_extent(ratio)})."
         )
     names = ", ".join(one.title for one, r in lead.open if lead.shown(r) == shown)
     return (
-        f"Too close to call between {lead.first.title} and {names}: {told}, a ratio of "
+        f"Too close to call between {lead.first.title} and {names}: {values}, a ratio of "
         f"{ratio.value:.2f} ({_extent(ratio)})."
     )
 
 
-def _quality(stood: Standing) -> Finding:
+def _quality(stood: SpeedAndQuality) -> Finding:
     if stood.yardstick is None:
         return Finding("Quality", "", f"Not compared: {stood.why_not}.")
     first, *others = sorted(stood.points, key=lambda point: -point.value)
@@ -127,10 +126,10 @@ def _quality(stood: Standing) -> Finding:
         if first.value == close[0].value:
             return Finding("Quality", "", f"{names} are equal: {values}, {name}, {over}.{low}")
         between = apart(first, close[0])
-        told = f"; the difference is {_points(between)}" if between.known else ""
+        margin = f"; the difference is {_points(between)}" if between.known else ""
         return Finding(
             "Quality", "",
-            f"Too close to call between {names}: {values}, {name}, {over}{told}.{low}",
+            f"Too close to call between {names}: {values}, {name}, {over}{margin}.{low}",
         )  # fmt: skip
     other, between = against[0]
     return Finding(
@@ -142,14 +141,14 @@ def _quality(stood: Standing) -> Finding:
 
 
 def _extent(ratio: Ratio) -> str:
-    """How sure a ratio is: its interval, and the rounds that it rests on."""
+    """How certain a ratio is: its interval, and the number of rounds."""
     ends = ratio.interval
-    told = f"{ends.low:.2f} to {ends.high:.2f}"
-    return f"{decision.LEVEL:.0%} interval {told}, {formats.count(ratio.rounds, 'round')}"
+    interval = f"{ends.low:.2f} to {ends.high:.2f}"
+    return f"{decision.LEVEL:.0%} interval {interval}, {formats.count(ratio.rounds, 'round')}"
 
 
 def _points(found: Interval) -> str:
-    """A difference of shares, in points of a hundred."""
+    """A difference of shares, in percentage points."""
     if not found.known:
         return "unknown extent"
     return (
@@ -183,23 +182,23 @@ def _memory(runners: Sequence[Runner]) -> Finding:
             f"{ratio.value:.2f} times as much ({_extent(ratio)}).{without}",
         )  # fmt: skip
     other, _ = lead.open[0]
-    told = f"{own} against {formats.memory(other.memory_mib)} of {other.title}"
-    return Finding("Memory", "", _undecided(lead, told) + without)
+    values = f"{own} against {formats.memory(other.memory_mib)} of {other.title}"
+    return Finding("Memory", "", _undecided(lead, values) + without)
 
 
 def _left_out(field: Contenders) -> list[Finding]:
     """What is not counted, and why."""
     found = []
     if field.absent:
-        told = "; ".join(f"{pair.model_title} {why}" for pair, why in field.absent)
-        found.append(Finding("Not ranked", "", f"{told}."))
+        reasons = "; ".join(f"{pair.model_title} {why}" for pair, why in field.absent)
+        found.append(Finding("Not ranked", "", f"{reasons}."))
     if field.undone:
         videos = ", ".join(field.undone)
         found.append(Finding("Not counted", "", f"{videos}: no model has a run that counts."))
     rounds = [
         f"{pair.model_title} {why}, on {pair.title} in round {run.planned.repeat}"
-        for told in field.ranked
-        for pair in told
+        for of_model in field.ranked
+        for pair in of_model
         for run, why in pair.fitness.left_out
     ]
     if rounds:
@@ -209,7 +208,7 @@ def _left_out(field: Contenders) -> list[Finding]:
 
 
 def _mind(suite: SuiteData, field: Contenders, runners: Sequence[Runner]) -> list[Finding]:
-    """What must be known to believe it, in the words of `kairos compare`."""
+    """Caveats, in the words of `kairos compare`."""
     counted = {
         runner.title: [run for pair in runner.pairs for run in pair.fitness.runs]
         for runner in runners
@@ -224,15 +223,15 @@ def _mind(suite: SuiteData, field: Contenders, runners: Sequence[Runner]) -> lis
             "these are nano models, which know only a synthetic world: nothing here is about "
             "models of real size"
         )
-    told = " ".join(f"{line[:1].upper()}{line[1:]}." for line in lines)
-    return [Finding("Mind", "", told)] if told else []
+    text = " ".join(f"{line[:1].upper()}{line[1:]}." for line in lines)
+    return [Finding("Mind", "", text)] if text else []
 
 
 def _rounds(field: Contenders) -> dict[str, list[list[VlmRun]]]:
-    """Of each video that is ranked over, the runs of each round that counts."""
+    """For each ranked video, the runs of each round that counts."""
     found: dict[str, dict[int, list[VlmRun]]] = {}
-    for told in field.ranked:
-        for pair in told:
+    for of_model in field.ranked:
+        for pair in of_model:
             for run in pair.fitness.runs:
                 rounds = found.setdefault(pair.title, {})
                 rounds.setdefault(run.planned.repeat, []).append(run)

@@ -1,1 +1,1 @@
-"""Model families: one adapter a file, found by the name a model's parameters give."""
+"""Model families: one adapter per file, found by the `family` in a model's parameters."""

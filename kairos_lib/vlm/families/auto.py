@@ -1,4 +1,4 @@
-"""Any model that transformers loads as image and text to text, by its own chat template."""
+"""Any model that transformers loads as image-text-to-text, with its own chat template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""InstructBLIP: a Q-Former that is told the question, and a Vicuna.
+"""InstructBLIP: a Q-Former that reads the question, and a Vicuna.
 
 Source: Dai et al., "InstructBLIP: Towards General-purpose Vision-Language Models with Instruction
 Tuning", 2023.
@@ -15,7 +15,7 @@ from kairos_lib.vlm.transformers_adapter import TransformersAdapter
 
 
 class Family(TransformersAdapter):
-    """It sees one picture: the frames side by side, from left to right in the order of time."""
+    """Takes one picture: the frames side by side, from left to right in order of time."""
 
     version: ClassVar[int] = 1
     model_class: ClassVar[str] = "InstructBlipForConditionalGeneration"
@@ -25,7 +25,7 @@ class Family(TransformersAdapter):
     )
 
     def worded(self, requests: list[Request]) -> list[str]:
-        """The words alone: it was trained without a chat template."""
+        """The text alone: the model was trained without a chat template."""
         return [request.prompt for request in requests]
 
     def tensors(self, requests: list[Request]) -> Any:
@@ -39,7 +39,7 @@ class Family(TransformersAdapter):
         )
 
     def visual_token_ids(self) -> list[int]:
-        """What holds the Q-Former's places."""
+        """Placeholder for the Q-Former's outputs."""
         return [self.model.config.image_token_index]
 
 

@@ -1,7 +1,7 @@
 """Any server with OpenAI's chat interface: OpenAI, Azure, vLLM, SGLang, `transformers serve`.
 
-Frames travel as pictures, several requests at once within the server's limits, and answers are
-streamed, so that the time to the first token is known. Tokens are as the server counts them.
+Frames are sent as pictures, several requests at once within the server's limits, and answers are
+streamed so that the time to the first token is known. Tokens are as counted by the server.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from kairos_lib.remote.service import (
     GarbageError,
     Service,
     checked_address,
+    describe_destination,
     http_client,
-    told,
 )
 from kairos_lib.vlm.adapter import Adapter, Generated, Prepared, Request
 from kairos_lib.vlm.controls import Controls
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
     import openai
 
 OF_ONE_SCENE = frozenset({400, 413, 422})
-"""Refusals of what is in one request; the others would meet every request alike."""
+"""Status codes about the content of one request; any other would affect all requests alike."""
 NO_KEY = "no-key-is-wanted"
-"""What a server that wants no key is sent for one: the package sends none at all never."""
+"""Sent as the key to a server that needs none: the package always sends one."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one request."""
+    """Result of one request."""
 
     text: str = ""
     prompt_tokens: int = 0
@@ -57,24 +57,24 @@ class Answer:
     first_s: float = 0.0
     """From sending until the first words."""
     rest_s: float = 0.0
-    """From there until the last."""
+    """From then until the last."""
     error: str = ""
     """Why the scene has no caption."""
     reason: str = ""
-    """Why no scene has one for now: nothing was answered."""
+    """Why the server cannot answer any scene for now."""
 
 
 class Family(Adapter):
-    """One model of a server."""
+    """One model on a server."""
 
     version: ClassVar[int] = 1
 
     def load(self) -> None:
-        """Make ready to connect; nothing is sent."""
+        """Prepare the connection; nothing is sent."""
         settings = self.settings
         self._service = ChatService(settings)
         server = settings.server
-        # Of the user, not of a project: the server counts them all together.
+        # Shared by all projects of the user: the server counts them together.
         self._limits = Limits(
             downloads() / "limits" / slug(place(settings)),
             server.concurrency,
@@ -84,26 +84,27 @@ class Family(Adapter):
         self._patience = patience.Patience(settings.weights.id, self._limits, server.attempts)
 
     def prepare(self, requests: list[Request]) -> Prepared:
-        """Frames as PNG, which loses nothing, then the words."""
+        """Encode frames as PNG, which is lossless, then add the text."""
         messages = [
             [
                 {
                     "role": "user",
                     "content": [
                         *({"type": "image_url", "image_url": {"url": png(i)}} for i in r.images),
-                        # Of its tokenizer nothing is known but what control tokens look like.
+                        # Its tokenizer is unknown: control tokens can only be recognised by
+                        # pattern.
                         {"type": "text", "text": Controls().broken(r.prompt)},
                     ],
                 }
             ]
             for r in requests
         ]
-        # How many tokens a prompt has, its answer says.
+        # The answer says how many tokens the prompt has.
         none = (0,) * len(requests)
         return Prepared(messages, none, none)
 
     def generate(self, prepared: Prepared, max_new_tokens: int | None = None) -> Generated:
-        """Ask for all captions at once, as far as the limits go."""
+        """Request all captions at once, within the limits."""
         limit = max_new_tokens or self.settings.generation.max_new_tokens
         ask = functools.partial(self._ask, limit)
         with ThreadPoolExecutor(self.settings.server.concurrency, "server") as pool:
@@ -117,7 +118,7 @@ class Family(Adapter):
             texts=tuple(answer.text for answer in answers),
             new_tokens=tuple(answer.new_tokens for answer in answers),
             truncated=tuple(answer.truncated for answer in answers),
-            # Waiting for the limits and for another attempt is in neither: it is other time.
+            # Waiting for the limits and for another attempt is in neither: it counts as other time.
             prefill_s=statistics.fmean(answer.first_s for answer in answers),
             decode_s=statistics.fmean(answer.rest_s for answer in answers),
             prompt_tokens=tuple(answer.prompt_tokens for answer in answers),
@@ -127,7 +128,7 @@ class Family(Adapter):
         )
 
     def _ask(self, limit: int, messages: Any) -> Answer:
-        """One answer. An exception would lose those of others, which are paid for."""
+        """One answer. An exception would lose the others', which are paid for."""
         try:
             return self._patience.ask(lambda: self._service.ask(messages, limit))
         except patience.FinalError as error:
@@ -156,11 +157,11 @@ class ChatService(Service):
         super().__init__()
 
     def key(self) -> str:
-        """Of the environment, where the server wants one."""
+        """From the environment, if the server needs one."""
         return super().key() if self.settings.server.key_name else NO_KEY
 
     def connect(self, key: str) -> openai.OpenAI:
-        """To the model's address."""
+        """Connect to the model's address."""
         import openai
 
         return openai.OpenAI(
@@ -172,10 +173,10 @@ class ChatService(Service):
         )
 
     def ask(self, messages: Any, max_new_tokens: int) -> Answer:
-        """Have one caption written.
+        """Request one caption.
 
         Raises:
-            RefusedError: It was not.
+            RefusedError: The server gave none.
         """
         return self.asking(lambda: self._streamed(messages, max_new_tokens))
 
@@ -188,7 +189,7 @@ class ChatService(Service):
         first_s = 0.0
         words: list[str] = []
         reason, usage = None, None
-        # A caption is drawn greedily here as everywhere.
+        # Captions are decoded greedily here as everywhere.
         with self.client.chat.completions.create(
             model=self.settings.weights.id,
             messages=messages,
@@ -204,9 +205,9 @@ class ChatService(Service):
                         first_s = first_s or time.perf_counter() - started
                         words.append(choice.delta.content)
                     reason = choice.finish_reason or reason
-                # The package's own limit is on each silence: a stream that drips would never end.
+                # The package's own limit applies to each pause: a slow trickle would never end.
                 if time.perf_counter() - started > server.timeout_s:
-                    raise GarbageError(f"the answer was not whole after {server.timeout_s:g} s")
+                    raise GarbageError(f"the answer was not complete after {server.timeout_s:g} s")
         ended_s = time.perf_counter() - started
         if reason is None:
             raise GarbageError("the answer broke off")
@@ -223,7 +224,7 @@ class ChatService(Service):
 
 
 def _parts(stream: Any) -> Iterator[Any]:
-    """What comes of a stream; one that breaks off does so with any exception there is."""
+    """Chunks of a stream; any exception that interrupts it becomes a GarbageError."""
     import openai
 
     parts = iter(stream)
@@ -233,7 +234,7 @@ def _parts(stream: Any) -> Iterator[Any]:
         except openai.APIStatusError:
             raise
         except openai.APIError as error:
-            # Told in the middle of an answer that had begun well: of this moment, not for good.
+            # The error came in the middle of a good answer, so it is temporary.
             raise GarbageError(f"the answer broke off: {error.message}") from None
         except Exception as error:
             raise GarbageError(f"the answer broke off ({type(error).__name__})") from None
@@ -243,10 +244,10 @@ def _parts(stream: Any) -> Iterator[Any]:
 
 
 def address(settings: Model) -> str:
-    """Where a model's server is.
+    """The address of a model's server.
 
     Raises:
-        KairosError: That is no address.
+        KairosError: It is not a valid address.
     """
     server = settings.server
     given = server.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI
@@ -254,8 +255,8 @@ def address(settings: Model) -> str:
 
 
 def destination(settings: Model) -> str:
-    """Where a model's frames are sent, and with what."""
-    return told(address(settings), settings.server.key_name)
+    """Where a model's frames are sent, and with which key."""
+    return describe_destination(address(settings), settings.server.key_name)
 
 
 def place(settings: Model) -> str:
@@ -265,7 +266,7 @@ def place(settings: Model) -> str:
 
 
 def png(image: np.ndarray) -> str:
-    """A frame of shape (height, width, 3) as the address of its own content."""
+    """A frame of shape (height, width, 3) as a data URL."""
     from PIL import Image
 
     file = io.BytesIO()

@@ -22,7 +22,7 @@ class Family(TransformersAdapter):
 
     version: ClassVar[int] = 1
     processor_settings: ClassVar[frozenset[str]] = frozenset({"num_crops"})
-    # With the separators between rows and between pictures.
+    # Including the separators between rows and between pictures.
     connectors: ClassVar[frozenset[str]] = frozenset({"img_projection", "glb_GN", "sub_GN"})
 
     def load_processor(self, path: str) -> Any:
@@ -34,7 +34,7 @@ class Family(TransformersAdapter):
         )
 
     def load_model(self, path: str, **options: Any) -> Any:
-        """Our own model from the original's files."""
+        """Our own model class with the original's files."""
         from kairos_lib.vlm.phi35.configuration import read_config
         from kairos_lib.vlm.phi35.modeling import Phi35ForConditionalGeneration
 
@@ -42,12 +42,12 @@ class Family(TransformersAdapter):
         return self.with_weights(Phi35ForConditionalGeneration, path, config, **options)
 
     def ends(self) -> tuple[int, ...]:
-        """A turn ends with this; not every revision's generation config says so."""
+        """The token that ends a turn; not every revision's generation config has it."""
         end = self.processor.tokenizer.convert_tokens_to_ids(END)
         return () if end is None else (end,)
 
     def worded(self, requests: list[Request]) -> list[str]:
-        """The pictures' tags, a line each, then the words."""
+        """The pictures' tags, one per line, then the text."""
         from kairos_lib.vlm.phi35.prompts import tags
 
         return [
@@ -60,7 +60,7 @@ class Family(TransformersAdapter):
         ]
 
     def tensors(self, requests: list[Request]) -> Any:
-        """Ids with room for the pictures, and the pictures of all requests in a row."""
+        """Ids with placeholders for the pictures, and the pictures of all requests in order."""
         from PIL import Image
         from transformers import BatchFeature
 

@@ -11,7 +11,7 @@ from kairos_lib.vlm.video_adapter import VideoAdapter
 
 
 class Family(VideoAdapter):
-    """Frames as one video; which of the two models it is, its checkpoint says."""
+    """Frames as one video; the checkpoint says which of the two models it is."""
 
     version: ClassVar[int] = 1
     model_class: ClassVar[str] = "AutoModelForImageTextToText"

@@ -18,5 +18,5 @@ class Family(VideoAdapter):
     processor_class: ClassVar[str] = "SmolVLMProcessor"
 
     def visual_token_ids(self) -> list[int]:
-        """A video's frames are pictures to it."""
+        """The model treats a video's frames as pictures."""
         return [self.model.config.image_token_id]

@@ -13,7 +13,7 @@ from kairos_lib.errors import KairosError
 IMAGE_TOKEN_ID = 32044
 """`<|image|>` of Phi-3's tokenizer: stands for one row of a picture's features."""
 VISION_FILE = "clip_config.json"
-"""The original's config only names its vision tower; this file, where there is one, gives it."""
+"""The original's config only names its vision tower; this file defines it, if it exists."""
 # https://huggingface.co/openai/clip-vit-large-patch14-336/blob/main/config.json
 CLIP_VIT_LARGE_336 = {
     "hidden_size": 1024,
@@ -25,7 +25,7 @@ CLIP_VIT_LARGE_336 = {
     "projection_dim": 768,
     "hidden_act": "quick_gelu",
 }
-# How the original puts a picture together; a checkpoint that says otherwise is another model.
+# The original's picture layout; a checkpoint with another one is a different model.
 EXPECTED = {
     "use_hd_transform": True,
     "with_learnable_separator": True,
@@ -50,7 +50,7 @@ class Phi35Config(Phi3Config):
 
 
 def read_config(folder: Path) -> Phi35Config:
-    """The settings of a checkpoint that has the original's form.
+    """The settings of a checkpoint in the original's format.
 
     Raises:
         KairosError: There is none, or it is of another model.
@@ -85,7 +85,7 @@ def read_config(folder: Path) -> Phi35Config:
     }  # fmt: skip
     return Phi35Config(
         **kept,
-        # The window (262,144 tokens) is twice as wide as the model's context: it hides nothing.
+        # The window (262,144 tokens) is twice the model's context: it hides nothing.
         sliding_window=None,
         rope_parameters=_rope(values),
         vision_config=dict(vision),
@@ -94,7 +94,7 @@ def read_config(folder: Path) -> Phi35Config:
 
 
 def _rope(values: dict[str, Any]) -> dict[str, Any]:
-    """LongRoPE's parameters under today's names; the original calls it `su`."""
+    """LongRoPE's parameters under their current names; the original calls it `su`."""
     theta = values.get("rope_theta", 10_000.0)
     scaling = values.get("rope_scaling")
     if scaling is None:

@@ -3,10 +3,10 @@
 Knows nothing of files. Parameters have the original checkpoint's names, so that transformers'
 `from_pretrained` loads it as it is, quantised or placed on several devices like any model.
 
-Where a text grows past LongRoPE's boundary (4,096 tokens for the real model), every position of
-that row is turned by other angles, so that what the cache holds of it no longer fits: the cache is
-thrown away and the whole text is read once more. Tokens are those that the original writes without
-a cache. (With one, the original mixes both kinds of angles from there on.)
+If a text grows past LongRoPE's boundary (4,096 tokens for the real model), every position of that
+row is rotated by other angles, so that its cached values no longer apply: the cache is discarded
+and the whole text is processed once more. Tokens match those that the original writes without a
+cache. (With a cache, the original mixes both kinds of angles from there on.)
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class LongRope(nn.Module):
         super().__init__()
         self._config = config
         self._boundary = config.original_max_position_embeddings
-        # Neither parameters nor buffers: made on the device at first use and in float32, whatever
-        # the model is cast to.
+        # Neither parameters nor buffers: created on the device at first use and in float32,
+        # whatever dtype the model is cast to.
         self._factors: dict[torch.device, tuple[torch.Tensor, torch.Tensor, float]] = {}
 
     def forward(
@@ -66,7 +66,7 @@ class LongRope(nn.Module):
 
 
 class _Tower(nn.Module):
-    """CLIP's vision tower up to its last layer but one, under the original's name."""
+    """CLIP's vision tower up to the last layer but one, under the original's name."""
 
     def __init__(self, config: CLIPVisionConfig) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class VisionEmbedding(nn.Module):
         """Features of all pictures, one after another.
 
         Args:
-            pixel_values: Shape (pictures, N + 1, 3, 336, 336), as `pictures_of` gives them.
+            pixel_values: Shape (pictures, N + 1, 3, 336, 336), from `pictures_of`.
             image_sizes: Shape (pictures, 2): height and width of each mosaic of crops.
 
         Returns:
@@ -105,7 +105,7 @@ class VisionEmbedding(nn.Module):
         """
         grids = [(h // CROP_PX, w // CROP_PX) for h, w in image_sizes.tolist()]
         used = [1 + rows * columns for rows, columns in grids]
-        # What is behind the crops is filling, and would come to nothing at the same price.
+        # Entries after the crops are padding; computing them would cost as much for nothing.
         crops = torch.cat([one[:count] for one, count in zip(pixel_values, used, strict=True)])
         tower: Any = self.img_processor.vision_model
         seen = tower(crops.to(self.glb_GN.dtype)).last_hidden_state[:, 1:]
@@ -118,7 +118,7 @@ class VisionEmbedding(nn.Module):
         return projected
 
     def _rows(self, features: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
-        """Crops put together as one map, row by row, with a separator after each row.
+        """Crops joined into one map, row by row, with a separator after each row.
 
         Args:
             features: Shape (crops, 12, 12, width).
@@ -140,7 +140,7 @@ def _by_four(features: torch.Tensor) -> torch.Tensor:
 
 
 class Phi35Model(Phi3Model):
-    """Phi-3's decoder with the vision embedding beside the words'."""
+    """Phi-3's decoder with the vision embedding beside the word embedding."""
 
     config_class = Phi35Config
 
@@ -161,7 +161,7 @@ class Phi35ForConditionalGeneration(Phi3ForCausalLM):
         self.model = Phi35Model(config)
         self.vocab_size = config.vocab_size
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        # The embedding of words again, and CLIP's last layer; of anything else there is a warning.
+        # The tied word embedding, and CLIP's last layer; anything else gives a warning.
         unused = config.vision_config.num_hidden_layers - 1
         self._keys_to_ignore_on_load_unexpected = [
             r"vision_embed_tokens\.wte\.weight",
@@ -186,18 +186,18 @@ class Phi35ForConditionalGeneration(Phi3ForCausalLM):
 
         Args:
             input_ids: Shape (rows, positions).
-            attention_mask: Likewise; 0 where a row is padded.
-            position_ids: Likewise; counted from 0 where they are not given.
+            attention_mask: Same shape; 0 where a row is padded.
+            position_ids: Same shape; counted from 0 if not given.
             past_key_values: The cache.
-            inputs_embeds: In place of `input_ids`, the pictures' features included.
-            use_cache: Whether to fill one.
+            inputs_embeds: Replaces `input_ids`, with the pictures' features included.
+            use_cache: Whether to fill a cache.
             logits_to_keep: How many of the last positions are scored; 0 for all.
-            pixel_values: Of all rows' pictures in order, as `pictures_of` gives them.
-            image_sizes: Likewise.
-            kwargs: More of Phi-3's own.
+            pixel_values: Pictures of all rows in order, from `pictures_of`.
+            image_sizes: Same order.
+            kwargs: Further arguments of Phi-3's own.
 
         Raises:
-            KairosError: The pictures take another number of tokens than there is room for.
+            KairosError: The pictures' tokens do not match the number of placeholders.
         """
         if inputs_embeds is None:
             inputs_embeds = self.model.embed_tokens(input_ids)
@@ -241,11 +241,11 @@ class Phi35ForConditionalGeneration(Phi3ForCausalLM):
         image_sizes: Any = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """What the next step is given: one token, or everything where the cache does not fit."""
+        """Inputs of the next step: one token, or everything if the cache no longer applies."""
         anew = past_key_values is not None and self._crosses(input_ids, attention_mask)
         if anew:
             past_key_values, next_sequence_length = None, None
-        # Phi-3's own would throw the cache away by the batch's length, padding and all.
+        # Phi-3's own would discard the cache by the batch's length, padding included.
         general: Any = GenerationMixin.prepare_inputs_for_generation
         inputs: dict[str, Any] = general(
             self,
@@ -261,11 +261,11 @@ class Phi35ForConditionalGeneration(Phi3ForCausalLM):
         return inputs
 
     def _crosses(self, input_ids: torch.Tensor, attention_mask: Any) -> bool:
-        """Whether a row is, with its newest token, the first time longer than the boundary."""
+        """Whether a row has just become longer than the boundary with its newest token."""
         boundary = self.config.original_max_position_embeddings
-        # Without this, every step would wait for the device.
+        # Avoids waiting for the device at every step.
         if input_ids.shape[1] <= boundary:
             return False
-        if attention_mask is None:  # Which is how transformers says that nothing is padded.
+        if attention_mask is None:  # In transformers this means that nothing is padded.
             return input_ids.shape[1] == boundary + 1
         return bool((attention_mask.sum(dim=-1) == boundary + 1).any())

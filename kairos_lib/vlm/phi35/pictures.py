@@ -1,6 +1,6 @@
-"""Pictures as Phi-3.5-Vision takes them: a whole view and up to N crops of 336×336.
+"""Pictures as Phi-3.5-Vision's input: a whole view and up to N crops of 336×336.
 
-Knows nothing of tokens but how many stand for a picture. Source: the original's image processor,
+Of tokens it knows only how many stand for a picture. Source: the original's image processor,
 as published with `microsoft/Phi-3.5-vision-instruct`.
 """
 
@@ -34,9 +34,9 @@ class Pictures:
     pixel_values: torch.Tensor
     """Shape (pictures, N + 1, 3, 336, 336): the whole view, the crops row by row, then zeros."""
     image_sizes: torch.Tensor
-    """Shape (pictures, 2): height and width of what was cut into crops."""
+    """Shape (pictures, 2): height and width of the area that was cut into crops."""
     tokens: tuple[int, ...]
-    """How many tokens stand for each."""
+    """Number of tokens for each picture."""
 
 
 def pictures_of(images: list[Image.Image], num_crops: int) -> Pictures:
@@ -70,16 +70,16 @@ def pictures_of(images: list[Image.Image], num_crops: int) -> Pictures:
 
 
 def token_count(height: int, width: int) -> int:
-    """How many tokens stand for a picture: every row of either map ends with a separator."""
+    """Number of tokens for a picture: every row of both maps ends with a separator."""
     rows, columns = GRID * height // CROP_PX, GRID * width // CROP_PX
     return rows * (columns + 1) + 1 + GRID * (GRID + 1)
 
 
 def crop_size(width: int, height: int, num_crops: int) -> tuple[int, int]:
-    """Width and height of the crops' mosaic for a picture.
+    """Width and height of the mosaic of crops for a picture.
 
     Raises:
-        KairosError: The picture is so long and thin that nothing would be left of its short side.
+        KairosError: The picture is so long and thin that its short side would vanish.
     """
     if width < height:
         height, width = crop_size(height, width, num_crops)
@@ -91,7 +91,7 @@ def crop_size(width: int, height: int, num_crops: int) -> tuple[int, int]:
     across -= 1
     scaled = int(across * CROP_PX / ratio)
     if scaled < 1:
-        raise KairosError(f"a picture of {width}×{height} is too long and thin to be looked at")
+        raise KairosError(f"a picture of {width}×{height} is too long and thin to be used")
     return across * CROP_PX, math.ceil(scaled / CROP_PX) * CROP_PX
 
 
@@ -99,7 +99,7 @@ def _padded(image: Image.Image, num_crops: int) -> np.ndarray:
     """Scale to whole crops across and pad to whole crops down, with white; (height, width, 3)."""
     from PIL import Image
 
-    # An upright picture is laid on its side for this: mirrored along the diagonal, not turned.
+    # A portrait picture is transposed for this: mirrored along the diagonal, not rotated.
     upright = image.width < image.height
     if upright:
         image = image.transpose(Image.Transpose.TRANSPOSE)

@@ -1,6 +1,6 @@
 """Prompts with numbered pictures as the model's input ids, alone or in batches.
 
-Knows nothing of pixels but how many tokens stand for a picture.
+Of pixels it knows only how many tokens stand for a picture.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ TAG = re.compile(r"<\|image_(\d+)\|>")
 
 
 def tags(count: int) -> str:
-    """The tags of so many pictures, a line each, in order."""
+    """The tags of `count` pictures, one per line, in order."""
     return "".join(f"<|image_{number}|>\n" for number in range(1, count + 1))
 
 
 def input_ids(tokenizer: Any, text: str, tokens: Sequence[int], image_token_id: int) -> list[int]:
-    """One prompt's ids, with each picture's place held by as many image tokens as it takes.
+    """Input ids of one prompt, with as many placeholders for each picture as it has tokens.
 
-    Every stretch of text between pictures is tokenized by itself, as the original does, so that
-    each begins with whatever the tokenizer puts at a beginning.
+    Every piece of text between pictures is tokenized separately, as the original does, so that each
+    begins with whatever the tokenizer puts at the beginning.
 
     Raises:
-        KairosError: The tags are not 1 to n, once each and in order. The original fills pictures
-            in by order and not by number, and would mix them up without a word.
+        KairosError: The tags are not 1 to n, once each and in order. The original inserts pictures
+            by order and not by number, and would silently mix them up.
     """
     numbers = [int(number) for number in TAG.findall(text)]
     if numbers != list(range(1, len(tokens) + 1)):
         raise KairosError(
-            f"the prompt names the pictures {numbers or 'not at all'}, and there are "
+            f"the prompt names the pictures {numbers or 'not at all'}, but there are "
             f"{len(tokens)}: name each once and in order, from <|image_1|>"
         )
     first, *others = TAG.split(text)[::2]
@@ -47,7 +47,7 @@ def input_ids(tokenizer: Any, text: str, tokens: Sequence[int], image_token_id: 
 
 
 def padded(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows of unequal length as ids and mask, padded on the left: writing begins at one place."""
+    """Rows of unequal length as ids and mask, padded on the left so that all end together."""
     import torch
 
     longest = max(len(row) for row in rows)

@@ -2,7 +2,7 @@
 # What it is given travels in the environment, so that no shell ever reads the name of a file, and
 # under names of our own, since a shell holds some by itself (bash its GROUPS).
 .DEFAULT_GOAL := help
-VARIABLES := A ARGS B BASE DEBUG DRY_RUN FORMAT FRESH JSON LIMITED MODEL MODEL_ID NAME NAMES OUT \
+VARIABLES := A ARGS B BASE DEBUG DRY_RUN FORMAT FRESH JSON LIMITED MODEL MODEL_ID NAME NAMES ON OUT \
 	REPEATS ROUNDS RUN SCALE SLOTS SUITE THRESHOLD TRANSCRIPT TRUST_NOTEBOOK VIDEO WEIGHTS
 # make itself hands on what stood on its command line, and expands it first: a file called
 # $(shell ...).mp4 would be obeyed. So nothing of it is handed on but the values, which are text.
@@ -22,14 +22,14 @@ BIN := $(VENV)/bin
 # Made last, so that an install that was cut short is done again.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo bench plan report compare reproduce export fetch lab nano nano-score \
+.PHONY: help install demo bench plan status report compare reproduce export fetch lab nano nano-score \
 	perf-base perf-vlm perf-repeats test test-services lint lock clean clean-all given
 
 # The names of files are read by the shell alone, quoted, and lose what a terminal would obey.
 help: ## This list
 	@echo 'make TARGET [NAME=value ...]'; echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
-	@echo; for kind in models videos suites base; do \
+	@echo; for kind in models videos suites base slurm; do \
 		printf '%-10s' "$$kind:"; \
 		for file in parameters/"$$kind"/*.yaml; do \
 			name=$${file##*/}; [ ! -e "$$file" ] || printf ' %s' "$${name%.yaml}"; \
@@ -48,6 +48,9 @@ bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=
 
 plan: $(INSTALLED) ## Same choices as bench: say what would run, and start nothing
 	@$(BIN)/kairos plan
+
+status: $(INSTALLED) ## SUITE=..: how what was handed to a cluster by ON=slurm:NAME stands
+	@$(BIN)/kairos status
 
 report: $(INSTALLED) ## SUITE=..: write a report again from the runs there are
 	@$(BIN)/kairos report

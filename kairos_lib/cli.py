@@ -22,6 +22,8 @@ from kairos_lib.commands.ending import stop
 from kairos_lib.commands.export import export
 from kairos_lib.commands.fetch import fetch
 from kairos_lib.commands.reproduce import reproduce
+from kairos_lib.commands.status import status
+from kairos_lib.commands.task import task
 from kairos_lib.errors import KairosError, closest, no_room
 from kairos_lib.make_variables import check as check_given
 from kairos_lib.options import Switch, Words, fresh_option, suite_option
@@ -94,7 +96,7 @@ def main(debug: bool) -> None:
             signal.signal(number, _interrupt)
 
 
-for command in (bench, plan, compare, reproduce, export, fetch):
+for command in (bench, plan, status, task, compare, reproduce, export, fetch):
     main.add_command(command)
 
 

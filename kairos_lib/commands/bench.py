@@ -10,6 +10,7 @@ from typing import cast
 
 import click
 
+from kairos_lib.commands.elsewhere import elsewhere
 from kairos_lib.options import flag, fresh_option, model_id_option, suite_option, whole
 from kairos_lib.parameters.suite import REPEATS_AT_MOST
 from kairos_lib.project import Project
@@ -26,6 +27,7 @@ SLOTS_AT_MOST = 64
 @click.option("--weights", envvar="KAIROS_WEIGHTS", help="dummy: full size, random, no download.")
 @model_id_option
 @click.option("--slots", envvar="KAIROS_SLOTS", type=str, help="Notebooks at once; 1 by default.")
+@click.option("--on", envvar="KAIROS_ON", help="slurm:NAME, a cluster; local, tasks in SLOTS here.")
 @fresh_option
 @click.option(
     "--dry-run",
@@ -44,6 +46,7 @@ def bench(
     weights: str | None,
     model_id: str | None,
     slots: str | None,
+    on: str | None,
     fresh: bool,
     dry_run: bool,
 ) -> None:
@@ -70,6 +73,9 @@ def bench(
         model_id=model_id or "",
     )
     chosen = suite_of(project, asked)
+    if on:
+        elsewhere(project, console, chosen, on, at_once if slots else 0, fresh, dry_run)
+        return
     planned = make_plan(project, chosen, fresh)
     debug = bool(click.get_current_context().find_root().params.get("debug"))
     for one in planned.unusable:

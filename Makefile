@@ -43,7 +43,7 @@ install: given ## Create .venv with the pinned packages
 demo: given ## Run the demo suite offline and write reports/demo/index.html
 	@KAIROS_SUITE=demo KAIROS_MODEL= KAIROS_VIDEO= $(BIN)/kairos bench
 
-bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=1 BASE=.. WEIGHTS=dummy
+bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=1 BASE=.. ON=slurm:..
 	@$(BIN)/kairos bench
 
 plan: $(INSTALLED) ## Same choices as bench: say what would run, and start nothing
@@ -88,7 +88,7 @@ perf-repeats: given ## How often comparing is right; ROUNDS=n, or NAME=table fro
 test: lint ## Lint, types and tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-services: given ## The long tests: kills at every moment, other kernels, slots
+test-services: given ## The long tests: kills at every moment, other kernels, slots, a SLURM
 	@$(BIN)/python -m pytest -m services --numprocesses 2 --dist load
 
 lint: given ## Format, lint and types only

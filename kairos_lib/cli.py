@@ -130,15 +130,16 @@ def given() -> None:
 
 @main.command(name="list")
 def list_() -> None:
-    """List the models, videos, base profiles and suites that exist."""
+    """List the models, videos, base profiles, suites and clusters that exist."""
     from kairos_lib.analyzers.profile import Base
     from kairos_lib.parameters import loading
+    from kairos_lib.parameters.cluster import Cluster
     from kairos_lib.parameters.model import Model
     from kairos_lib.parameters.suite import Suite
     from kairos_lib.parameters.video import Video
 
     project = Project.find()
-    for kind in (Model, Video, Base, Suite):
+    for kind in (Model, Video, Base, Suite, Cluster):
         known = loading.names(project, kind)
         click.echo(f"{kind.folder + ':':9}{', '.join(known)}")
 

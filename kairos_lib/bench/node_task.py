@@ -18,7 +18,7 @@ from types import FrameType
 from kairos_lib.bench.execution import Display, check_keys, check_weights
 from kairos_lib.bench.plan import make_plan
 from kairos_lib.bench.step import Step
-from kairos_lib.bench.submission import Attempt, Fate, Place, Submission, identity
+from kairos_lib.bench.submission import IN_WORDS, Attempt, Fate, Place, Submission, identity
 from kairos_lib.errors import KairosError
 from kairos_lib.launch.launcher import Launcher, Watcher
 from kairos_lib.launch.local import LocalLauncher
@@ -26,11 +26,15 @@ from kairos_lib.measure import threads
 from kairos_lib.measure.devices import absent_allowed
 from kairos_lib.project import Project
 from kairos_lib.runs import locks
+from kairos_lib.runs.files import write_record
 from kairos_lib.runs.run import utc_now
 from kairos_lib.runs.status import Status
 from kairos_lib.vlm.run import device_of
 
 CPUS = "SLURM_CPUS_PER_TASK"
+SEEN_WITHIN_S = 90.0
+"""A shared file system remembers for a minute that a file was not there."""
+POLL_S = 2.0
 
 
 @dataclass
@@ -194,6 +198,9 @@ def _check_needs(place: Place, submission: Submission, number: int, step: Step) 
                 f"{need.planned.in_words} would be {need.planned.folder} here, and is "
                 f"{', '.join(sorted(made))}: parameters or packages are not the same"
             )
+    until_s = time.monotonic() + SEEN_WITHIN_S
+    while made and step.blocked and time.monotonic() < until_s:
+        time.sleep(POLL_S)
     if problem := step.blocked:
         raise KairosError(problem)
 
@@ -205,9 +212,16 @@ def _launch(step: Step, watch: Watcher, stop: Stop, launcher: Launcher) -> Statu
         for need in step.after:
             rests.enter_context(locks.kept(need.job.run.folder))
         try:
-            return launcher.launch(step.job, watch, stop.event)
+            status = launcher.launch(step.job, watch, stop.event)
         except KeyboardInterrupt:
-            return step.job.run.status() or Status(state="failed", reason="interrupted")
+            status = step.job.run.status() or Status(state="failed", reason="interrupted")
+    if stop.event.is_set() and status.state != "done":
+        # Whoever reads the run's folder does not know the task.
+        told = f"it {IN_WORDS[stop.fate]}: run the same command to go on where it stopped"
+        status = status.model_copy(update={"reason": "interrupted", "message": told})
+        step.job.run.create()
+        write_record(step.job.run.file("status.json"), status)
+    return status
 
 
 def _at_once(submission: Submission, number: int) -> int:

@@ -18,6 +18,7 @@ from kairos_lib.bench.execution import left_out
 from kairos_lib.bench.plan import Plan
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.launch.slurm import LOGS
+from kairos_lib.names import checked_name
 from kairos_lib.parameters.cluster import Cluster
 from kairos_lib.parameters.suite import Suite
 from kairos_lib.project import Project
@@ -173,6 +174,7 @@ class Place:
         found = read_record(self.plan, Submission)
         if found is None:
             raise KairosError(f"there is no plan at {self.plan}: bench writes one where ON is told")
+        checked_name(found.suite.name, f"the suite of {self.plan}")
         return found
 
     def write_attempt(self, number: int, attempt: int, record: Attempt) -> None:

@@ -38,12 +38,12 @@ def task(plan: Path, what: str, wave: str | None, attempt: str | None, slots: st
     project = Project.find()
     place = Place(plan.absolute().parent)
     which = whole("--attempt", attempt, ATTEMPTS_AT_MOST)
+    settle_threads()
     with display(Console()) as shown:
         if what == "collect":
             found = handing_over.collect(project, place, _number(wave, "WAVE"), which, shown)
         else:
             at_once = whole("--slots", slots, SLOTS_AT_MOST)
-            settle_threads()
             record = run_task(project, place, _number(what, "WHAT"), which, shown, at_once)
             if record.fate != "done":
                 told = ": ".join(filter(None, [IN_WORDS[record.fate or "error"], record.message]))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 from helpers.projects import fill, make_project, short_report, tiny_model, write_parameters
 
-from kairos_lib.bench.submission import Place, newest
+from kairos_lib.bench.submission import Place, Round, newest
 from kairos_lib.bench.verdicts import Verdicts
 from kairos_lib.project import Project
 from kairos_lib.runs.files import read_record
@@ -89,7 +89,7 @@ def project(
     (made.parameters / "slurm").mkdir()
     cluster = {
         "partition": "main", "gpus": 1, "cpus": 1, "memory_mib": 1500, "limit_minutes": 10,
-        "grace_s": 10, "attempts": 3,
+        "grace_s": 10, "attempts": 3, "max_array_size": 2,
         "collector": {"cpus": 1, "memory_mib": 1500, "limit_minutes": 5},
     }  # fmt: skip
     write_parameters(made, "slurm", "node", cluster)
@@ -136,6 +136,13 @@ def until(what: Callable[[], object], limit_s: float, place: Place) -> None:
         time.sleep(0.5)
 
 
+def in_queue(within: Round, number: int) -> str:
+    """What SLURM calls a task."""
+    array = within.array_of(number)
+    assert array is not None
+    return f"{array.job}_{number - array.offset}"
+
+
 def test_a_partition_that_does_not_exist_is_one_line_and_leaves_nothing(
     project: Project, kairos: Kairos
 ) -> None:
@@ -161,8 +168,8 @@ def test_whatever_becomes_of_its_tasks_an_array_ends_in_a_report(
     ]
     until(lambda: all(look() for look in slept), 90, place)
     (second,) = (one for one in place.rounds() if (one.wave, one.attempt) == (1, 1))
-    (array,) = second.arrays
-    taken, sleeps = (f"{array.job}_{numbers[name] - array.offset}" for name in ("taken", "sleeps"))
+    assert [len(array.tasks) for array in second.arrays] == [1, 2, 1]
+    taken, sleeps = (in_queue(second, numbers[name]) for name in ("taken", "sleeps"))
     # The shortest there is, of this attempt alone: those that run to their end need not hurry.
     shorten = ["scontrol", "update", f"JobId={sleeps}", "TimeLimit=1"]
     for command in (["scancel", taken], shorten):

@@ -3,7 +3,7 @@
 # under names of our own, since a shell holds some by itself (bash its GROUPS).
 .DEFAULT_GOAL := help
 VARIABLES := A ARGS B BASE BATCH DEBUG DRY_RUN FORMAT FRESH FROM JSON LIMITED MODEL MODEL_ID NAME \
-	NAMES OUT REPEATS ROUNDS RUN SCALE SLICES SLOTS SUITE TASK THRESHOLD TO TRANSCRIPT \
+	NAMES ON OUT REPEATS ROUNDS RUN SCALE SLICES SLOTS SUITE TASK THRESHOLD TO TRANSCRIPT \
 	TRUST_NOTEBOOK VIDEO WEIGHTS
 # make itself hands on what stood on its command line, and expands it first: a file called
 # $(shell ...).mp4 would be obeyed. So nothing of it is handed on but the values, which are text.
@@ -23,15 +23,15 @@ BIN := $(VENV)/bin
 # Made last, so that an install that was cut short is done again.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo bench plan events report compare reproduce export fetch lab nano \
-	nano-score perf-base perf-vlm perf-events perf-repeats test test-services lint lock clean \
+.PHONY: help install demo bench plan events status report compare reproduce export fetch lab \
+	nano nano-score perf-base perf-vlm perf-events perf-repeats test test-services lint lock clean \
 	clean-all given
 
 # The names of files are read by the shell alone, quoted, and lose what a terminal would obey.
 help: ## This list
 	@echo 'make TARGET [NAME=value ...]'; echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
-	@echo; for kind in models videos suites base events; do \
+	@echo; for kind in models videos suites base events slurm; do \
 		printf '%-10s' "$$kind:"; \
 		for file in parameters/"$$kind"/*.yaml; do \
 			name=$${file##*/}; [ ! -e "$$file" ] || printf ' %s' "$${name%.yaml}"; \
@@ -45,7 +45,7 @@ install: given ## Create .venv with the pinned packages
 demo: given ## Run the demo suite offline and write reports/demo/index.html
 	@KAIROS_SUITE=demo KAIROS_MODEL= KAIROS_VIDEO= $(BIN)/kairos bench
 
-bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=1 BASE=.. WEIGHTS=dummy
+bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=1 BASE=.. ON=slurm:..
 	@$(BIN)/kairos bench
 
 plan: $(INSTALLED) ## Same choices as bench: say what would run, and start nothing
@@ -53,6 +53,9 @@ plan: $(INSTALLED) ## Same choices as bench: say what would run, and start nothi
 
 events: $(INSTALLED) ## MODEL=.. VIDEO=.. TASK=..: find events; FROM=1:30 TO=.. SLICES=n SLOTS=n FRESH=1
 	@$(BIN)/kairos events
+
+status: $(INSTALLED) ## SUITE=..: how what was handed to a cluster by ON=slurm:NAME stands
+	@$(BIN)/kairos status
 
 report: $(INSTALLED) ## SUITE=..: write a report again from the runs there are
 	@$(BIN)/kairos report
@@ -93,7 +96,7 @@ perf-repeats: given ## How often comparing is right; ROUNDS=n, or NAME=table fro
 test: lint ## Lint, types and tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-services: given ## The long tests: kills at every moment, other kernels, slots
+test-services: given ## The long tests: kills at every moment, other kernels, slots, a SLURM
 	@$(BIN)/python -m pytest -m services --numprocesses 2 --dist load
 
 lint: given ## Format, lint and types only

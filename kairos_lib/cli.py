@@ -23,6 +23,8 @@ from kairos_lib.commands.events import events
 from kairos_lib.commands.export import export
 from kairos_lib.commands.fetch import fetch
 from kairos_lib.commands.reproduce import reproduce
+from kairos_lib.commands.status import status
+from kairos_lib.commands.task import task
 from kairos_lib.errors import KairosError, closest, no_room
 from kairos_lib.make_variables import check as check_given
 from kairos_lib.options import Switch, Words, fresh_option, suite_option
@@ -95,7 +97,7 @@ def main(debug: bool) -> None:
             signal.signal(number, _interrupt)
 
 
-for command in (bench, plan, events, compare, reproduce, export, fetch):
+for command in (bench, plan, events, status, task, compare, reproduce, export, fetch):
     main.add_command(command)
 
 
@@ -129,16 +131,17 @@ def given() -> None:
 
 @main.command(name="list")
 def list_() -> None:
-    """List the models, videos, base profiles and suites that exist."""
+    """List the models, videos, base profiles, suites and clusters that exist."""
     from kairos_lib.analyzers.profile import Base
     from kairos_lib.parameters import loading
+    from kairos_lib.parameters.cluster import Cluster
     from kairos_lib.parameters.model import Model
     from kairos_lib.parameters.spotting import Spotting
     from kairos_lib.parameters.suite import Suite
     from kairos_lib.parameters.video import Video
 
     project = Project.find()
-    for kind in (Model, Video, Base, Suite, Spotting):
+    for kind in (Model, Video, Base, Suite, Spotting, Cluster):
         known = loading.names(project, kind)
         click.echo(f"{kind.folder + ':':9}{', '.join(known)}")
 

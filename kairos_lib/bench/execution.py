@@ -6,6 +6,7 @@ Imports no torch: whatever is loaded here stays in memory beside every kernel.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -21,10 +22,11 @@ from kairos_lib.launch.launcher import CauseError, Launcher, cause_of
 from kairos_lib.launch.local import LocalLauncher
 from kairos_lib.launch.slots import Slot, Slots
 from kairos_lib.parameters.loading import fetching
+from kairos_lib.parameters.suite import Suite
 from kairos_lib.project import Project
 from kairos_lib.runs import locks
 from kairos_lib.runs.files import write_record
-from kairos_lib.runs.manifest import Manifest, PlannedBase
+from kairos_lib.runs.manifest import Manifest, PlannedBase, PlannedStep
 from kairos_lib.runs.run import EXECUTED
 from kairos_lib.runs.status import Progress, Status
 
@@ -136,7 +138,12 @@ def write_manifest(project: Project, planned: Plan, problems: dict[Path, str]) -
         for step in planned.steps
         if not any(step is other for other in put_away)
     ]
-    unusable = [
+    write_steps(project, planned.suite, [*steps, *left_out(planned)])
+
+
+def left_out(planned: Plan) -> list[PlannedBase]:
+    """What a manifest says of the videos that cannot be used."""
+    return [
         PlannedBase(
             video=one.name,
             title=one.title,
@@ -146,12 +153,15 @@ def write_manifest(project: Project, planned: Plan, problems: dict[Path, str]) -
         )
         for one in planned.unusable
     ]
-    suite = planned.suite
+
+
+def write_steps(project: Project, suite: Suite, steps: Sequence[PlannedStep]) -> None:
+    """Write a suite's manifest."""
     manifest = Manifest(
         name=suite.name,
         title=suite.title,
         repeats=suite.repeats,
-        steps=(*steps, *unusable),
+        steps=tuple(steps),
         price_per_hour=suite.price_per_hour,
         currency=suite.currency,
     )

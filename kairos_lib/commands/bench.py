@@ -10,6 +10,7 @@ from typing import cast
 import click
 
 from kairos_lib.commands.carrying_out import SLOTS_AT_MOST, carried_out, report_unusable
+from kairos_lib.commands.elsewhere import elsewhere
 from kairos_lib.options import flag, fresh_option, model_id_option, suite_option, whole
 from kairos_lib.parameters.suite import REPEATS_AT_MOST
 from kairos_lib.project import Project
@@ -24,6 +25,7 @@ from kairos_lib.project import Project
 @click.option("--weights", envvar="KAIROS_WEIGHTS", help="dummy: full size, random, no download.")
 @model_id_option
 @click.option("--slots", envvar="KAIROS_SLOTS", type=str, help="Notebooks at once; 1 by default.")
+@click.option("--on", envvar="KAIROS_ON", help="slurm:NAME, a cluster; local, tasks in SLOTS here.")
 @fresh_option
 @click.option(
     "--dry-run",
@@ -42,6 +44,7 @@ def bench(
     weights: str | None,
     model_id: str | None,
     slots: str | None,
+    on: str | None,
     fresh: bool,
     dry_run: bool,
 ) -> None:
@@ -65,6 +68,9 @@ def bench(
         model_id=model_id or "",
     )
     chosen = suite_of(project, asked)
+    if on:
+        elsewhere(project, Console(), chosen, on, at_once if slots else 0, fresh, dry_run)
+        return
     planned = make_plan(project, chosen, fresh)
     report_unusable(planned)
     if dry_run:

@@ -10,6 +10,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.vlm import ends
 from kairos_lib.vlm.adapter import Generated, Prepared
 from kairos_lib.vlm.choosing import Chooser, Choosing
+from kairos_lib.vlm.refusals import translating
 from kairos_lib.vlm.scores import NO_NUMBERS, Scores
 
 

@@ -308,7 +308,7 @@ def test_parameters_that_mean_nothing_any_more_are_one_line(old: Path) -> None:
         ("", "RUN is not given"),
         ("no/where", "no/where is not there"),
         ("runs/vlm/tiny", "is not one run: name one in it, such as twelve/"),
-        ("runs/base/twelve", "is no run of a model"),
+        ("runs/base/twelve", "is not a run of a model"),
         ("{run}/..", "is not one run"),
     ],
 )

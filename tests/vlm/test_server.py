@@ -164,7 +164,7 @@ def test_requests_of_a_minute_are_limited() -> None:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"generation": {"num_beams": 2}}, "no num_beams"),
+        ({"generation": {"num_beams": 2}}, "does not support num_beams"),
         ({"weights": {"source": "path", "id": "w"}}, "go together"),
         ({"quantisation": "nf4"}, "a server decides on its quantisation itself"),
         ({"server": {"base_url": "https://me:secret@example.org/v1"}}, "no name or password"),

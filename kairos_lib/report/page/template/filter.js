@@ -86,12 +86,12 @@
       const said = card.said.filter(({ model }) => chosen.has(model));
       card.values.status = [...new Set(said.map(({ status }) => status))];
       const text = [card.speech, ...said.map((one) => one.text)];
-      const told = words.every((word) => text.some((one) => one.includes(word)));
+      const matched = words.every((word) => text.some((one) => one.includes(word)));
       const missed = FACETS.filter(
         (facet) => wanted[facet] && !card.values[facet].includes(wanted[facet]));
-      card.shown = told && missed.length === 0;
+      card.shown = matched && missed.length === 0;
       found += card.shown;
-      if (!told) continue;
+      if (!matched) continue;
       // A choice is counted as if it were taken in place of its own list's.
       for (const facet of FACETS) {
         if (missed.some((other) => other !== facet)) continue;

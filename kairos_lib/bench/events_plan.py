@@ -5,13 +5,12 @@ Starts nothing and writes nothing but what it remembers of files. Imports no tor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kairos_lib.bench.plan import (
     Plan,
     UnusableVideo,
     chosen_models,
     chosen_videos,
+    make_plan,
     none_left,
 )
 from kairos_lib.bench.step import ALLOCATOR, Chosen, Step, reference
@@ -28,6 +27,7 @@ from kairos_lib.parameters.suite import Suite
 from kairos_lib.parameters.video import Video
 from kairos_lib.pipeline.base_session import video_facts
 from kairos_lib.project import Project
+from kairos_lib.runs.record import Record
 from kairos_lib.runs.run import Run
 from kairos_lib.vlm.run import destination, missing_key
 from kairos_lib.weights.location import find
@@ -35,8 +35,7 @@ from kairos_lib.weights.location import find
 NOTEBOOKS_AT_MOST = 10_000
 
 
-@dataclass(frozen=True)
-class EventsRequest:
+class EventsRequest(Record):
     """What a user asks for, beside models and videos."""
 
     task: str = ""
@@ -72,7 +71,31 @@ def plan_events(project: Project, suite: Suite, asked: EventsRequest, fresh: boo
             unusable.append(UnusableVideo(video.name, video.title, error))
     if not steps:
         raise unusable[0].error if len(unusable) == 1 else none_left(unusable)
-    return Plan(suite, steps, unusable)
+    return Plan(suite, steps, unusable, asked)
+
+
+def plan_of(
+    project: Project, suite: Suite, asked: EventsRequest | None = None, fresh: bool = False
+) -> Plan:
+    """The plan of a suite: of captions, or of events where these were asked for.
+
+    Raises:
+        KairosError: It cannot be made.
+    """
+    if asked is not None:
+        return plan_events(project, suite, asked, fresh)
+    return make_plan(project, suite, fresh)
+
+
+def set_aside(planned: Plan) -> None:
+    """Set aside the runs whose slices are to be done again.
+
+    Raises:
+        KairosError: Another process is at work on one.
+    """
+    for step in planned.steps:
+        if step.absorbs:
+            step.job.run.set_aside()
 
 
 def _steps(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 
 from kairos_lib.bench.events_plan import EventsRequest
 from kairos_lib.bench.request import BenchRequest, suite_of
@@ -31,7 +30,7 @@ def events_suite(
     name = f"events-{suite.name}"
     if asked.task:
         title += f", {load(project, Spotting, asked.task).title}"
-    told = {key: value for key, value in asdict(asked).items() if key in OTHERWISE and value}
+    told = {key: value for key, value in asked.model_dump().items() if key in OTHERWISE and value}
     if asked.task or told:
         told["task"] = asked.task
         digits = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

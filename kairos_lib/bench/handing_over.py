@@ -15,8 +15,9 @@ import threading
 import time
 from functools import partial
 
+from kairos_lib.bench.events_plan import EventsRequest, plan_of, set_aside
 from kairos_lib.bench.execution import Display, analyse, check_keys, check_weights, write_steps
-from kairos_lib.bench.plan import Plan, make_plan
+from kairos_lib.bench.plan import Plan
 from kairos_lib.bench.submission import (
     LOCAL,
     Array,
@@ -46,14 +47,16 @@ EXAMPLE = "<id of the array>"
 """In scripts that are only shown."""
 
 
-def planned_for(project: Project, suite: Suite, fresh: bool) -> Plan:
+def planned_for(
+    project: Project, suite: Suite, fresh: bool, events: EventsRequest | None = None
+) -> Plan:
     """A plan whose steps run on machines that may have devices which are not here.
 
     Raises:
         KairosError: It cannot be made, or weights or a key are missing.
     """
     with absent_allowed():
-        planned = make_plan(project, suite, fresh)
+        planned = plan_of(project, suite, events, fresh)
     check_weights(project, planned)
     check_keys(planned)
     return planned
@@ -69,6 +72,8 @@ def hand_over(
     """
     _refuse_twice(project, planned.suite.name)
     submission = submission_of(planned, f"slurm:{cluster.name}", cluster, fresh)
+    if fresh:
+        set_aside(planned)
     place = new_place(project, submission.suite.name)
     write_record(place.plan, submission)
     first = Next(0, 1, tuple(submission.of_wave(0)))
@@ -192,6 +197,8 @@ def run_here(project: Project, planned: Plan, slots: int, fresh: bool, display: 
     """Run a plan's tasks in slots of this machine, each as a cluster's node would."""
     room = Slots(slots)
     submission = submission_of(planned, LOCAL, Cluster(name=LOCAL, throttle=slots), fresh)
+    if fresh:
+        set_aside(planned)
     place = new_place(project, submission.suite.name)
     write_record(place.plan, submission)
     wanted: Next | None = Next(0, 1, tuple(submission.of_wave(0)))
@@ -226,7 +233,12 @@ def finish(project: Project, place: Place, display: Display, problem: str = "") 
     verdicts = Verdicts.read(place, submission)
     standings = verdicts.standings(queued=[])
     steps = []
+    done = {standing.number for standing in standings if standing.state == "done"}
+    takers = [n for n, task in enumerate(submission.tasks) if task.absorbs and n in done]
+    taken = {number for taker in takers for number in submission.tasks[taker].after}
     for standing in standings:
+        if standing.number in taken:
+            continue
         planned = verdicts.planned(standing.number)
         # How a notebook ended stands in its run's folder; of one that left nothing there, here.
         told = planned.folder and (project.root / planned.folder / "status.json").exists()

@@ -15,8 +15,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from types import FrameType
 
+from kairos_lib.bench.events_plan import plan_of
 from kairos_lib.bench.execution import Display, check_keys, check_weights
-from kairos_lib.bench.plan import make_plan
 from kairos_lib.bench.step import Step
 from kairos_lib.bench.submission import IN_WORDS, Attempt, Fate, Place, Submission, identity
 from kairos_lib.errors import KairosError
@@ -165,7 +165,7 @@ def _step(project: Project, submission: Submission, number: int, fresh: bool) ->
     """
     task = submission.tasks[number]
     with absent_allowed():  # Of other tasks' models, which may run on other nodes.
-        planned = make_plan(project, submission.suite, fresh)
+        planned = plan_of(project, submission.suite, submission.events, fresh)
     for step in planned.steps:
         if identity(step.planned, step.label) == task.identity:
             if step.model is not None:

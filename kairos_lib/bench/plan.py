@@ -21,6 +21,7 @@ from kairos_lib.parameters.video import Video
 from kairos_lib.pipeline.base_session import base_run, video_facts
 from kairos_lib.project import Project, exists
 from kairos_lib.runs.manifest import PlannedBase, PlannedStep, PlannedVlm
+from kairos_lib.runs.record import Record
 from kairos_lib.vlm.context import check_context
 
 register_nano()
@@ -51,6 +52,8 @@ class Plan:
     steps: list[Step]
     """Steps of any kind, in the order they are shown; each after those that it needs."""
     unusable: list[UnusableVideo]
+    asked: Record | None = None
+    """What was asked for beside the suite, so that the plan can be made again elsewhere."""
 
     def of(self, kind: type[PlannedStep]) -> list[Step]:
         """Its steps of one kind."""

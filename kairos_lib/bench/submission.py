@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import SerializeAsAny
 
+from kairos_lib.bench.events_plan import EventsRequest
 from kairos_lib.bench.execution import left_out
 from kairos_lib.bench.plan import Plan
 from kairos_lib.errors import KairosError, closest
@@ -62,6 +63,8 @@ class Task(Record):
     wave: int
     after: tuple[int, ...] = ()
     """Numbers of those that it needs."""
+    absorbs: bool = False
+    """Whether these are parts of it, whose folders it removes once it is done."""
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -82,6 +85,8 @@ class Submission(Record):
     """Where, as it was asked for: `slurm:NAME`, or `local`."""
     cluster: Cluster
     fresh: bool
+    events: EventsRequest | None = None
+    """What was asked for beside the suite, where it is to spot events."""
     folder: Path
     """From where it was asked: videos may be named by paths relative to it."""
     tasks: tuple[Task, ...]
@@ -228,6 +233,7 @@ def submission_of(planned: Plan, on: str, cluster: Cluster, fresh: bool) -> Subm
             planned=step.planned.model_copy(update={"folder": ""}),
             wave=wave_of[id(step)],
             after=tuple(numbers[id(earlier)] for earlier in step.after),
+            absorbs=step.absorbs,
         )
         for step in planned.steps
     )
@@ -238,6 +244,7 @@ def submission_of(planned: Plan, on: str, cluster: Cluster, fresh: bool) -> Subm
         on=on,
         cluster=cluster,
         fresh=fresh,
+        events=planned.asked if isinstance(planned.asked, EventsRequest) else None,
         folder=Path.cwd(),
         tasks=tasks,
         unusable=tuple(left_out(planned)),

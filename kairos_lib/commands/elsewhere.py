@@ -15,6 +15,8 @@ from kairos_lib.project import Project
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from kairos_lib.bench.events_plan import EventsRequest
+
 SLURM = "slurm:"
 
 
@@ -26,6 +28,7 @@ def elsewhere(
     slots: int,
     fresh: bool,
     dry_run: bool,
+    events: EventsRequest | None = None,
 ) -> None:
     """Hand a suite's plan over and return, or run its tasks here.
 
@@ -37,6 +40,7 @@ def elsewhere(
         slots: Tasks at once on this machine; 0 where nothing was said.
         fresh: Whether what is done is done again.
         dry_run: Whether to print the scripts, and start nothing.
+        events: What was asked for beside the suite, where it is to spot events.
 
     Raises:
         KairosError: There is no such place, or it does not take the plan.
@@ -55,7 +59,7 @@ def elsewhere(
             "SLOTS is of this machine: how many run at once is the cluster's throttle"
         )
     cluster = None if local else load(project, Cluster, on.removeprefix(SLURM))
-    planned = handing_over.planned_for(project, suite, fresh)
+    planned = handing_over.planned_for(project, suite, fresh, events)
     for one in planned.unusable:
         click.echo(f"left out: {one.name}: {one.why}", err=True)
     if dry_run:

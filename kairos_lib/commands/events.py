@@ -7,6 +7,7 @@ import sys
 import click
 
 from kairos_lib.commands.carrying_out import SLOTS_AT_MOST, carried_out, report_unusable
+from kairos_lib.commands.elsewhere import elsewhere
 from kairos_lib.errors import KairosError
 from kairos_lib.options import flag, fresh_option, model_id_option, moment_s, whole
 from kairos_lib.project import Project
@@ -23,6 +24,7 @@ SLICES_AT_MOST = 1000
 @click.option("--batch", envvar="KAIROS_BATCH", type=str, help="Windows asked about at once.")
 @click.option("--slots", envvar="KAIROS_SLOTS", type=str, help="Notebooks at once; 1 by default.")
 @click.option("--slices", envvar="KAIROS_SLICES", type=str, help="Shares of a video; as SLOTS.")
+@click.option("--on", envvar="KAIROS_ON", help="slurm:NAME, a cluster; local, tasks in SLOTS here.")
 @model_id_option
 @fresh_option
 @click.option(
@@ -38,6 +40,7 @@ def events(
     batch: str | None,
     slots: str | None,
     slices: str | None,
+    on: str | None,
     model_id: str | None,
     fresh: bool,
     dry_run: bool,
@@ -46,7 +49,7 @@ def events(
     from rich.console import Console
 
     from kairos_lib.bench.display import plan_lines
-    from kairos_lib.bench.events_plan import EventsRequest, plan_events
+    from kairos_lib.bench.events_plan import EventsRequest, plan_events, set_aside
     from kairos_lib.bench.events_request import events_suite
 
     project = Project.find()
@@ -62,14 +65,15 @@ def events(
     if asked.to_s is not None and asked.to_s <= asked.from_s:
         raise KairosError(f"TO={end} is not after FROM={begin or 0}")
     suite = events_suite(project, asked, model or "", video or "", model_id or "")
+    if on:
+        elsewhere(project, Console(), suite, on, at_once if slots else 0, fresh, dry_run, asked)
+        return
     planned = plan_events(project, suite, asked, fresh)
     report_unusable(planned)
     if dry_run:
         console = Console()
         console.print("\n".join(plan_lines(project, planned)), soft_wrap=True, highlight=False)
         sys.exit(1 if planned.unusable else 0)
-    if fresh and asked.slices > 1:
-        for step in planned.steps:
-            if step.absorbs:
-                step.job.run.set_aside()
+    if fresh:
+        set_aside(planned)
     carried_out(project, planned, at_once)

@@ -16,7 +16,7 @@ from kairos_lib.bench.plan import make_plan
 from kairos_lib.bench.request import BenchRequest, suite_of
 from kairos_lib.bench.step import Step
 from kairos_lib.errors import KairosError
-from kairos_lib.measure import provenance
+from kairos_lib.measure import devices
 from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.project import Project
 from kairos_lib.runs.run import Run
@@ -79,8 +79,8 @@ def test_another_device_than_the_planned_one_is_one_line(
 ) -> None:
     project, vlm = planned
     here = vlm.job.run.key_inputs["device"]
-    name = f"{provenance.cpu_name()}, which has a name that goes on for quite some time"
-    monkeypatch.setattr(provenance, "cpu_name", lambda: name)
+    name = f"{devices.cpu_name()}, which has a name that goes on for quite some time"
+    monkeypatch.setattr(devices, "cpu_name", lambda: name)
     with pytest.raises(KairosError) as refused:
         in_kernel(project, vlm)
     told = str(refused.value)
@@ -93,7 +93,7 @@ def test_what_cannot_be_told_apart_in_short_is_told_in_full(
     planned: tuple[Project, Step], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, _ = planned
-    monkeypatch.setattr(provenance, "cpu_name", lambda: "a name of sixty characters or more" * 2)
+    monkeypatch.setattr(devices, "cpu_name", lambda: "a name of sixty characters or more" * 2)
     _, vlm = steps(project)
     with under(project, vlm), pytest.raises(KairosError, match=r"\(3 threads.* → .*\(2 threads"):
         os.environ["OMP_NUM_THREADS"] = "2"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kairos_lib.events.average_map import average_map
 from kairos_lib.events.merging import merged, perfect
 from kairos_lib.events.records import Event, SpottedEvent, WindowAnswer
 from kairos_lib.events.windows import grid
@@ -134,3 +135,36 @@ def test_a_detector_without_fault_finds_each_event_within_half_a_step() -> None:
     assert [e.time_s for e in events] == pytest.approx([t.time_s for t in truth], abs=1.0)
     named = merged(perfect(truth, windows), NAMED)
     assert [e.time_s for e in named] == [2.5, 7.3, 33.9, 59.9]
+
+
+def test_the_shared_stretch_is_a_better_time_than_a_windows_start_or_centre() -> None:
+    """The figures of docs/events.md: a detector without fault, tight average-mAP."""
+    chance = random.Random(1)
+    labels = [f"c{number}" for number in range(17)]
+    task = TASK.model_copy(update={"labels": dict.fromkeys(labels, ())})
+    truth: list[list[Event]] = []
+    for _ in range(8):
+        times_s = itertools.accumulate(chance.uniform(10, 40) for _ in range(100))
+        truth.append([Event(label=chance.choice(labels), time_s=t) for t in times_s if t < 2990])
+    windows = grid(3000.0, task.windows)
+    answers = [perfect(events, windows) for events in truth]
+
+    def tight(found: list[list[Event]]) -> float:
+        return average_map(truth, found, labels, "tight").overall
+
+    def kept(game: list[WindowAnswer], share: float) -> list[Event]:
+        """The first window of each event, at its start or centre."""
+        last_s: dict[str, float] = {}
+        found = []
+        for one in (a for a in game if a.outcome == "event"):
+            time_s = one.start_s + share * (one.end_s - one.start_s)
+            if time_s - last_s.get(one.label, -99.0) > task.merge_radius_s:
+                found.append(Event(label=one.label, time_s=time_s))
+                last_s[one.label] = time_s
+        return found
+
+    assert tight([kept(game, 0.0) for game in answers]) == pytest.approx(0.05, abs=0.03)
+    assert tight([kept(game, 0.5) for game in answers]) == pytest.approx(0.79, abs=0.03)
+    assert tight([[*merged(game, task)] for game in answers]) == pytest.approx(0.94, abs=0.03)
+    named = task.model_copy(update={"time_from": "answers"})
+    assert tight([[*merged(game, named)] for game in answers]) == 1.0

@@ -142,14 +142,17 @@ def _marks(
 ) -> list[Marks]:
     """What is in which bin, for each label."""
     numbers = {label: number for number, label in enumerate(labels)}
-    lines, times_s, given = [], [], []
+    lines: list[int] = []
+    times_s: list[float] = []
+    given: list[float] = []
     for half, events in enumerate(halves):
         known = [event for event in events if event.label in numbers]
         lines += [numbers[event.label] * len(halves) + half for event in known]
         times_s += map(attrgetter("time_s"), known)
         given += map(value, known)
     # The later comes first, since `unique` keeps the first: the last in a bin wins.
-    places = np.array(lines[::-1], np.int64) * STRIDE + _bins(np.array(times_s[::-1], np.float64))
+    places: Numbers = np.array(lines[::-1], np.int64) * STRIDE
+    places += _bins(np.array(times_s[::-1], np.float64))
     positions, kept = np.unique(places, return_index=True)
     values = np.array(given[::-1], np.float64)[kept]
     ends = np.searchsorted(positions, np.arange(1, len(labels)) * len(halves) * STRIDE)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 import numpy as np
@@ -96,7 +97,7 @@ def average_map(
             f"{len(predicted)}: give one sequence for each, empty where there is nothing"
         )
     true = _marks(truth, labels, lambda event: 1.0 if event.visibility == "visible" else -1.0)
-    found = _marks(predicted, labels, lambda event: event.confidence)
+    found = _marks(predicted, labels, attrgetter("confidence"))
     each = [_average_precisions(*pair, widths_s) for pair in zip(true, found, strict=True)]
     averages = _trapezoid(np.stack(each, axis=-1))
     factor = UNSHOWN_FACTOR if len(widths_s) > 1 else 1.0
@@ -141,14 +142,17 @@ def _marks(
 ) -> list[Marks]:
     """What is in which bin, for each label."""
     numbers = {label: number for number, label in enumerate(labels)}
-    lines, times_s, given = [], [], []
+    lines: list[int] = []
+    times_s: list[float] = []
+    given: list[float] = []
     for half, events in enumerate(halves):
         known = [event for event in events if event.label in numbers]
         lines += [numbers[event.label] * len(halves) + half for event in known]
-        times_s += [event.time_s for event in known]
-        given += [value(event) for event in known]
+        times_s += map(attrgetter("time_s"), known)
+        given += map(value, known)
     # The later comes first, since `unique` keeps the first: the last in a bin wins.
-    places = np.array(lines[::-1], np.int64) * STRIDE + _bins(np.array(times_s[::-1], np.float64))
+    places: Numbers = np.array(lines[::-1], np.int64) * STRIDE
+    places += _bins(np.array(times_s[::-1], np.float64))
     positions, kept = np.unique(places, return_index=True)
     values = np.array(given[::-1], np.float64)[kept]
     ends = np.searchsorted(positions, np.arange(1, len(labels)) * len(halves) * STRIDE)

@@ -1,6 +1,7 @@
 """Precision, recall and F1 at a tolerance."""
 
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -40,13 +41,21 @@ def test_an_event_is_found_once_however_often_it_is_predicted() -> None:
     assert (goal.true_positives, goal.spurious, goal.recall, goal.precision) == (1, 2, 1, 1 / 3)
 
 
-def test_the_most_confident_chooses_first_and_takes_the_nearest() -> None:
-    predicted = [event("Goal", 103, 0.5), event("Goal", 104, 0.9)]
-    # Both are nearest to 105: the surer takes it, and the other is left with 100.
-    assert score(goals(100, 105), predicted, LABELS, 5).of("Goal").true_positives == 2
-    predicted = [event("Goal", 98, 0.5), event("Goal", 102, 0.9)]
-    # The surer takes 100, the only one that the other could have had.
-    assert score(goals(100, 106), predicted, LABELS, 3).of("Goal").true_positives == 1
+@pytest.mark.parametrize(
+    ("predicted", "right"),
+    [
+        # The surer takes 105, which is nearer to it, and leaves 100 to the other.
+        ([event("Goal", 104, 0.9), event("Goal", 97, 0.5)], 2),
+        # The surer takes 100, the only one that the other could have had.
+        ([event("Goal", 102, 0.9), event("Goal", 98, 0.5)], 1),
+        # Of equally sure ones the earlier chooses first, wherever it stands.
+        ([event("Goal", 102), event("Goal", 98)], 2),
+    ],
+)
+def test_the_most_confident_chooses_first_and_takes_the_nearest(
+    predicted: list[Event], right: int
+) -> None:
+    assert score(goals(100, 105), predicted, LABELS, 5).of("Goal").true_positives == right
 
 
 def test_what_is_undefined_is_none_and_what_was_all_missed_is_0() -> None:
@@ -129,9 +138,11 @@ events = st.lists(
 )
 
 
-def one_after_another(truth: list[Event], predicted: list[Event], tolerance_s: float) -> int:
-    """How many are right, found the slow way."""
-    left, right = sorted(truth, key=lambda event: event.time_s), 0
+def one_after_another(
+    truth: list[Event], predicted: list[Event], tolerance_s: float
+) -> Counter[tuple[str, float]]:
+    """How many of each label and confidence are right, found the slow way."""
+    left, right = sorted(truth, key=lambda event: event.time_s), Counter[tuple[str, float]]()
     for guess in sorted(predicted, key=lambda event: (-event.confidence, event.time_s)):
         apart_ms = [
             abs(round(min(e.time_s, 1e9) * 1000) - round(min(guess.time_s, 1e9) * 1000))
@@ -144,7 +155,7 @@ def one_after_another(truth: list[Event], predicted: list[Event], tolerance_s: f
         ]
         if fits:
             del left[min(fits)[1]]
-            right += 1
+            right[guess.label, guess.confidence] += 1
     return right
 
 
@@ -154,8 +165,12 @@ def test_every_prediction_and_every_event_has_one_fate(
     truth: list[Event], predicted: list[Event], tolerance_s: float
 ) -> None:
     found = score(truth, predicted, LABELS, tolerance_s)
-    assert found.micro.true_positives == one_after_another(truth, predicted, tolerance_s)
+    right = one_after_another(truth, predicted, tolerance_s)
+    assert found.micro.true_positives == right.total()
     for each in found.labels:
+        for point in each.curve:
+            sure = [right[each.label, value] for value in (0, 0.5, 1) if value >= point.confidence]
+            assert round(point.recall * each.true) == sum(sure)
         lost = sum(c.count for c in found.confused if c.true == each.label)
         taken = sum(c.count for c in found.confused if c.predicted == each.label)
         assert each.true == each.true_positives + lost + each.missed

@@ -83,6 +83,8 @@ def test_every_pin_is_exact_and_names_no_registry() -> None:
         "bench.execution",
         "bench.plan",
         "bench.display",
+        "bench.handing_over",
+        "bench.node_task",
         "launch.local",
         "pipeline.base_session",
         "vlm.vlm_session",

@@ -22,7 +22,7 @@ from kairos_lib.bench.submission import (
     FOLDER,
     Ended,
     Place,
-)  # fmt: skip
+)
 from kairos_lib.bench.verdicts import Next
 from kairos_lib.cli import main
 from kairos_lib.errors import KairosError

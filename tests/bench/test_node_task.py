@@ -8,19 +8,13 @@ from pathlib import Path
 
 import pytest
 from helpers.projects import write_parameters
-from helpers.submissions import (
-    Launcher,
-    Row,
-    planned,
-    real_submission,
-)
+from helpers.submissions import Launcher, Row, planned, real_submission
 
 from kairos_lib.bench.node_task import run_task, settle_threads
-from kairos_lib.bench.submission import (
-    Place,
-)  # fmt: skip
+from kairos_lib.bench.submission import IN_WORDS, Place
 from kairos_lib.project import Project
-from kairos_lib.runs.files import write_record
+from kairos_lib.runs.files import read_record, write_record
+from kairos_lib.runs.status import Status
 
 
 @pytest.fixture
@@ -91,6 +85,13 @@ def test_a_task_that_is_told_to_stop_says_why(
     record = run_task(project, place, 0, 1, Row(), launcher=Launcher(told=told))
     assert record.fate == expected
     assert place.attempts(0)[1].fate == expected
+    assert record.planned is not None
+    status = read_record(project.root / record.planned.folder / "status.json", Status)
+    assert status is not None
+    assert (status.reason, status.message) == (
+        "interrupted",
+        f"it {IN_WORDS[record.fate]}: run the same command to go on where it stopped",
+    )
     assert signal.getsignal(told) == before
 
 

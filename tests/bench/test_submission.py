@@ -20,7 +20,7 @@ from kairos_lib.bench.submission import (
     Fate,
     Place,
     newest,
-)  # fmt: skip
+)
 from kairos_lib.bench.verdicts import Next
 from kairos_lib.cli import main
 from kairos_lib.errors import KairosError

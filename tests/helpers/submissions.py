@@ -21,7 +21,7 @@ from kairos_lib.bench.submission import (
     Submission,
     Task,
     submission_of,
-)  # fmt: skip
+)
 from kairos_lib.bench.verdicts import Verdicts
 from kairos_lib.launch.job import Job
 from kairos_lib.launch.launcher import Watcher

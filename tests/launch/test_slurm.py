@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,7 +120,7 @@ def kairos(project: Project, slurm: dict[str, str]) -> Kairos:
         began_s = time.monotonic()
         answer = subprocess.run(
             [sys.executable, "-m", "kairos_lib.cli", *arguments],
-            cwd=project.root, env=slurm, capture_output=True, text=True, timeout=120,
+            cwd=project.root, env=slurm, capture_output=True, text=True, timeout=400,
         )  # fmt: skip
         took_s = time.monotonic() - began_s
         return Answer(answer.returncode, answer.stdout, answer.stderr, took_s)
@@ -166,12 +168,14 @@ def test_whatever_becomes_of_its_tasks_an_array_ends_in_a_report(
         lambda name=name: list((project.runs / "vlm" / name).glob("**/been"))
         for name in ("sleeps", "taken")
     ]
-    until(lambda: all(look() for look in slept), 90, place)
+    until(lambda: all(look() for look in slept), 240, place)
     (second,) = (one for one in place.rounds() if (one.wave, one.attempt) == (1, 1))
     assert [len(array.tasks) for array in second.arrays] == [1, 2, 1]
     taken, sleeps = (in_queue(second, numbers[name]) for name in ("taken", "sleeps"))
     # The shortest there is, of this attempt alone: those that run to their end need not hurry.
-    shorten = ["scontrol", "update", f"JobId={sleeps}", "TimeLimit=1"]
+    began = datetime.fromisoformat(place.attempts(numbers["sleeps"])[1].started_at)
+    minutes = math.ceil(((datetime.now(UTC) - began).total_seconds() + 25) / 60)
+    shorten = ["scontrol", "update", f"JobId={sleeps}", f"TimeLimit={minutes}"]
     for command in (["scancel", taken], shorten):
         subprocess.run(command, check=True, env=slurm, timeout=30)
     meanwhile = kairos("status", "--suite", "all")
@@ -181,7 +185,7 @@ def test_whatever_becomes_of_its_tasks_an_array_ends_in_a_report(
     # Each has a GPU to itself.
     assert len({path.read_text() for look in slept for path in look()}) == 2
 
-    until(place.ended, 220, place)
+    until(place.ended, 500, place)
     tried = {name: list(place.attempts(number).values()) for name, number in numbers.items()}
     fates = {name: [record.fate for record in records] for name, records in tried.items()}
     assert fates == {

@@ -15,7 +15,10 @@ from kairos_lib.project import Project
 @click.command()
 @suite_option
 @click.option(
-    "--format", "formats", envvar="KAIROS_FORMAT", help="srt, vtt, coco, json; or several."
+    "--format",
+    "formats",
+    envvar="KAIROS_FORMAT",
+    help="srt, vtt, coco, json, chapters, soccernet, csv.",
 )
 @click.option("--model", envvar="KAIROS_MODEL", help="Models of the suite; all by default.")
 @click.option("--video", envvar="KAIROS_VIDEO", help="Videos of the suite; all by default.")

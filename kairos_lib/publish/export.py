@@ -13,10 +13,11 @@ from pathlib import Path
 
 from kairos_lib import formats
 from kairos_lib.errors import KairosError, closest
+from kairos_lib.events.planned import PlannedEvents
 from kairos_lib.parameters.loading import expand
 from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.pipeline.scene_analysis import VideoFindings
-from kairos_lib.publish import coco, cues, whole
+from kairos_lib.publish import coco, cues, events, whole
 from kairos_lib.publish.names import FileNames
 from kairos_lib.results.badges import (
     NANO,
@@ -24,6 +25,7 @@ from kairos_lib.results.badges import (
     Badge,
     of_base,
     of_captions,
+    of_events,
     of_run,
     ordered,
 )
@@ -36,7 +38,7 @@ from kairos_lib.subtitles import srt, webvtt
 from kairos_lib.vlm.records import Caption, FusedScene
 
 SUBTITLES = ("srt", "vtt")
-FORMATS = (*SUBTITLES, "coco", "json")
+FORMATS = (*SUBTITLES, "coco", "json", *events.WRITERS)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def export(suite: SuiteData, wanted: Wanted, folder: Path) -> Iterator[Written |
 class _Chosen:
     pairs: list[Pair]
     bases: list[BaseRun]
+    models: list[str]
+    videos: list[str]
 
 
 def _chosen(suite: SuiteData, wanted: Wanted) -> _Chosen:
@@ -109,8 +113,10 @@ def _chosen(suite: SuiteData, wanted: Wanted) -> _Chosen:
     if wanted.models and set(wanted.formats) == {"coco"}:
         raise KairosError("FORMAT=coco exports base processing, not a MODEL: leave MODEL out")
     plan = suite.manifest
-    models = list(dict.fromkeys(run.model for run in plan.runs))
-    videos = list(dict.fromkeys([*(b.video for b in plan.bases), *(r.video for r in plan.runs)]))
+    spotted = plan.of(PlannedEvents)
+    named = [*(run.model for run in plan.runs), *(run.model for run in spotted)]
+    models = list(dict.fromkeys(named))
+    videos = list(dict.fromkeys(step.video for step in (*plan.bases, *plan.runs, *spotted)))
     if wanted.models:
         models = expand(wanted.models, models, "model of this suite")
     if wanted.videos:
@@ -118,6 +124,8 @@ def _chosen(suite: SuiteData, wanted: Wanted) -> _Chosen:
     return _Chosen(
         [pair for pair in pairs(suite) if pair.model in models and pair.video in videos],
         [base for base in suite.bases if base.planned.video in videos],
+        models,
+        videos,
     )
 
 
@@ -139,6 +147,8 @@ def _export(
             yield from _coco(suite, chosen.bases, folder, names)
         if ending == "json":
             yield from _whole(suite, chosen, folder, names)
+        if ending in events.WRITERS:
+            yield from _events(suite, ending, chosen, folder, names)
 
 
 def _tried(what: str, write: Callable[[], Written | LeftOut]) -> Written | LeftOut:
@@ -254,6 +264,21 @@ def _whole(
         path = folder / names.take(base.planned.video, "kairos", "json")
         write = partial(whole.write, path, suite, base, base.result, list(said.values()))
         yield _tried(base.planned.title, partial(_one_video, path, write, len(said)))
+
+
+def _events(
+    suite: SuiteData, kind: str, chosen: _Chosen, folder: Path, names: FileNames
+) -> Iterator[Written | LeftOut]:
+    there = False
+    for one, path, why in events.write(suite, kind, chosen.models, chosen.videos, folder, names):
+        there = True
+        if path is None:
+            yield LeftOut(one.planned.in_words, why)
+        else:
+            holds = formats.count(len(one.events), "event")
+            yield Written(path, _with(holds, of_events(one.run, one.result, suite)))
+    if not there:
+        yield LeftOut(f"FORMAT={kind}", "this suite looked for no events: make events does")
 
 
 def _one_video(path: Path, write: Callable[[], int], models: int) -> Written:

@@ -6,13 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from helpers.light_meter import TASK, LightMeter
 from helpers.projects import fill, make_project, tiny_model, write_parameters
 
 from kairos_lib.bench import execution
 from kairos_lib.bench.events_plan import EventsRequest, plan_events
 from kairos_lib.bench.events_request import events_suite
+from kairos_lib.cli import main
 from kairos_lib.events.events_session import EventsSession
+from kairos_lib.events.formats import read_events
 from kairos_lib.project import Project
 from kairos_lib.report.events_report import EventsReport
 from kairos_lib.report.executed import analysis_notebook
@@ -142,3 +145,19 @@ def test_another_truth_makes_another_report_and_no_other_run(
     finally:
         path.write_text(TRUTH)
         execution.write_manifest(ready, plan_events(ready, named, asked), {})
+
+
+def test_events_are_exported_as_chapters_as_soccernet_has_them_and_as_csv(
+    ready: Project, report: EventsReport, tmp_path: Path
+) -> None:
+    asked = ("--suite", "light", "--out", str(tmp_path), "--model", "tiny,third")
+    answer = CliRunner().invoke(main, ["export", *asked, "--format", "chapters,soccernet,csv"])
+    assert answer.exit_code == 0, answer.output
+    assert "left out: events of third on twelve: not run" in answer.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "twelve.tiny.chapters.vtt", "twelve.tiny.events.csv", "twelve.tiny.soccernet.json",
+    ]  # fmt: skip
+    read = read_events(tmp_path / "twelve.tiny.soccernet.json")
+    found = spotted(suites.read(ready, "light"))[0].events
+    assert [(e.label, e.time_s) for e in read] == [(e.label, e.time_s) for e in found]
+    assert (tmp_path / "twelve.tiny.chapters.vtt").read_text().startswith("WEBVTT")

@@ -12,6 +12,8 @@ from helpers.projects import fill, make_project, short_report, tiny_model, write
 
 from kairos_lib.project import Project
 
+pytestmark = pytest.mark.services
+
 SOURCE = '''
 """Brightness: how light a scene is."""
 

@@ -60,7 +60,7 @@ status: $(INSTALLED) ## SUITE=..: how what was handed to a cluster by ON=slurm:N
 report: $(INSTALLED) ## SUITE=..: write a report again from the runs there are
 	@$(BIN)/kairos report
 
-export: $(INSTALLED) ## SUITE=.. FORMAT=srt|vtt|coco|json|chapters|soccernet|csv OUT=folder; MODEL=.. VIDEO=.. TRANSCRIPT=1
+export: $(INSTALLED) ## SUITE=.. FORMAT=srt|vtt|coco|json|chapters|soccernet|csv OUT=folder; MODEL=.. VIDEO=..
 	@$(BIN)/kairos export
 
 compare: $(INSTALLED) ## A=.. B=..: is B faster or slower than A? THRESHOLD=0.05 JSON=1

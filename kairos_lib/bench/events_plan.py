@@ -112,7 +112,9 @@ def _steps(
     task = load(project, Spotting, name, asked.changes)
     whole = Share(from_s=asked.from_s, to_s=asked.to_s, slices=asked.slices)
     if not grid(duration_s, task.windows, whole):
-        raise KairosError(f"it is {duration_s:.1f} s long, and nothing of it was asked about")
+        raise KairosError(
+            f"no window begins from {asked.from_s:g} s on: {video.name} is {duration_s:.1f} s long"
+        )
     run = events_run(project, video, chosen.model, task, whole)
     label = f"events · {chosen.model.name} · {video.name}"
     slices = []

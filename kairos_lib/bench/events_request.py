@@ -18,14 +18,20 @@ OTHERWISE = ("from_s", "to_s")
 
 
 def events_suite(
-    project: Project, asked: EventsRequest, model: str, video: str, model_id: str
+    project: Project,
+    asked: EventsRequest,
+    model: str,
+    video: str,
+    model_id: str = "",
+    weights: str = "",
 ) -> Suite:
     """The suite that a user asks for; its report takes no other request's place.
 
     Raises:
         KairosError: What was asked for does not exist, or is not enough to go by.
     """
-    suite = suite_of(project, BenchRequest(model=model, video=video, model_id=model_id))
+    request = BenchRequest(model=model, video=video, model_id=model_id, weights=weights)
+    suite = suite_of(project, request)
     title = f"Events: {suite.title}"
     name = f"events-{suite.name}"
     if asked.task:

@@ -22,6 +22,7 @@ SLICES_AT_MOST = 1000
 @click.option("--from", "begin", envvar="KAIROS_FROM", help="Only from here on: 90, or 1:30.")
 @click.option("--to", "end", envvar="KAIROS_TO", help="Only up to here.")
 @click.option("--batch", envvar="KAIROS_BATCH", type=str, help="Windows asked about at once.")
+@click.option("--weights", envvar="KAIROS_WEIGHTS", help="dummy: full size, random, no download.")
 @click.option("--slots", envvar="KAIROS_SLOTS", type=str, help="Notebooks at once; 1 by default.")
 @click.option("--slices", envvar="KAIROS_SLICES", type=str, help="Shares of a video; as SLOTS.")
 @click.option("--on", envvar="KAIROS_ON", help="slurm:NAME, a cluster; local, tasks in SLOTS here.")
@@ -38,6 +39,7 @@ def events(
     begin: str | None,
     end: str | None,
     batch: str | None,
+    weights: str | None,
     slots: str | None,
     slices: str | None,
     on: str | None,
@@ -64,7 +66,7 @@ def events(
     )
     if asked.to_s is not None and asked.to_s <= asked.from_s:
         raise KairosError(f"TO={end} is not after FROM={begin or 0}")
-    suite = events_suite(project, asked, model or "", video or "", model_id or "")
+    suite = events_suite(project, asked, model or "", video or "", model_id or "", weights or "")
     if on:
         elsewhere(project, Console(), suite, on, at_once if slots else 0, fresh, dry_run, asked)
         return

@@ -48,7 +48,7 @@ def load(project: Project, kind: type[P], name: str, changes: Changes | None = N
     path = project.parameters / kind.folder / f"{name}.yaml"
     # A name is a stem, never a path: one with a slash must not leave the folder.
     if name not in (known := names(project, kind)):
-        what = kind.__name__.lower()
+        what = kind.called or kind.__name__.lower()
         raise KairosError(f"unknown {what} '{name}': {closest(name, known, list_known=True)}")
     shown = project.relative(path)
     values = {**read(path, shown), "name": name}

@@ -19,6 +19,8 @@ class Settings(BaseModel):
 class ParameterFile(Settings):
     """Contents of one file of a folder under `parameters/`."""
 
+    called: ClassVar[str] = ""
+    """What messages call such a file; its class's name where this is empty."""
     folder: ClassVar[str]
     """Name of its folder under `parameters/`."""
     name: str

@@ -47,6 +47,7 @@ class Spotting(ParameterFile):
     """A task of event spotting: labels, question, windows, and what counts as one event."""
 
     folder: ClassVar[str] = "events"
+    called: ClassVar[str] = "task of event spotting"
     title: str
     labels: Annotated[dict[str, tuple[str, ...]], Field(min_length=1, max_length=LABELS_AT_MOST)]
     """What can happen, each with other names that a model may give it."""

@@ -25,9 +25,10 @@ from kairos_lib.parameters.loading import video as find_video
 from kairos_lib.parameters.video import Video
 from kairos_lib.pipeline.base_data import write_base_data
 from kairos_lib.pipeline.cache import stage_keys
-from kairos_lib.pipeline.graph import FRAMES, Graph, require
+from kairos_lib.pipeline.graph import FRAMES, Graph
 from kairos_lib.pipeline.pool import Pool
 from kairos_lib.pipeline.records import BaseResult, PassReport, StageReport
+from kairos_lib.pipeline.stage_reports import require
 from kairos_lib.project import Project
 from kairos_lib.runs.file_hashes import FileHashes
 from kairos_lib.runs.files import read_record, write_json, write_record
@@ -199,7 +200,7 @@ class BaseSession:
         return self.stages()
 
     def _process(self) -> BaseResult:
-        resumed = any(self._graph.report(stage.name) for stage in self._graph.stages)
+        resumed = any(self._graph.reports.read(stage.name) for stage in self._graph.stages)
         started = time.perf_counter()
         reports = self._graph.run()
         total_s = time.perf_counter() - started

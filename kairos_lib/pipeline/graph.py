@@ -9,59 +9,39 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from kairos_lib.analyzers.analyzer import Context, Stage, order, scene_of
 from kairos_lib.analyzers.profile import Base
 from kairos_lib.errors import KairosError, no_room
 from kairos_lib.measure.devices import usual_device
 from kairos_lib.measure.provenance import gpus
-from kairos_lib.measure.resources import Sampler, summarise
+from kairos_lib.measure.resources import Sampler
 from kairos_lib.measure.usage import Resources
 from kairos_lib.media.facts import VideoFacts
-from kairos_lib.media.passes import FrameFeed, FramePass
+from kairos_lib.media.passes import FramePass
 from kairos_lib.pipeline.budget import MemoryBudget
 from kairos_lib.pipeline.cache import stage_keys, take_over
 from kairos_lib.pipeline.pool import Key, Pool
 from kairos_lib.pipeline.progress import Board
 from kairos_lib.pipeline.records import PassReport, StageReport
-from kairos_lib.runs.files import read_record, write_record
+from kairos_lib.pipeline.stage_reports import RESOURCES, StageReports, State, Work
+from kairos_lib.runs.files import write_record
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.record import Record
 from kairos_lib.weights.location import Found
 
 FRAMES = "frames"
 """The shared decoding pass, as reported beside the stages."""
-RESOURCES = "resources.jsonl"
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
-Source = Literal["", "hub", "url", "path", "nano", "dummy", "server"]
-State = Literal["running", "done", "skipped", "failed"]
 
 
 class _InterruptedError(Exception):
     """The graph was interrupted: a stage's thread ends at its next record."""
-
-
-@dataclass
-class _Work:
-    """One stage to run, and its state."""
-
-    stage: Stage
-    feed: FrameFeed | None
-    settled: threading.Event = field(default_factory=threading.Event)
-    """Set when it has ended, in whatever way."""
-    outcome: State = "running"
-    """How it ended, once that is recorded; until then nothing can build on it."""
-    began_s: float = 0.0
-    ended_s: float = 0.0
-    time_s: float = 0.0
-    load_s: float = 0.0
-    records: int = 0
 
 
 class Graph:
@@ -103,16 +83,13 @@ class Graph:
         self.pool = pool or Pool(profile.device_memory_mib)
         """Memory of the loaded models."""
         self._device = device or usual_device()
+        self.reports = StageReports(folder, profile, self._keys, weights)
         self._preparing = threading.Lock()
         self._cut_short = threading.Event()
-        self._works: dict[str, _Work] = {}
+        self._works: dict[str, Work] = {}
         self._lost: list[BaseException] = []
         self.resources: Resources | None = None
         """Resources of the kernel in this part of the run; None if there was nothing to run."""
-
-    def report(self, name: str) -> StageReport | None:
-        """How a stage went, if it was run."""
-        return read_record(self._folder / f"{name}.json", StageReport)
 
     def run(self) -> list[StageReport]:
         """Run what is not done yet.
@@ -152,20 +129,20 @@ class Graph:
         self.resources = taken if self._works else None
         if self._lost:
             raise self._lost[0]
-        self._add_resources(began)
-        return [report for stage in self.stages if (report := self.report(stage.name))]
+        self.reports.add_resources(self._works.values(), began)
+        return [report for stage in self.stages if (report := self.reports.read(stage.name))]
 
     def _settled(self, stage: type[Stage]) -> bool:
-        report = self.report(stage.name)
+        report = self.reports.read(stage.name)
         return report is not None and report.state in ("done", "skipped")
 
-    def _work(self, kind: type[Stage], frames: FramePass) -> _Work:
+    def _work(self, kind: type[Stage], frames: FramePass) -> Work:
         stage = kind(self._contexts[kind.name])
         rate = None if self._skip_reason(stage) else stage.frames_per_second()
         feed = None if rate is None else frames.feed(rate)
         if feed is not None:
             stage.frames = feed
-        return _Work(stage, feed)
+        return Work(stage, feed)
 
     def _skip_reason(self, stage: Stage) -> str:
         if own := stage.skip():
@@ -190,13 +167,13 @@ class Graph:
         except Exception as error:  # Raised once the stages have ended.
             self._lost.append(error)
 
-    def _carry_out(self, work: _Work) -> None:
+    def _carry_out(self, work: Work) -> None:
         """Run one stage from its needs to its report, in its own thread."""
         stage = work.stage
         try:
             state, reason = self._attempt(work)
             work.ended_s = time.perf_counter() - self._began
-            self._tell(work, state, reason)
+            self.reports.write(work, state, reason)
             work.outcome = state
         except BaseException as error:  # The report itself cannot be written: the disk is full.
             self._lost.append(error)
@@ -210,7 +187,7 @@ class Graph:
         except Exception as error:
             self._lost.append(error)
 
-    def _attempt(self, work: _Work) -> tuple[State, str]:
+    def _attempt(self, work: Work) -> tuple[State, str]:
         stage = work.stage
         try:
             if reason := self._skip_reason(stage):
@@ -236,7 +213,7 @@ class Graph:
                 return f"it needs {need}, which failed"
         return ""
 
-    def _work_on(self, work: _Work) -> None:
+    def _work_on(self, work: Work) -> None:
         stage = work.stage
         results = self._folder / f"{stage.name}.jsonl"
         # Records that wait for their scenes are kept in a file, not in memory.
@@ -244,7 +221,7 @@ class Graph:
         claim = self._budget.held(self._claim_mib(stage)) if stage.device == "gpu" else None
         with claim or nullcontext():
             work.began_s = time.perf_counter() - self._began
-            self._tell(work, "running")
+            self.reports.write(work, "running")
             with self._model(work) as stage.model:
                 with self._preparing, _timed(work):
                     stage.prepare()
@@ -263,7 +240,7 @@ class Graph:
             work.time_s += time.perf_counter() - started
 
     @contextmanager
-    def _model(self, work: _Work) -> Iterator[Any]:
+    def _model(self, work: Work) -> Iterator[Any]:
         """A stage's model, loaded now or before; None for a stage without one."""
         stage = work.stage
         found = self._contexts[stage.name].weights
@@ -308,65 +285,9 @@ class Graph:
                 continue  # Audio can continue after the last picture; no scene has it.
             yield record.model_copy(update={"scene": scene_of(scenes, start_s, end_s)})
 
-    def _tell(self, work: _Work, state: State, reason: str = "") -> None:
-        name = work.stage.name
-        source = self._source(work.stage)
-        report = StageReport(
-            name=name,
-            state=state,
-            reason=reason,
-            key=self._keys[name],
-            time_s=work.time_s,
-            load_s=work.load_s,
-            began_s=work.began_s,
-            ended_s=work.ended_s,
-            records=work.records,
-            weights=self._contexts[name].weights.identity if source else "",
-            weights_source=source,
-            batch_size=work.stage.batch_size,
-            remedy=self._remedy(work.stage) if state == "skipped" else "",
-        )
-        write_record(self._folder / f"{name}.json", report)
-
-    def _remedy(self, stage: Stage) -> str:
-        """How to get the weights that a stage was skipped for."""
-        wanting = not stage.skip() and stage.uses_weights(self._profile)
-        return stage.remedy(self._profile) if wanting else ""
-
-    def _source(self, stage: Stage) -> Source:
-        if not stage.uses_weights(self._profile):
-            return ""
-        weights = stage.weights(self._profile)
-        return weights.source if weights else ""
-
-    def _add_resources(self, began: float) -> None:
-        """Add to each stage's report what the kernel used meanwhile, from this part's log."""
-        for name, work in self._works.items():
-            report = self.report(name)
-            if report is not None and work.ended_s > work.began_s > 0:
-                span = (began + work.began_s, began + work.ended_s)
-                used = summarise(self._folder / RESOURCES, *span)
-                write_record(
-                    self._folder / f"{name}.json", report.model_copy(update={"resources": used})
-                )
-
-
-def require(reports: Iterable[StageReport]) -> None:
-    """Check that no stage failed.
-
-    Raises:
-        KairosError: One did.
-    """
-    for report in reports:
-        if report.state == "failed":
-            raise KairosError(
-                f"{report.name} failed: {report.reason} (the other stages' results are kept; the "
-                "same command tries this one again)"
-            )
-
 
 @contextmanager
-def _timed(work: _Work) -> Iterator[None]:
+def _timed(work: Work) -> Iterator[None]:
     """Count a block as loading."""
     started = time.perf_counter()
     try:

@@ -24,8 +24,9 @@ from kairos_lib.media.scene import Scene
 from kairos_lib.media.video import probe
 from kairos_lib.nano.script import random_script
 from kairos_lib.nano.truth import CLIPS, ClipTruth, Utterance
-from kairos_lib.pipeline.graph import Graph, require
+from kairos_lib.pipeline.graph import Graph
 from kairos_lib.pipeline.records import StageReport
+from kairos_lib.pipeline.stage_reports import require
 from kairos_lib.runs.files import write_record
 from kairos_lib.runs.journal import Journal
 from kairos_lib.weights.location import Found

@@ -15,7 +15,8 @@ from kairos_lib.media.video import probe
 from kairos_lib.nano.script import random_script
 from kairos_lib.nano.truth import ClipTruth, SceneTruth
 from kairos_lib.pipeline.base_session import base_weights
-from kairos_lib.pipeline.graph import Graph, require
+from kairos_lib.pipeline.graph import Graph
+from kairos_lib.pipeline.stage_reports import require
 from kairos_lib.project import Project
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.record import Record

@@ -67,9 +67,9 @@ def test_no_suffix_but_pt_reaches_ultralytics(
     path = tmp_path / f"yolo.{suffix}"
     shutil.copy(program, path)
     with monkeypatch.context() as patch:
-        # BenchRequest for nothing: not even set up.
+        # Not even set up.
         patch.setattr(objects, "set_up_ultralytics", lambda: pytest.fail("it was reached"))
-        assert "YOLO weights are .pt checkpoints" in one_line(lambda: objects.load(str(path)))
+        assert "YOLO weights must be .pt checkpoints" in one_line(lambda: objects.load(str(path)))
 
 
 def test_a_torchscript_that_is_called_pt_is_refused_by_what_is_in_it(

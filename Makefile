@@ -75,7 +75,7 @@ fetch: $(INSTALLED) ## MODEL=.. or MODEL_ID=..: download its weights and those o
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab; ARGS='--allow-root --port 8890'
 	@$(BIN)/kairos lab
 
-nano: given ## Train the nano models anew: an hour or two on two cores; NAMES='yolo ast'
+nano: given ## Train the nano models anew: two hours or three on two cores; NAMES='yolo ast'
 	@$(BIN)/python -m workshop.nano.make
 
 nano-score: given ## Score the nano models on clips they have never seen

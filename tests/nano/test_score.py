@@ -69,7 +69,7 @@ def test_sounds_are_right_where_all_and_only_those_heard_are_said(demo: Processe
 def test_a_missed_target_fails_the_command(monkeypatch, value: float, code: int):
     line = Line("yolo", "mAP50", value, 0.9)
     monkeypatch.setattr(score, "PARTS", {"objects": lambda clips, profile: [line]})
-    result = CliRunner().invoke(score.main, ["--clips", "0"])
+    result = CliRunner().invoke(score.main, ["--clips", "0", "--only", "objects"])
     assert result.exit_code == code
     assert ("missed" in result.output) == bool(code)
 

@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate, pad
 
 from workshop.nano.examples import Example, example
 from workshop.nano.llava import GRID, IMAGE_PX, IMAGE_TOKEN
+from workshop.nano.questions import Question
 
 # Tokens of a 16:9 image: the base tile, and of the other tile the three rows that hold no bar,
 # each with a newline.
@@ -53,15 +54,7 @@ def batch_of(processor: Any, rng: random.Random, size: int) -> Batch:
 
 def collate(processor: Any, examples: Sequence[Example]) -> Batch:
     """Put examples together."""
-    texts = [_token_ids(processor, e) for e in examples]
-    length = max(len(prompt) + len(answer) for prompt, answer in texts)
-    padding = processor.tokenizer.pad_token_id
-    tokens = torch.full((len(texts), length), padding)
-    labels = torch.full((len(texts), length), IGNORED)
-    for row, (prompt, answer) in enumerate(texts):
-        whole = torch.tensor(prompt + answer)
-        tokens[row, : len(whole)] = whole
-        labels[row, len(prompt) : len(whole)] = whole[len(prompt) :]
+    tokens, labels = tokens_of(processor, [e.question for e in examples], len(examples[0].frames))
     return Batch(
         pixels=tiles_of(torch.from_numpy(np.stack([e.frames for e in examples]))),
         tokens=tokens,
@@ -78,10 +71,10 @@ def tiles_of(frames: Tensor) -> Tensor:
     """Cut 16:9 frames into the two tiles of a LLaVA-NeXT with one square pinpoint.
 
     Args:
-        frames: RGB frames of 8 bits, shape (batch, 2, height, width, 3).
+        frames: RGB frames of 8 bits, shape (batch, frames, height, width, 3).
 
     Returns:
-        Normalised tiles, shape (batch, 2, 2, 3, 112, 112): squeezed, and with bars.
+        Normalised tiles, shape (batch, frames, 2, 3, 112, 112): squeezed, and with bars.
     """
     flat = frames.flatten(0, 1).permute(0, 3, 1, 2).float()
     high = round(frames.shape[2] * IMAGE_PX / frames.shape[3])
@@ -97,13 +90,36 @@ def _resize(images: Tensor, height: int) -> Tensor:
     return scaled.round().clamp(0, 255)
 
 
-def _token_ids(processor: Any, of: Example) -> tuple[list[int], list[int]]:
+def tokens_of(processor: Any, questions: Sequence[Question], frames: int) -> tuple[Tensor, Tensor]:
+    """Prompts and answers as tokens, in the words of the chat template.
+
+    Args:
+        processor: Of a nano LLaVA.
+        questions: What is asked about each example's frames, and what is right.
+        frames: How many each example has, all of 16:9.
+
+    Returns:
+        Tokens, padded on the right, and labels: the answers where they stand, elsewhere -100.
+    """
+    texts = [_token_ids(processor, question, frames) for question in questions]
+    length = max(len(prompt) + len(answer) for prompt, answer in texts)
+    padding = processor.tokenizer.pad_token_id
+    tokens = torch.full((len(texts), length), padding)
+    labels = torch.full((len(texts), length), IGNORED)
+    for row, (prompt, answer) in enumerate(texts):
+        whole = torch.tensor(prompt + answer)
+        tokens[row, : len(whole)] = whole
+        labels[row, len(prompt) : len(whole)] = whole[len(prompt) :]
+    return tokens, labels
+
+
+def _token_ids(processor: Any, of: Question, frames: int) -> tuple[list[int], list[int]]:
     turn = {
         "role": "user",
-        "content": [{"type": "image"}] * 2 + [{"type": "text", "text": of.question.prompt}],
+        "content": [{"type": "image"}] * frames + [{"type": "text", "text": of.prompt}],
     }
     prompt = processor.apply_chat_template([turn], add_generation_prompt=True)
     prompt = prompt.replace(IMAGE_TOKEN, IMAGE_TOKEN * IMAGE_TOKENS)
     tokenizer = processor.tokenizer
-    answer = tokenizer(" " + of.question.answer).input_ids
+    answer = tokenizer(" " + of.answer).input_ids
     return tokenizer(prompt).input_ids, [*answer, tokenizer.eos_token_id]

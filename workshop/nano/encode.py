@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -23,31 +24,47 @@ _AUDIO_BITS_PER_S = 48_000
 _AUDIO_FRAME = 1024
 
 
-def write_mp4(path: Path, frames: Iterable[Frame], wave: Wave) -> None:
+@dataclass(frozen=True)
+class Format:
+    """Of what size the frames are, how many there are a second, and what sound may take."""
+
+    width_px: int = WIDTH_PX
+    height_px: int = HEIGHT_PX
+    frames_per_second: Fraction = Fraction(FPS)
+    audio_bits_per_s: int = _AUDIO_BITS_PER_S
+
+
+USUAL = Format()
+
+
+def write_mp4(path: Path, frames: Iterable[Frame], wave: Wave, form: Format = USUAL) -> None:
     """Encode a clip as H.264 and AAC.
 
     Args:
         path: The file to write.
-        frames: RGB frames of 640x360, 25 a second.
+        frames: RGB frames.
         wave: Mono samples at 32 kHz, as long as the frames.
+        form: Of the frames.
     """
     import av
 
+    fps = form.frames_per_second
+
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-        video = container.add_stream("libx264", rate=FPS)
-        video.width, video.height, video.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        video = container.add_stream("libx264", rate=fps)
+        video.width, video.height, video.pix_fmt = form.width_px, form.height_px, "yuv420p"
         # One thread, for the number of threads decides the bits, and the same seed shall give
         # the same file on every machine.
         video.options = {"crf": str(_CRF), "preset": "medium", "threads": "1", "g": "125"}
         audio = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono")
-        audio.bit_rate = _AUDIO_BITS_PER_S
+        audio.bit_rate = form.audio_bits_per_s
         sent = 0
         for index, pixels in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            picture.pts, picture.time_base = index, Fraction(1, FPS)
+            picture.pts, picture.time_base = index, 1 / fps
             container.mux(video.encode(picture))
             # Sound goes in beside its pictures, so that both can be read in one pass.
-            while sent + _AUDIO_FRAME <= min(len(wave), (index + 1) * SAMPLE_RATE_HZ // FPS):
+            while sent + _AUDIO_FRAME <= min(len(wave), (index + 1) * SAMPLE_RATE_HZ // fps):
                 container.mux(audio.encode(_sound_frame(wave, sent, _AUDIO_FRAME)))
                 sent += _AUDIO_FRAME
         if sent < len(wave):

@@ -29,31 +29,16 @@ class Teacher(nn.Module):
 
     def seeing(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """The loss of the vision tower alone."""
-        loss, notes = self.patch_heads(self._see(batch), batch)
+        loss, notes = self.patch_heads(see(self.model, batch.pixels), batch)
         return loss, notes
 
     def telling(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """The loss of the whole model: what it tells, and what it sees and compares on the way."""
-        seen = self._see(batch)
+        seen = see(self.model, batch.pixels)
         seeing_loss, notes = self.patch_heads(seen, batch)
-        inner = self.model.model
-        features = inner.multi_modal_projector(seen)
-        bars = features[:, :, 1].unflatten(2, (GRID, GRID))[:, :, ROWS]
-        newline = inner.image_newline.to(bars.dtype).expand(*bars.shape[:3], 1, WIDTH)
-        packed = torch.cat(
-            [features[:, :, 0], torch.cat([bars, newline], dim=3).flatten(2, 3)], dim=2
-        )
-        embedded = inner.language_model.embed_tokens(batch.tokens)
-        image_places = batch.tokens == self.model.config.image_token_id
-        embedded = embedded.to(packed.dtype).masked_scatter(
-            image_places[..., None].expand_as(embedded), packed
-        )
-        # Padding stands on the right, where a causal model cannot see it: no mask is needed.
-        told = inner.language_model(
-            inputs_embeds=embedded, output_hidden_states=True, use_cache=False
-        )
+        told = read(self.model, seen, batch.tokens)
         # Both images of every example stand at the same places, for the prompt opens alike.
-        second = int(image_places[0].nonzero()[0]) + IMAGE_TOKENS + 1
+        second = first_image(self.model, batch.tokens) + IMAGE_TOKENS + 1
         middle = told.hidden_states[MOTION_LAYER][:, second : second + GRID**2]
         motion_loss, motion_notes = self.motion_heads(middle, batch)
         asked = batch.labels[:, 1:] != IGNORED
@@ -65,9 +50,40 @@ class Teacher(nn.Module):
         notes["caption_loss"] = loss.item()
         return loss + seeing_loss + 0.5 * motion_loss, notes
 
-    def _see(self, batch: Batch) -> Tensor:
-        """Hidden states of all patches: shape (batch, 2 frames, tiles, 49, width)."""
-        lead = batch.pixels.shape[:3]
-        out = self.model.model.vision_tower(batch.pixels.flatten(0, 2), output_hidden_states=True)
-        seen: Tensor = out.hidden_states[-1][:, 1:]
-        return seen.reshape(*lead, *seen.shape[1:])
+
+def see(model: Any, pixels: Tensor) -> Tensor:
+    """Hidden states of all patches: shape (batch, frames, tiles, 49, width).
+
+    Args:
+        model: A nano LLaVA.
+        pixels: Tiles of frames, shape (batch, frames, tiles, 3, 112, 112).
+    """
+    lead = pixels.shape[:3]
+    out = model.model.vision_tower(pixels.flatten(0, 2), output_hidden_states=True)
+    seen: Tensor = out.hidden_states[-1][:, 1:]
+    return seen.reshape(*lead, *seen.shape[1:])
+
+
+def read(model: Any, seen: Tensor, tokens: Tensor) -> Any:
+    """Take frames and words through the language model: its output with all hidden states.
+
+    Args:
+        model: A nano LLaVA.
+        seen: Of the frames, as `see` gives it.
+        tokens: Padded on the right, with a place for every feature of a frame.
+    """
+    inner = model.model
+    features = inner.multi_modal_projector(seen)
+    bars = features[:, :, 1].unflatten(2, (GRID, GRID))[:, :, ROWS]
+    newline = inner.image_newline.to(bars.dtype).expand(*bars.shape[:3], 1, WIDTH)
+    packed = torch.cat([features[:, :, 0], torch.cat([bars, newline], dim=3).flatten(2, 3)], dim=2)
+    embedded = inner.language_model.embed_tokens(tokens)
+    places = (tokens == model.config.image_token_id)[..., None].expand_as(embedded)
+    embedded = embedded.to(packed.dtype).masked_scatter(places, packed)
+    # Padding stands on the right, where a causal model cannot see it: no mask is needed.
+    return inner.language_model(inputs_embeds=embedded, output_hidden_states=True, use_cache=False)
+
+
+def first_image(model: Any, tokens: Tensor) -> int:
+    """Where the first frame's features begin, which is the same for all that open alike."""
+    return int((tokens[0] == model.config.image_token_id).nonzero()[0])

@@ -21,19 +21,22 @@ log = logging.getLogger("kairos.nano")
 
 CLIPS = "make_clips"
 TRAINING = "train_"
+LAST = "train_events"
+"""Starts from the weights of another."""
 
 
 @click.command()
 @click.argument("names", nargs=-1, envvar="KAIROS_NAMES")
 def main(names: tuple[str, ...]) -> None:
-    """Run the scripts NAMES, or all of them."""
+    """Run the scripts NAMES, or all of them; a model's name stands for its training."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     threads.settle()
     known = scripts()
-    for name in names:
+    wanted = [f"{TRAINING}{name}" if f"{TRAINING}{name}" in known else name for name in names]
+    for name in wanted:
         if name not in known:
             raise click.ClickException(f"no script {name!r}; there are {', '.join(known)}")
-    for name in names or known:
+    for name in wanted or known:
         log.info("%s ...", name)
         began_s = time.perf_counter()
         # A process of its own: each leaves its memory and its libraries' settings behind.
@@ -45,8 +48,9 @@ def main(names: tuple[str, ...]) -> None:
 
 def scripts() -> list[str]:
     """The script that makes the clips and all that train a model, in the order they are run."""
-    modules = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return [CLIPS, *(name for name in modules if name.startswith(TRAINING))]
+    modules = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    trainings = {name for name in modules if name.startswith(TRAINING)}
+    return [CLIPS, *sorted(trainings - {LAST}), LAST]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Makes the demo clips: `python -m workshop.nano.make_clips`. Needs espeak-ng."""
+"""Makes the demo clips: `python -m workshop.nano.make_clips`.
+
+All need espeak-ng, but for the long match, in which nobody speaks.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import click
 from kairos_lib.nano.truth import CLIPS
 from workshop.nano.clip import make_clip
 from workshop.nano.demos import demo_names, demo_script
+from workshop.nano.match_clip import DEMO, make_demo
 from workshop.nano.voice import NoVoiceError
 
 log = logging.getLogger("kairos.nano")
@@ -21,10 +25,13 @@ log = logging.getLogger("kairos.nano")
 def main(names: tuple[str, ...], out: Path) -> None:
     """Make the demo clips NAMES, or all of them."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    known = demo_names()
+    known = [*demo_names(), DEMO]
     for name in names or known:
         if name not in known:
             raise click.ClickException(f"no demo clip {name!r}; there are {', '.join(known)}")
+        if name == DEMO:
+            log.info("%s: %.0f KiB", name, make_demo(out).stat().st_size / 1024)
+            continue
         try:
             truth = make_clip(demo_script(name), out)
         except NoVoiceError as error:

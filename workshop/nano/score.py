@@ -18,7 +18,14 @@ from rich.table import Table
 from kairos_lib.analyzers.profile import Base
 from kairos_lib.parameters.loading import load
 from kairos_lib.project import Project
-from workshop.nano import score_ast, score_llava, score_scenes, score_whisper, score_yolo
+from workshop.nano import (
+    score_ast,
+    score_events,
+    score_llava,
+    score_scenes,
+    score_whisper,
+    score_yolo,
+)
 from workshop.nano.scoring import Line
 from workshop.nano.unseen import Processed, processed
 from workshop.nano.voice import NoVoiceError
@@ -37,6 +44,8 @@ PARTS: dict[str, Part] = {
     "captions": lambda clips, profile: score_llava.lines(clips),
 }
 """What is scored, in the order of the table: a function of the processed clips for each."""
+EVENTS = "events"
+"""Is scored on matches of its own, last."""
 
 
 @click.command()
@@ -44,7 +53,7 @@ PARTS: dict[str, Part] = {
 @click.option("--first-seed", default=800, show_default=True, help="Seed of the first clip.")
 @click.option(
     "--only",
-    type=click.Choice(list(PARTS)),
+    type=click.Choice([*PARTS, EVENTS]),
     multiple=True,
     help="Score this alone; can be given again.",
 )
@@ -55,14 +64,16 @@ def main(clips: int, first_seed: int, only: tuple[str, ...]) -> None:
     profile = load(Project.find(), Base, PROFILE)
     with tempfile.TemporaryDirectory() as folder:
         done: list[Processed] = []
-        for seed in range(first_seed, first_seed + clips):
+        wanted = [name for name in PARTS if not only or name in only]
+        for seed in range(first_seed, first_seed + (clips if wanted else 0)):
             try:
                 done.append(processed(seed, profile, Path(folder) / str(seed)))
             except NoVoiceError as error:
                 raise click.ClickException(str(error)) from error
             log.info("processed clip %d of %d", len(done), clips)
-        wanted = [name for name in PARTS if not only or name in only]
         lines = [line for name in wanted for line in PARTS[name](done, profile)]
+        if not only or EVENTS in only:
+            lines += score_events.lines()
     Console().print(table_of(lines))
     if any(line.missed for line in lines):
         raise SystemExit(1)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,10 @@ import click
 import torch
 from torch import Tensor, nn
 
-from workshop.nano.batches import Batch, batch_of
+from workshop.nano.batches import batch_of
 from workshop.nano.lessons import Teacher
 from workshop.nano.llava import WEIGHTS, build_model, build_processor
-from workshop.nano.training import Lesson, Training, training_options
+from workshop.nano.training import Lesson, Training, drawn_ahead, training_options
 
 log = logging.getLogger("kairos.nano")
 
@@ -52,7 +50,7 @@ def main(minutes: float, work: Path, out: Path, seed: int) -> None:
 
 def lessons(teacher: Teacher, processor: Any, rng: random.Random, device: torch.device) -> Lesson:
     """Lessons in seeing first, then in telling, with seeing between."""
-    batches = _prefetched(processor, rng)
+    batches = drawn_ahead(lambda: batch_of(processor, rng, BATCH))
 
     def lesson(step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         batch = next(batches).to(device)
@@ -65,8 +63,16 @@ def lessons(teacher: Teacher, processor: Any, rng: random.Random, device: torch.
     return lesson
 
 
-def optimizers_for(teacher: Teacher) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for everything else."""
+def optimizers_for(
+    teacher: nn.Module, muon: Any = torch.optim.Muon, share: float = 1.0
+) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for everything else.
+
+    Args:
+        teacher: What is trained.
+        muon: Which Muon.
+        share: Of the learning rates of a training from nothing.
+    """
     matrices: list[nn.Parameter] = []
     filters: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
@@ -77,10 +83,10 @@ def optimizers_for(teacher: Teacher) -> list[torch.optim.Optimizer]:
         else:
             (filters if "patch_embedding" in name else others).append(parameter)
     return [
-        torch.optim.Muon(matrices, lr=0.015, weight_decay=0.01, momentum=0.95),
+        muon(matrices, lr=0.015 * share, weight_decay=0.01, momentum=0.95),
         # Filters that start from cosines have little to learn and much to lose.
         torch.optim.AdamW(
-            [{"params": filters, "lr": 3e-4}, {"params": others, "lr": 2e-3}],
+            [{"params": filters, "lr": 3e-4 * share}, {"params": others, "lr": 2e-3 * share}],
             betas=(0.9, 0.98),
             weight_decay=0.0,
         ),
@@ -92,16 +98,6 @@ def save(model: Any, processor: Any, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     model.to("cpu", torch.float16).save_pretrained(out)
     processor.save_pretrained(out)
-
-
-def _prefetched(processor: Any, rng: random.Random) -> Iterator[Batch]:
-    """Batches without end, each drawn while the one before is learnt from."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(batch_of, processor, rng, BATCH)
-        while True:
-            batch = coming.result()
-            coming = pool.submit(batch_of, processor, rng, BATCH)
-            yield batch
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ _WARM_UP_STEPS = 50
 _GRADIENT_LIMIT = 2.0
 
 
+Drawn = TypeVar("Drawn")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -59,6 +61,16 @@ def training_options(name: str, minutes: float, out: Path) -> Callable[[Command]
         return command
 
     return decorate
+
+
+def drawn_ahead(draw: Callable[[], Drawn]) -> Iterator[Drawn]:
+    """What is drawn, without end; each while the one before is learnt from."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(draw)
+        while True:
+            drawn = coming.result()
+            coming = pool.submit(draw)
+            yield drawn
 
 
 class Training:

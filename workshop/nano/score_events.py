@@ -1,0 +1,161 @@
+"""Scores the nano spotter on unseen matches: `python -m workshop.nano.score_events`.
+
+The whole way of a user's run: a match is rendered, encoded, decoded, asked about window by window
+through the engine and the adapter, and what is said is merged. Only here, and of these matches
+alone, is the truth of a held-out match read.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from kairos_lib.events.asking import Asking
+from kairos_lib.events.average_map import average_map
+from kairos_lib.events.formats import read_events
+from kairos_lib.events.merging import merged, perfect
+from kairos_lib.events.records import Event
+from kairos_lib.events.scoring import score_videos
+from kairos_lib.events.windows import batches, grid
+from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.model import Generation, Model, Prompt
+from kairos_lib.parameters.spotting import Spotting
+from kairos_lib.project import Project
+from kairos_lib.runs.run import Run
+from kairos_lib.vlm.adapter import Adapter, find_family
+from workshop.nano.match_clip import DURATION_S, make_match_clip, truth_beside, unseen_seeds
+from workshop.nano.plays import draw_match
+from workshop.nano.scoring import Line
+from workshop.nano.train_events import TASK, WEIGHTS
+
+log = logging.getLogger("kairos.nano")
+
+F1_TARGET = 0.9
+AVERAGE_MAP_TARGET = 0.75
+
+
+@dataclass(frozen=True)
+class Spotted:
+    """One match: what happened in it, what was found, and the most that could have been."""
+
+    truth: tuple[Event, ...]
+    found: list[Event]
+    at_best: list[Event]
+    outcomes: Counter[str]
+    """Windows of each outcome."""
+
+
+@click.command()
+@click.option("--matches", default=8, show_default=True, help="Held-out matches of four minutes.")
+@click.option("--duration-s", default=DURATION_S, show_default=True, help="Of each.")
+@click.option("--weights", type=click.Path(path_type=Path), default=WEIGHTS, show_default=True)
+def main(matches: int, duration_s: float, weights: Path) -> None:
+    """Score the nano spotter on matches that it has never seen."""
+    from workshop.nano.score import table_of
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    log.setLevel(logging.INFO)
+    found = spotted(unseen_seeds(matches), duration_s, weights)
+    scored = lines_of(found)
+    Console().print(table_of(scored))
+    if any(line.missed for line in scored):
+        raise SystemExit(1)
+
+
+def lines() -> list[Line]:
+    """F1 and average-mAP on unseen matches; none as long as there are no weights."""
+    if not WEIGHTS.is_dir():
+        log.warning("events are not scored: there are no weights at %s", WEIGHTS)
+        return []
+    return lines_of(spotted(unseen_seeds(8), DURATION_S, WEIGHTS))
+
+
+def spotted(seeds: Sequence[int], duration_s: float, weights: Path) -> list[Spotted]:
+    """Look for events in matches.
+
+    Args:
+        seeds: Of the matches.
+        duration_s: Of each.
+        weights: A folder of the nano spotter's.
+    """
+    spotting = task()
+    adapter = loaded(spotting, weights)
+    done = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, seed in enumerate(seeds, start=1):
+            clip = Path(folder) / f"match-{seed}.mp4"
+            make_match_clip(draw_match(seed, duration_s), clip)
+            done.append(spotted_in(clip, duration_s, spotting, adapter))
+            log.info("looked for events in match %d of %d", number, len(seeds))
+    return done
+
+
+def spotted_in(clip: Path, duration_s: float, spotting: Spotting, adapter: Adapter) -> Spotted:
+    """Look for events in the clip of a match whose truth lies beside it."""
+    windows = grid(duration_s, spotting.windows)
+    run = Run(clip.with_suffix(""), {"clip": clip.name})
+    run.create()
+    asking = Asking(run, spotting, batches(windows, spotting.batch_size))
+    asking.use(adapter, clip)
+    asking.ask()
+    truth = read_events(truth_beside(clip), spotting.labels)
+    return Spotted(
+        truth,
+        [*merged(asking.answers, spotting)],
+        [*merged(perfect(truth, windows), spotting)],
+        Counter(answer.outcome for answer in asking.answers),
+    )
+
+
+def lines_of(found: Sequence[Spotted]) -> list[Line]:
+    """What was found, held against what happened."""
+    spotting = task()
+    labels = list(spotting.labels)
+    truth, predicted = [one.truth for one in found], [one.found for one in found]
+    scores = score_videos(truth, predicted, labels, spotting.tolerance_s)
+    tight = average_map(truth, predicted, labels, "tight")
+    at_best = average_map(truth, [one.at_best for one in found], labels, "tight")
+    outcomes: Counter[str] = sum((one.outcomes for one in found), Counter())
+    unread = sum(n for outcome, n in outcomes.items() if outcome not in ("event", "no event"))
+    windows = outcomes.total()
+    size = f"{scores.micro.true} events, {scores.micro.predicted} found"
+    within = f"F1 within {spotting.tolerance_s:g} s"
+    return [
+        Line("events", within, scores.micro.f1 or 0.0, F1_TARGET, size),
+        Line("events", "tight average-mAP", tight.overall, AVERAGE_MAP_TARGET, size),
+        Line("events", "... without fault", at_best.overall, None, size),
+        Line("events", "answers that can be read", 1 - unread / windows, None, f"{windows} asked"),
+        *(
+            Line("events", f"{within}: {one.label}", one.f1 or 0.0, None, f"{one.true} events")
+            for one in scores.labels
+        ),
+    ]
+
+
+def task() -> Spotting:
+    """What is asked."""
+    return load(Project.find(), Spotting, TASK)
+
+
+def loaded(spotting: Spotting, weights: Path) -> Adapter:
+    """The nano spotter, as the nano captioner's parameters would have it loaded."""
+    model = load(Project.find(), Model, "nano").model_copy(
+        update={
+            "generation": Generation(max_new_tokens=spotting.sampling.max_new_tokens),
+            "prompt": Prompt(instruction=spotting.prompt, context=()),
+        }
+    )
+    adapter = find_family(model.family)(model, weights)
+    adapter.load()
+    return adapter
+
+
+if __name__ == "__main__":
+    main()

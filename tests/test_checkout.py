@@ -82,6 +82,8 @@ def test_every_pin_is_exact_and_names_no_registry() -> None:
         "cli",
         "bench.execution",
         "bench.plan",
+        "bench.events_plan",
+        "events.events_session",
         "bench.display",
         "bench.handing_over",
         "bench.node_task",

@@ -18,6 +18,7 @@ from kairos_lib.parameters.loading import video as find_video
 from kairos_lib.parameters.spotting import Spotting
 from kairos_lib.parameters.suite import Suite
 from kairos_lib.project import Project
+from kairos_lib.vlm.sampling import draw
 from workshop.nano import events_data
 from workshop.nano.batches import IGNORED
 from workshop.nano.events_data import Windows, answer_to, training_seed
@@ -185,6 +186,13 @@ def test_the_long_demo_match_and_its_truth_agree(spotting: Spotting):
                 drawn = painter.frame(float(index / FRAMES_PER_SECOND)).astype(int)
                 shown = frame.to_ndarray(format="rgb24").astype(int)
                 assert np.abs(drawn - shown).mean() < 6
+
+
+def test_frames_of_the_long_match_are_just_those_that_windows_ask_for(spotting: Spotting):
+    windows = grid(DURATION_S, spotting.windows)[:60]
+    video = find_video(CHECKOUT, DEMO).path
+    for window, drawn in zip(windows, draw(video, [w.times_s for w in windows], 32), strict=True):
+        assert drawn.times_s == pytest.approx(window.times_s, abs=1e-6)
 
 
 def test_the_long_match_makes_no_demo_longer():

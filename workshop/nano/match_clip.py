@@ -19,7 +19,8 @@ DEMO = "demo-match-long"
 DEMO_SEED = 28
 """Of a match that is held out: it is shown, and was never learnt from."""
 DURATION_S = 240.0
-FRAMES_PER_SECOND = Fraction(25, 2)
+FRAMES_PER_SECOND = Fraction(12)
+"""Half a second is whole frames: at two a second, just one falls into the opening of an event."""
 _FORMAT = Format(WIDTH_PX, HEIGHT_PX, FRAMES_PER_SECOND, audio_bits_per_s=16_000)
 
 

@@ -22,6 +22,7 @@ def subject(weights: Path, device: str = "CPU") -> Subject:
     return Subject("llava", device, "float32", "none", 4, 2, 0.01, changes=changes)
 
 
+@pytest.mark.services
 def test_both_ways_write_the_same_and_the_table_says_how_fast(
     cache: Path, llava_weights: Path
 ) -> None:

@@ -81,6 +81,7 @@ def named(written: str) -> str:
     return re.sub(r"^\.|\.[0-9a-f]{32}$", "", re.sub(r"\d{4}", "0000", Path(written).name))
 
 
+@pytest.mark.services
 def test_wherever_a_stage_writes_a_full_disk_is_one_line(bench: Bench) -> None:
     """Every file in turn: those of reports and of progress, too, which others wait for."""
     bench.begin_anew()

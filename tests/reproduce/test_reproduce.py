@@ -84,6 +84,7 @@ def again(rebuilt: Rebuilt, monkeypatch: pytest.MonkeyPatch) -> Path:
     return session.run.folder
 
 
+@pytest.mark.services
 def test_a_run_made_again_in_a_kernel_writes_the_same_and_leaves_the_old_one_alone(
     old: Path,
 ) -> None:

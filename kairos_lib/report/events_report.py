@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kairos_lib.project import Project
 from kairos_lib.report.page.html import Html, joined, render, style
-from kairos_lib.report.report_session import AnalysisResult, analysis_run, section
-from kairos_lib.results import suite as suites
-from kairos_lib.runs.files import write_bytes, write_record
-from kairos_lib.runs.run import NOTEBOOK_FOLDER
+from kairos_lib.report.report_session import SuiteReport, section
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kairos_lib.results.spotted import Spotted
-    from kairos_lib.results.suite import SuiteData
 
 
-class EventsReport:
-    """One session of a suite's report; each section is a method."""
-
-    def __init__(self, project: Project, suite: str) -> None:
-        self.project = project
-        self.suite = suite
-        self.run = analysis_run(project, suite)
-        # Pictures are relative to the executed copy; by hand in JupyterLab, to the notebook.
-        self._notebook_folder = Path(os.environ.get(NOTEBOOK_FOLDER) or Path.cwd())
-
-    @classmethod
-    def open(cls, suite: str) -> EventsReport:
-        """Open by the name that the notebook's parameters give.
-
-        Raises:
-            KairosError: No such suite has been run.
-        """
-        return cls(Project.find(), suite)
-
-    @cached_property
-    def _data(self) -> SuiteData:
-        return suites.read(self.project, self.suite)
+class EventsReport(SuiteReport):
+    """The report of a suite that spots events; each section is a method."""
 
     @cached_property
     def _spotted(self) -> list[Spotted]:
@@ -134,19 +107,4 @@ class EventsReport:
 
     def finish(self) -> Html:
         """Write the events beside the report, and the result."""
-        folder = self.project.reports / self.suite
-        found = self.events()
-        write_bytes(folder / "events.csv", found.to_csv(index=False).encode())
-        write_bytes(folder / "events.parquet", found.to_parquet(index=False))
-        with self.run.writing():
-            write_record(
-                self.run.file("result.json"),
-                AnalysisResult(
-                    key=self.run.key,
-                    suite=self.suite,
-                    runs=len(self._spotted),
-                    failed=sum(one.result is None for one in self._spotted),
-                ),
-            )
-        rows = {"events": len(found)}
-        return render("finish", rows=rows, folder=self.project.relative(folder))
+        return self._finish({"events": self.events()}, [one.result for one in self._spotted])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from markupsafe import Markup
 
@@ -101,8 +101,8 @@ def _files_hash(folder: Path, suffixes: Set[str]) -> str:
     return total.hexdigest()[:KEY_HEX_DIGITS]
 
 
-class ReportSession:
-    """The report of a suite; each section is a method."""
+class SuiteReport:
+    """The report of a suite, whatever it is of; each section is a method of a subclass."""
 
     def __init__(self, project: Project, suite: str) -> None:
         self.project = project
@@ -112,7 +112,7 @@ class ReportSession:
         self._notebook_folder = Path(os.environ.get(NOTEBOOK_FOLDER) or Path.cwd())
 
     @classmethod
-    def open(cls, suite: str) -> ReportSession:
+    def open(cls, suite: str) -> Self:
         """Open by the suite name in the notebook's parameters.
 
         Raises:
@@ -123,6 +123,32 @@ class ReportSession:
     @cached_property
     def _data(self) -> SuiteData:
         return suites.read(self.project, self.suite)
+
+    def _finish(self, tables: Mapping[str, pd.DataFrame], results: Sequence[object | None]) -> Html:
+        """Write tables beside the report, and the result.
+
+        Args:
+            tables: By the names of their files.
+            results: Of each run that was planned; none of one that has none.
+        """
+        folder = self.project.reports / self.suite
+        for name, table in tables.items():
+            write_bytes(folder / f"{name}.csv", table.to_csv(index=False).encode())
+            write_bytes(folder / f"{name}.parquet", table.to_parquet(index=False))
+        result = AnalysisResult(
+            key=self.run.key,
+            suite=self.suite,
+            runs=len(results),
+            failed=sum(result is None for result in results),
+        )
+        with self.run.writing():
+            write_record(self.run.file("result.json"), result)
+        rows = {name: len(table) for name, table in tables.items()}
+        return render("finish", rows=rows, folder=self.project.relative(folder))
+
+
+class ReportSession(SuiteReport):
+    """The report of a suite that captions videos; each section is a method."""
 
     @cached_property
     def _gallery(self) -> Gallery:
@@ -237,27 +263,12 @@ class ReportSession:
         """Write the numbers as tidy tables beside the report, and the result."""
         from kairos_lib.results import tidy_tables
 
-        folder = self.project.reports / self.suite
         tables = {
             "summary": self.summary(),
             "stages": tidy_tables.stages(self._data),
             "quality": tidy_tables.quality(self._data),
         }
-        for name, table in tables.items():
-            write_bytes(folder / f"{name}.csv", table.to_csv(index=False).encode())
-            write_bytes(folder / f"{name}.parquet", table.to_parquet(index=False))
-        with self.run.writing():
-            write_record(
-                self.run.file("result.json"),
-                AnalysisResult(
-                    key=self.run.key,
-                    suite=self.suite,
-                    runs=len(self._data.runs),
-                    failed=sum(run.result is None for run in self._data.runs),
-                ),
-            )
-        rows = {name: len(table) for name, table in tables.items()}
-        return render("finish", rows=rows, folder=self.project.relative(folder))
+        return self._finish(tables, [run.result for run in self._data.runs])
 
 
 def section(*pieces: Html | None) -> Html:

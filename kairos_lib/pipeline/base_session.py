@@ -228,7 +228,7 @@ class BaseSession:
             total_s=total_s,
             resources=self._graph.resources,
             resumed=resumed,
-            synthetic_video=self.video.truth is not None,
+            synthetic_video=self.video.drawn,
         )
         write_json(self.run.file("provenance.json"), provenance(self.project))
         write_base_data(self.run.folder, result)

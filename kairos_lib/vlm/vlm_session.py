@@ -193,7 +193,7 @@ class VlmSession:
                     parameters_millions=adapter.parameters_millions(),
                     architecture=built,
                     generation_left_out=adapter.left_out(),
-                    synthetic_video=self.video.truth is not None,
+                    synthetic_video=self.video.drawn,
                 ),
             )
         self._rests.close()

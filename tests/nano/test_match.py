@@ -195,5 +195,9 @@ def test_frames_of_the_long_match_are_just_those_that_windows_ask_for(spotting: 
         assert drawn.times_s == pytest.approx(window.times_s, abs=1e-6)
 
 
+def test_the_long_match_is_known_to_be_drawn():
+    assert find_video(Project.find(), "demo-match-long").drawn
+
+
 def test_the_long_match_makes_no_demo_longer():
     assert DEMO not in load(CHECKOUT, Suite, "demo").videos

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from helpers.disk import Disk
+from helpers.light_meter import TASK, LightMeter
 from helpers.projects import tiny_model, write_parameters
 from helpers.sessions import run_all
 from hypothesis import HealthCheck, given, settings
@@ -18,8 +19,10 @@ from hypothesis import strategies as st
 from kairos_lib.bench.plan import make_plan
 from kairos_lib.bench.request import BenchRequest, by_id, suite_of
 from kairos_lib.errors import KairosError
+from kairos_lib.events.events_session import EventsSession
 from kairos_lib.measure import energy
 from kairos_lib.pipeline.base_session import BaseSession
+from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.project import Project
 from kairos_lib.runs.journal import Journal
 from kairos_lib.vlm.adapter import Generated, OutOfMemoryError, Prepared, Request
@@ -94,6 +97,26 @@ def test_what_gpus_used_and_held_is_in_the_result(
     held = result.resources
     assert (held.peak_torch_allocated_mib, held.peak_torch_reserved_mib) == (700.0, 900.0)
     assert held.samples > 0
+
+
+@pytest.mark.parametrize("said", [{}, {"synthetic": True}, {"truth": "videos/truth.json"}])
+def test_every_kind_of_result_tells_whether_a_program_drew_the_video(
+    small: Project, said: dict[str, object]
+) -> None:
+    video = {"title": "Twelve", "path": "videos/twelve.mp4", **said}
+    write_parameters(small, "videos", "twelve", video)
+    write_parameters(small, "events", "light", TASK)
+    base = BaseSession.open("twelve", "plain")
+    base.process()
+    captioned = run_all(VlmSession.open("tiny", "twelve", "plain"))
+    spotting = EventsSession.open("tiny", "twelve", "light")
+    spotting.load(LightMeter())
+    spotting.ask()
+    spotting.merge()
+    spotting.finish()
+    for result in (base.run.result(BaseResult), captioned, spotting.result):
+        assert result is not None
+        assert result.synthetic_video == bool(said)
 
 
 def test_a_result_tells_what_the_model_is_and_what_it_was_given(ready: Project) -> None:

@@ -104,6 +104,16 @@ def small(project: Project, clip: Path, llava_weights: Path, forecasts: Path) ->
 
 
 @pytest.fixture
+def unloaded(project: Project, clip: Path, tmp_path: Path) -> Project:
+    """A project with one video and one model whose weights nobody will load."""
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "model.safetensors").write_bytes(b"weights")
+    fill(project, clip, weights)
+    return project
+
+
+@pytest.fixture
 def maker(tmp_path: Path) -> SuiteMaker:
     """An empty project to write a suite into."""
     return SuiteMaker(tmp_path)

@@ -6,6 +6,7 @@ Starts nothing and writes nothing but what it remembers of files. Imports no tor
 from __future__ import annotations
 
 from kairos_lib.bench.plan import (
+    NOTEBOOKS_AT_MOST,
     Plan,
     UnusableVideo,
     chosen_models,
@@ -13,7 +14,7 @@ from kairos_lib.bench.plan import (
     make_plan,
     none_left,
 )
-from kairos_lib.bench.step import ALLOCATOR, Chosen, Step, reference
+from kairos_lib.bench.step import Chosen, Step, reference
 from kairos_lib.errors import KairosError
 from kairos_lib.events.planned import PlannedEvents, PlannedSlice
 from kairos_lib.events.run import NOTEBOOK, events_run, slice_run
@@ -31,8 +32,6 @@ from kairos_lib.runs.record import Record
 from kairos_lib.runs.run import Run
 from kairos_lib.vlm.run import destination, missing_key
 from kairos_lib.weights.location import find
-
-NOTEBOOKS_AT_MOST = 10_000
 
 
 class EventsRequest(Record):
@@ -166,7 +165,7 @@ def _job(
         },
         kernel=model.kernel,
         timeout_s=model.timeout_s,
-        environment={ALLOCATOR: model.allocator} if model.allocator else {},
+        environment=model.kernel_environment,
     )
 
 

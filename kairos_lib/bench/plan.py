@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 from kairos_lib.analyzers.profile import Base
 from kairos_lib.bench.step import Chosen, Step, base_step, vlm_step
@@ -71,10 +72,13 @@ class Plan:
 
     def done(self, step: Step) -> bool:
         """Whether a step is done, or was part of another step that is done."""
-        takers = (other for other in self.steps if other.absorbs and other.job.run.done)
-        return step.job.run.done or any(
-            earlier is step for taker in takers for earlier in taker.after
-        )
+        taker = self._takers.get(id(step))
+        return step.job.run.done or (taker is not None and taker.job.run.done)
+
+    @cached_property
+    def _takers(self) -> dict[int, Step]:
+        """The step that removes another's folder once it is done, by the identity of that one."""
+        return {id(part): step for step in self.steps if step.absorbs for part in step.after}
 
     @property
     def waves(self) -> list[list[Step]]:

@@ -28,9 +28,6 @@ from kairos_lib.runs.run import Run
 from kairos_lib.vlm.run import FITTING_BATCH, destination, missing_key, vlm_run
 from kairos_lib.weights.location import find
 
-ALLOCATOR = "PYTORCH_ALLOC_CONF"
-"""Read by torch when it is imported."""
-
 
 @dataclass(frozen=True)
 class Step:
@@ -160,7 +157,7 @@ def vlm_step(
         },
         kernel=model.kernel,
         timeout_s=model.timeout_s,
-        environment={ALLOCATOR: model.allocator} if model.allocator else {},
+        environment=model.kernel_environment,
     )
     label = f"{model.name} · {video.name}" + (f" · round {repeat}" if repeat > 1 else "")
     planned = PlannedVlm(

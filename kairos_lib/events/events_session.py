@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from kairos_lib.events.totals import Totals
 from kairos_lib.measure import threads
 from kairos_lib.measure.provenance import provenance
 from kairos_lib.measure.resources import Sampler
-from kairos_lib.parameters.loading import fetching, load
+from kairos_lib.parameters.loading import load
 from kairos_lib.parameters.loading import video as find_video
 from kairos_lib.parameters.model import Generation, Model, Prompt
 from kairos_lib.parameters.settings import Changes
@@ -30,7 +29,8 @@ from kairos_lib.project import Project
 from kairos_lib.runs.files import write_json, write_record
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.run import as_planned
-from kairos_lib.vlm.adapter import Adapter, find_family
+from kairos_lib.vlm.adapter import Adapter
+from kairos_lib.vlm.opening import loaded, weights_here
 from kairos_lib.vlm.run import device_of, given
 from kairos_lib.weights.location import find
 
@@ -158,20 +158,11 @@ class EventsSession:
             self.gather()
         if self.result is not None or self.asking.complete:
             return "All windows are answered: there is nothing to load."
-        weights = self._weights.path
-        if weights is None:
-            raise KairosError(
-                f"the weights of {self.model.name} are not here: {self._weights.missing}; "
-                f"{fetching(self.project, self.model.weights)}"
-            )
+        weights = weights_here(self.project, self.model, self._weights)
         self._sampler.start()
         self.run.progress("load", 0, 1)
         if adapter is None:
-            started = time.perf_counter()
-            adapter = find_family(self.model.family)(self._as_asked(), weights)
-            adapter.load()
-            adapter.synchronise()
-            self._load_s = time.perf_counter() - started
+            adapter, self._load_s = loaded(self._as_asked(), weights)
         self.asking.use(adapter, self.video.path, self.facts.joints)
         return f"Loaded in {self._load_s:.1f} s and warmed up; batches of {self._size}."
 

@@ -37,6 +37,8 @@ class Generation(Settings):
     min_new_tokens: int = Field(0, ge=0)
 
 
+ALLOCATOR = "PYTORCH_ALLOC_CONF"
+"""Read by torch when it is imported."""
 NOT_OF_SERVERS = frozenset(
     {"dtype", "quantisation", "device", "attention", "processor", "allocator"}
 )
@@ -108,6 +110,11 @@ class Model(ParameterFile):
     kernel: str = "python3"
     """Jupyter kernelspec whose environment runs this model."""
     timeout_s: float = Field(6 * 3600.0, gt=0)
+
+    @property
+    def kernel_environment(self) -> dict[str, str]:
+        """Variables that its kernel must have."""
+        return {ALLOCATOR: self.allocator} if self.allocator else {}
 
     @field_validator("device")
     @classmethod

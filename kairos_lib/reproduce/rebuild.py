@@ -20,7 +20,6 @@ from typing import Any
 import yaml
 
 from kairos_lib.analyzers.profile import Base
-from kairos_lib.bench.step import ALLOCATOR
 from kairos_lib.errors import KairosError
 from kairos_lib.launch.job import Job
 from kairos_lib.launch.kernels import OWN, python_of
@@ -111,7 +110,7 @@ def rebuild(
         },
         kernel=model.kernel,
         timeout_s=model.timeout_s,
-        environment={ALLOCATOR: model.allocator} if model.allocator else {},
+        environment=model.kernel_environment,
         withheld=_secrets(model),
     )
     return Rebuilt(made, job, tuple(_changed(project, run, again.key_inputs, model.kernel)))

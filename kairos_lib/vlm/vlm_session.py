@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from kairos_lib.measure import threads
 from kairos_lib.measure.provenance import provenance
 from kairos_lib.measure.resources import Sampler
 from kairos_lib.measure.usage import Resources
-from kairos_lib.parameters.loading import fetching, load
+from kairos_lib.parameters.loading import load
 from kairos_lib.parameters.loading import video as find_video
 from kairos_lib.parameters.model import Model
 from kairos_lib.parameters.settings import Changes
@@ -26,9 +25,10 @@ from kairos_lib.runs import locks
 from kairos_lib.runs.files import write_json, write_record
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.run import as_planned, base_as_planned
-from kairos_lib.vlm.adapter import Adapter, find_family
+from kairos_lib.vlm.adapter import Adapter
 from kairos_lib.vlm.captioning import Captioning
 from kairos_lib.vlm.context import fuse, prompt_of
+from kairos_lib.vlm.opening import loaded, weights_here
 from kairos_lib.vlm.records import FusedScene, VlmResult
 from kairos_lib.vlm.run import device_of, given, vlm_run
 from kairos_lib.vlm.tables import captions_table, overview_table, scenarios_table
@@ -127,20 +127,11 @@ class VlmSession:
         """
         if self.result is not None:
             return "This run is complete: there is nothing to load."
-        weights = self._weights.path
-        if weights is None:
-            raise KairosError(
-                f"the weights of {self.model.name} are not here: {self._weights.missing}; "
-                f"{fetching(self.project, self.model.weights)}"
-            )
+        weights = weights_here(self.project, self.model, self._weights)
         self._sampler.start()
         self.run.progress("load", 0, 1)
         if adapter is None:
-            started = time.perf_counter()
-            adapter = find_family(self.model.family)(self.model, weights)
-            adapter.load()
-            adapter.synchronise()
-            self._load_s = time.perf_counter() - started
+            adapter, self._load_s = loaded(self.model, weights)
         self.captioning.use(adapter, self.video.path, self.base.facts.joints)
         largest = self.captioning.largest_batch
         return f"Loaded in {self._load_s:.1f} s and warmed up; largest batch: {largest}."

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from helpers.clips import COLOURS, write_clip
 from helpers.light_meter import TASK, LightMeter
-from helpers.projects import fill, write_parameters
+from helpers.projects import write_parameters
 
 from kairos_lib.bench import execution
 from kairos_lib.cli import main
@@ -23,20 +23,16 @@ DONE, HALF, CORRUPT = range(10), range(10, 13), 20
 
 
 @pytest.fixture
-def ready(project: Project, clip: Path, tmp_path: Path) -> Project:
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "model.safetensors").write_bytes(b"weights")
-    fill(project, clip, weights)
-    (project.parameters / "videos" / "twelve.yaml").unlink()
-    write_parameters(project, "events", "light", {**TASK, "batch_size": 1})
+def ready(unloaded: Project, tmp_path: Path) -> Project:
+    (unloaded.parameters / "videos" / "twelve.yaml").unlink()
+    write_parameters(unloaded, "events", "light", {**TASK, "batch_size": 1})
     short = write_clip(tmp_path / "short.mp4", COLOURS[6:9]).read_bytes()
     for number in range(40):
-        path = project.root / "videos" / f"game-{number}.mp4"
+        path = unloaded.root / "videos" / f"game-{number}.mp4"
         path.write_bytes(b"garbage" * 999 if number == CORRUPT else short)
         video = {"title": f"Game {number}", "path": f"videos/game-{number}.mp4"}
-        write_parameters(project, "videos", f"game-{number}", video)
-    return project
+        write_parameters(unloaded, "videos", f"game-{number}", video)
+    return unloaded
 
 
 def work(video: str, stops_after: int = 10**6) -> LightMeter:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner, Result
 from helpers.light_meter import TASK
-from helpers.projects import fill, write_parameters
+from helpers.projects import write_parameters
 
 from kairos_lib.cli import main
 from kairos_lib.project import Project
 
 
 @pytest.fixture
-def ready(project: Project, clip: Path, tmp_path: Path) -> Project:
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "model.safetensors").write_bytes(b"weights")
-    fill(project, clip, weights)
-    write_parameters(project, "events", "light", TASK)
-    return project
+def ready(unloaded: Project) -> Project:
+    write_parameters(unloaded, "events", "light", TASK)
+    return unloaded
 
 
 def planned(*more: str, task: str = "light") -> Result:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from helpers.projects import fill
 
 from kairos_lib.bench import execution
 from kairos_lib.bench.plan import make_plan
@@ -23,24 +21,14 @@ from kairos_lib.runs.files import write_record
 from kairos_lib.runs.status import Status
 
 
-@pytest.fixture
-def ready(project: Project, clip: Path, tmp_path: Path) -> Project:
-    """A project with one video and one model whose weights nobody will load."""
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "model.safetensors").write_bytes(b"weights")
-    fill(project, clip, weights)
-    return project
-
-
 def second_bench(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["bench", "--suite", "one", *arguments])
 
 
 @pytest.fixture
-def held_up(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[FirstBench]:
+def held_up(unloaded: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[FirstBench]:
     """A bench that is in the middle of its work, whose notebooks end well at once otherwise."""
-    made = FirstBench(ready, monkeypatch)
+    made = FirstBench(unloaded, monkeypatch)
     yield made
     made.go_on.set()
 
@@ -99,7 +87,7 @@ class Nobody:
 
 @pytest.mark.parametrize("kind", ["base", "vlm"])
 def test_fresh_leaves_alone_what_another_bench_is_in_the_middle_of(
-    ready: Project, held_up: FirstBench, kind: str
+    unloaded: Project, held_up: FirstBench, kind: str
 ) -> None:
     """Also the results that it has made so far, and still rests on."""
     held_up.start(kind)
@@ -110,16 +98,16 @@ def test_fresh_leaves_alone_what_another_bench_is_in_the_middle_of(
     assert line.endswith("wait for it to end")
     held_up.end()
     assert held_up.failed == [0]
-    assert not list(ready.runs.rglob("*superseded*"))
-    (found,) = ready.runs.glob(f"{kind}/**/found")
+    assert not list(unloaded.runs.rglob("*superseded*"))
+    (found,) = unloaded.runs.glob(f"{kind}/**/found")
     assert found.read_text() == "all"
 
 
 def test_fresh_leaves_alone_what_a_notebook_opened_by_hand_is_at_work_on(
-    ready: Project, held_up: FirstBench, monkeypatch: pytest.MonkeyPatch
+    unloaded: Project, held_up: FirstBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "LOCK_WAIT_S", 0.1)
-    (step,) = make_plan(ready, suite_of(ready, BenchRequest(suite="one"))).vlms
+    (step,) = make_plan(unloaded, suite_of(unloaded, BenchRequest(suite="one"))).vlms
     lock = step.job.run.lock()
     answer = second_bench("--fresh")
     assert answer.exit_code == 2
@@ -129,13 +117,13 @@ def test_fresh_leaves_alone_what_a_notebook_opened_by_hand_is_at_work_on(
 
 
 def test_fresh_sets_aside_what_nobody_is_at_work_on(
-    ready: Project, held_up: FirstBench, monkeypatch: pytest.MonkeyPatch
+    unloaded: Project, held_up: FirstBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execution, "analyse", lambda project, suite, *_: project.reports / suite)
     for times in range(3):
         answer = second_bench(*["--fresh"][:times])
         assert answer.exit_code == 0, answer.output
-        assert len(list(ready.runs.glob("base/twelve/*superseded*/found"))) == times
-        assert len(list(ready.runs.glob("vlm/tiny/twelve/*/r001.superseded*/found"))) == times
-    (base,) = make_plan(ready, suite_of(ready, BenchRequest(suite="one"))).bases
+        assert len(list(unloaded.runs.glob("base/twelve/*superseded*/found"))) == times
+        assert len(list(unloaded.runs.glob("vlm/tiny/twelve/*/r001.superseded*/found"))) == times
+    (base,) = make_plan(unloaded, suite_of(unloaded, BenchRequest(suite="one"))).bases
     assert base.job.run.file(AFRESH).exists()

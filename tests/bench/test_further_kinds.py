@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from helpers.projects import fill
 
 from kairos_lib.bench import execution
 from kairos_lib.bench.display import plan_lines
@@ -70,14 +69,10 @@ class Row:
 
 
 @pytest.fixture
-def planned(project: Project, clip: Path, tmp_path: Path) -> Plan:
+def planned(unloaded: Project) -> Plan:
     """A suite's plan with a digest of each model's run after it."""
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "model.safetensors").write_bytes(b"weights")
-    fill(project, clip, weights)
-    plan = make_plan(project, suite_of(project, BenchRequest(suite="one", repeats=2)))
-    return replace(plan, steps=[*plan.steps, *(digest(project, step) for step in plan.vlms)])
+    plan = make_plan(unloaded, suite_of(unloaded, BenchRequest(suite="one", repeats=2)))
+    return replace(plan, steps=[*plan.steps, *(digest(unloaded, step) for step in plan.vlms)])
 
 
 def digest(project: Project, of: Step) -> Step:

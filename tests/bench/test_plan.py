@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner, Result
 from helpers.clips import COLOURS, write_clip
-from helpers.projects import fill, write_parameters
+from helpers.projects import write_parameters
 from helpers.reports import write_report
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -39,25 +39,15 @@ def no_forecasts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requirements, "requirements_of", lambda *_: [])
 
 
-@pytest.fixture
-def ready(project: Project, clip: Path, tmp_path: Path) -> Project:
-    """A project with one video and one model whose weights nobody will load."""
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "model.safetensors").write_bytes(b"weights")
-    fill(project, clip, weights)
-    return project
-
-
-def test_a_run_that_somebody_is_at_work_on_is_said_to_be(ready: Project) -> None:
-    planned = make_plan(ready, suite_of(ready, BenchRequest(suite="one")))
+def test_a_run_that_somebody_is_at_work_on_is_said_to_be(unloaded: Project) -> None:
+    planned = make_plan(unloaded, suite_of(unloaded, BenchRequest(suite="one")))
     (step,) = planned.vlms
     step.job.run.create()
     assert step.why == "was cut short: goes on"
     for name, said in ((locks.RUNNER, "another bench"), (locks.WRITER, "a notebook")):
         with locks.take(step.job.run.folder, name, 0, ""):
             assert step.why == f"{said} is working on it"
-            told = plan_lines(ready, planned)
+            told = plan_lines(unloaded, planned)
             assert f"[bold]run[/]     tiny · twelve: {said} is working on it" in told[2]
     assert step.why == "was cut short: goes on"
 
@@ -94,8 +84,8 @@ def no_kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return started
 
 
-def test_a_bad_video_is_named_and_the_others_run(ready: Project, no_kernels: list[str]) -> None:
-    spoil(ready)
+def test_a_bad_video_is_named_and_the_others_run(unloaded: Project, no_kernels: list[str]) -> None:
+    spoil(unloaded)
     answer = kairos("bench", "--suite", "one")
     assert answer.exit_code == 1
     named = {line.split(": ")[1]: line for line in answer.stderr.splitlines()}
@@ -105,13 +95,13 @@ def test_a_bad_video_is_named_and_the_others_run(ready: Project, no_kernels: lis
     assert no_kernels == ["base", "vlm"]
     last = answer.stdout.splitlines()[-1]
     assert last.startswith("3 of 4 videos could not be used; the report shows them: ")
-    page = write_report(ready, "one").read_text()
+    page = write_report(unloaded, "one").read_text()
     assert "Gone (there is no video at 'videos/gone.mp4'" in html.unescape(page)
-    assert str(ready.root) not in page
+    assert str(unloaded.root) not in page
 
 
-def test_a_plan_names_bad_videos_too_and_debug_shows_the_cause(ready: Project) -> None:
-    spoil(ready)
+def test_a_plan_names_bad_videos_too_and_debug_shows_the_cause(unloaded: Project) -> None:
+    spoil(unloaded)
     answer = kairos("plan", "--suite", "one", "--debug")
     assert answer.exit_code == 1
     assert "left out  noise: " in answer.stdout
@@ -119,8 +109,8 @@ def test_a_plan_names_bad_videos_too_and_debug_shows_the_cause(ready: Project) -
     assert answer.stderr.count("Traceback") >= 3
 
 
-def test_where_no_video_can_be_used_nothing_is_planned(ready: Project) -> None:
-    spoil(ready)
+def test_where_no_video_can_be_used_nothing_is_planned(unloaded: Project) -> None:
+    spoil(unloaded)
     both = kairos("plan", "--model", "tiny", "--video", "gone,noise")
     assert both.exit_code == 2
     (line,) = both.stderr.splitlines()
@@ -137,13 +127,14 @@ def test_where_no_video_can_be_used_nothing_is_planned(ready: Project) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_no_file_that_is_no_video_keeps_another_from_being_planned(
-    ready: Project, start: int, size: int, noise: bytes
+    unloaded: Project, start: int, size: int, noise: bytes
 ) -> None:
-    whole = (ready.root / "videos" / "twelve.mp4").read_bytes()
+    whole = (unloaded.root / "videos" / "twelve.mp4").read_bytes()
     # Its index is at the end: a piece of the beginning is never a film.
-    (ready.root / "x.mp4").write_bytes(noise + whole[start : start + size])
+    (unloaded.root / "x.mp4").write_bytes(noise + whole[start : start + size])
     planned = make_plan(
-        ready, suite_of(ready, BenchRequest(model="tiny", video=f"{ready.root / 'x.mp4'},twelve"))
+        unloaded,
+        suite_of(unloaded, BenchRequest(model="tiny", video=f"{unloaded.root / 'x.mp4'},twelve")),
     )
     assert [one.name for one in planned.unusable] == ["x"]
     assert [step.video.name for step in planned.vlms] == ["twelve"]
@@ -151,7 +142,7 @@ def test_no_file_that_is_no_video_keeps_another_from_being_planned(
 
 @pytest.mark.parametrize("before", [True, False])
 def test_debug_shows_what_went_wrong_in_a_kernel(
-    ready: Project, no_kernels: list[str], monkeypatch: pytest.MonkeyPatch, before: bool
+    unloaded: Project, no_kernels: list[str], monkeypatch: pytest.MonkeyPatch, before: bool
 ) -> None:
     failed = Status(state="failed", reason="error", message="no")
 
@@ -172,12 +163,12 @@ def test_debug_shows_what_went_wrong_in_a_kernel(
 
 
 def test_stages_without_weights_are_told_in_the_plan_and_at_the_end(
-    ready: Project, no_kernels: list[str]
+    unloaded: Project, no_kernels: list[str]
 ) -> None:
     absent = {"weights": {"source": "hub", "id": "nobody/nothing"}}
     profile = {"title": "P", "stages": ["sounds", "objects"]}
     write_parameters(
-        ready,
+        unloaded,
         "base",
         "plain",
         profile | {"sounds": absent, "objects": {"weights": dict(absent["weights"])}},
@@ -186,7 +177,7 @@ def test_stages_without_weights_are_told_in_the_plan_and_at_the_end(
     plan = kairos("plan", "--suite", "one")
     assert f"base · twelve: never run; skips {told}" in plan.stdout, plan.stderr
     last = kairos("bench", "--suite", "one").stdout.splitlines()[-1]
-    assert last == f"report: {ready.reports / 'one' / 'index.html'} (without {told})"
+    assert last == f"report: {unloaded.reports / 'one' / 'index.html'} (without {told})"
     session = BaseSession.open("twelve", "plain")
     session.process()
     result = session.run.result(BaseResult)
@@ -203,10 +194,10 @@ def a_server(**server: object) -> dict[str, object]:
 
 
 def test_a_missing_key_of_a_server_is_told_before_any_work(
-    ready: Project, no_kernels: list[str], monkeypatch: pytest.MonkeyPatch
+    unloaded: Project, no_kernels: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_parameters(ready, "models", "remote", a_server(key_name="SOME_API_KEY"))
-    write_parameters(ready, "models", "open", a_server(key_name=None))
+    write_parameters(unloaded, "models", "remote", a_server(key_name="SOME_API_KEY"))
+    write_parameters(unloaded, "models", "open", a_server(key_name=None))
     monkeypatch.setenv("SOME_API_KEY", " ")
     request = ("--model", "tiny,remote,open", "--video", "twelve")
     plan = kairos("plan", *request).stdout
@@ -235,7 +226,7 @@ def test_a_missing_key_of_a_server_is_told_before_any_work(
     ],
 )
 def test_a_missing_key_of_a_speech_service_is_told_before_any_work(
-    ready: Project,
+    unloaded: Project,
     no_kernels: list[str],
     monkeypatch: pytest.MonkeyPatch,
     engine: str,
@@ -247,7 +238,7 @@ def test_a_missing_key_of_a_speech_service_is_told_before_any_work(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     profile = {"title": "P", "stages": ["speech"], "speech": {"engine": engine}}
-    write_parameters(ready, "base", "plain", profile)
+    write_parameters(unloaded, "base", "plain", profile)
     answer = kairos("bench", "--suite", "one")
     if not missing:
         assert answer.exit_code == 0
@@ -257,7 +248,7 @@ def test_a_missing_key_of_a_speech_service_is_told_before_any_work(
     assert no_kernels == []
     assert f"{missing} is not set" in kairos("plan", "--suite", "one").stdout
     # What was paid for can be had without a key: whether it is enough, only trying tells.
-    write_json(ready.runs / TRANSCRIPTS / "0.json", {})
+    write_json(unloaded.runs / TRANSCRIPTS / "0.json", {})
     assert kairos("bench", "--suite", "one").exit_code == 0
 
 
@@ -265,27 +256,29 @@ def suite_name(project: Project, **asked: str) -> str:
     return suite_of(project, BenchRequest(**asked)).name
 
 
-def test_plain_requests_have_plain_names(ready: Project) -> None:
-    write_parameters(ready, "models", "tiny_2-4bit", a_server())
-    write_parameters(ready, "base", "other", {"title": "O"})
-    assert suite_name(ready, model="tiny", video="twelve") == "tiny-twelve"
-    assert suite_name(ready, model="tiny,tiny_2-4bit", video="twelve") == "tiny-tiny-2-4bit-twelve"
-    assert suite_name(ready, suite="one") == "one"
-    assert suite_name(ready, suite="one", model="tiny") == "one-tiny"
-    assert suite_name(ready, suite="one", base="plain") == "one"
-    assert suite_name(ready, suite="one", base="other") == "one-base-other"
-    assert suite_name(ready, suite="one", weights="dummy") == "one-dummy"
+def test_plain_requests_have_plain_names(unloaded: Project) -> None:
+    write_parameters(unloaded, "models", "tiny_2-4bit", a_server())
+    write_parameters(unloaded, "base", "other", {"title": "O"})
+    assert suite_name(unloaded, model="tiny", video="twelve") == "tiny-twelve"
+    assert (
+        suite_name(unloaded, model="tiny,tiny_2-4bit", video="twelve") == "tiny-tiny-2-4bit-twelve"
+    )
+    assert suite_name(unloaded, suite="one") == "one"
+    assert suite_name(unloaded, suite="one", model="tiny") == "one-tiny"
+    assert suite_name(unloaded, suite="one", base="plain") == "one"
+    assert suite_name(unloaded, suite="one", base="other") == "one-base-other"
+    assert suite_name(unloaded, suite="one", weights="dummy") == "one-dummy"
 
 
-def test_two_requests_that_differ_never_share_a_report(ready: Project) -> None:
+def test_two_requests_that_differ_never_share_a_report(unloaded: Project) -> None:
     for name in ("a", "a-b", "a_b"):
-        write_parameters(ready, "models", name, a_server())
+        write_parameters(unloaded, "models", name, a_server())
     for name in ("b", "b-c", "c"):
-        write_parameters(ready, "videos", name, {"title": name, "path": "videos/twelve.mp4"})
-    write_parameters(ready, "suites", "a-c", {"title": "S", "models": ["a"], "videos": ["c"]})
-    write_parameters(ready, "suites", "a", {"title": "S", "models": ["a"], "videos": ["c"]})
-    write_parameters(ready, "base", "c", {"title": "C"})
-    here, there = (write_clip(ready.root / f / "x.mp4", COLOURS[:2]) for f in "xy")
+        write_parameters(unloaded, "videos", name, {"title": name, "path": "videos/twelve.mp4"})
+    write_parameters(unloaded, "suites", "a-c", {"title": "S", "models": ["a"], "videos": ["c"]})
+    write_parameters(unloaded, "suites", "a", {"title": "S", "models": ["a"], "videos": ["c"]})
+    write_parameters(unloaded, "base", "c", {"title": "C"})
+    here, there = (write_clip(unloaded.root / f / "x.mp4", COLOURS[:2]) for f in "xy")
     models = ("", "a", "a-b", "a_b", "a*", "a,a-b")
     videos = ("", "b", "b-c", "b,c", "b*", str(here), str(there))
     names: dict[str, dict[str, str]] = {}
@@ -293,7 +286,7 @@ def test_two_requests_that_differ_never_share_a_report(ready: Project) -> None:
         if not suite and not (model and video):
             continue
         asked = {"suite": suite, "model": model, "video": video, "base": base}
-        name = suite_name(ready, **asked)
+        name = suite_name(unloaded, **asked)
         assert name not in names, (asked, names[name])
         names[name] = asked
     assert all(re.fullmatch(r"[a-z0-9-]{1,67}", name) for name in names)
@@ -307,11 +300,11 @@ def test_two_requests_that_differ_never_share_a_report(ready: Project) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_whatever_a_file_is_called_its_report_is_its_own(
-    ready: Project, stem: str, pattern: str
+    unloaded: Project, stem: str, pattern: str
 ) -> None:
-    first, second = f"{ready.root}/one/{stem}.mp4", f"{ready.root}/two/{stem}.mp4"
+    first, second = f"{unloaded.root}/one/{stem}.mp4", f"{unloaded.root}/two/{stem}.mp4"
     found = {
-        suite_name(ready, model=model, video=video)
+        suite_name(unloaded, model=model, video=video)
         for model in ("tiny", pattern)
         for video in (first, second, "twelve")
     }

@@ -7,11 +7,10 @@ real ones are tried with elsewhere: what is tried here is all that is around it.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from helpers.light_meter import TASK, LightMeter
-from helpers.projects import fill, write_parameters
+from helpers.projects import write_parameters
 
 from kairos_lib.errors import KairosError
 from kairos_lib.events.events_session import EventsSession
@@ -22,13 +21,9 @@ from kairos_lib.vlm.adapter import Adapter
 
 
 @pytest.fixture
-def ready(project: Project, clip: Path, tmp_path: Path) -> Project:
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "model.safetensors").write_bytes(b"weights")
-    fill(project, clip, weights)
-    write_parameters(project, "events", "light", TASK)
-    return project
+def ready(unloaded: Project) -> Project:
+    write_parameters(unloaded, "events", "light", TASK)
+    return unloaded
 
 
 def opened(part: dict[str, object] | None = None, **task: object) -> EventsSession:

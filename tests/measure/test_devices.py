@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner
-from helpers.projects import fill
 
 from kairos_lib.cli import main
 from kairos_lib.errors import KairosError
@@ -74,13 +71,9 @@ def test_each_gpu_that_a_model_lies_on_is_waited_for(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_plan_says_in_one_line_that_a_device_is_not_here(
-    project: Project, clip: Path, tmp_path: Path, device: str, said: str
+    unloaded: Project, device: str, said: str
 ) -> None:
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "model.safetensors").write_bytes(b"weights")
-    fill(project, clip, weights)
-    path = project.parameters / "models" / "tiny.yaml"
+    path = unloaded.parameters / "models" / "tiny.yaml"
     path.write_text(path.read_text().replace("device: cpu", f"device: '{device}'"))
     answer = CliRunner().invoke(main, ["plan", "--suite", "one"])
     assert answer.exit_code

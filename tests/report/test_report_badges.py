@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from helpers.suites import MACHINE, SuiteMaker, scenario
 
+from kairos_lib.events.records import EventsResult
 from kairos_lib.measure.usage import Resources
 from kairos_lib.pipeline.records import StageReport
 from kairos_lib.report.sections.badges import legend
 from kairos_lib.results import badges, suite
+from kairos_lib.runs.manifest import PlannedStep
 from kairos_lib.runs.status import Status
 
 
@@ -133,3 +135,29 @@ def test_the_legend_explains_each_badge_once(maker: SuiteMaker) -> None:
     assert shown is not None
     assert str(shown.markup).count(badges.NANO.explanation) == 1
     assert legend([]) is None
+
+
+def test_events_carry_what_must_be_known_of_them(maker: SuiteMaker) -> None:
+    """Badges of a model's events go by the same facts as those of its captions."""
+    maker.further.append(PlannedStep(kind="events", video="match", folder="runs/events/x"))
+    data = suite.read(maker.write(), "demo")
+    (run,) = data.further
+    whole: dict[str, object] = {
+        "key": "k", "model": "m", "model_title": "M", "task": "t", "task_title": "T", "video": "v",
+        "title": "V", "duration_s": 9.0, "windows": 4, "outcomes": {"event": 4}, "events": 1,
+        "load_s": 1.0, "time_s": 1.0, "timing": {}, "new_tokens": 9, "batch_size": 2, "parts": 2,
+        "slices": 2, "weights_source": "hub",
+    }  # fmt: skip
+
+    def of(**changes: object) -> set[badges.Badge]:
+        result = EventsResult.model_validate({**whole, **changes})
+        return badges.of_events(run, result, data) - badges.of_events(run, None, data)
+
+    assert of() == set()
+    assert of(outcomes={"event": 3, "failed": 1}) == {badges.PARTIAL}
+    assert of(parts=3) == {badges.RESUMED}
+    assert of(weights_source="dummy") == {badges.DUMMY}
+    assert of(weights_source="server") == {badges.SERVER}
+    assert of(weights_source="nano") == {badges.OUTSIDE}
+    assert of(weights_source="nano", synthetic_video=True) == {badges.NANO, badges.SYNTHETIC}
+    assert of(resources={"foreign_cpu_cores": 1.0}) == {badges.SHARED}

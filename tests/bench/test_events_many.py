@@ -1,7 +1,8 @@
-"""Forty short videos of which some are done, some half done and one is no video."""
+"""Many videos, and slices of one: what is done is not done again, and what is left is done."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,10 @@ def ready(unloaded: Project, tmp_path: Path) -> Project:
     return unloaded
 
 
-def work(video: str, stops_after: int = 10**6) -> LightMeter:
+def work(video: str, stops_after: int = 10**6, part: dict[str, object] | None = None) -> LightMeter:
     """What a kernel would do."""
     meter = LightMeter(stops_after)
-    session = EventsSession.open("tiny", video, "light")
+    session = EventsSession.open("tiny", video, "light", part)
     try:
         session.load(meter)
         session.ask()
@@ -81,3 +82,38 @@ def test_what_is_left_is_done_and_the_one_that_is_no_video_is_named(
     again = CliRunner().invoke(main, command)
     assert again.exit_code == 1
     assert len(asked) == 29
+
+
+def test_slices_are_put_away_once_all_is_done_and_planned_again_only_afresh(
+    unloaded: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_parameters(unloaded, "events", "light", TASK)
+    done: list[int] = []
+
+    def supervise(here: LocalLauncher, job: Job, *_: object) -> Status:
+        part = job.parameters["part"]
+        done.append(part["slice"])
+        asked = work(job.parameters["video"], part=part).asked
+        assert bool(asked) == bool(part["slice"])
+        return Status(state="done")
+
+    monkeypatch.setattr(LocalLauncher, "_supervise", supervise)
+    monkeypatch.setattr(execution, "analyse", lambda project, suite, *_: project.reports / suite)
+    command = ["events", "--model", "tiny", "--video", "twelve", "--task", "light"]
+
+    def run(*more: str) -> list[int]:
+        done.clear()
+        answer = CliRunner().invoke(main, [*command, "--slices", "2", *more])
+        assert answer.exit_code == 0, answer.output
+        (path,) = (unloaded.runs / "suites").glob("events-*.json")
+        assert [step["kind"] for step in json.loads(path.read_text())["steps"]] == ["events"]
+        return list(done)
+
+    assert run() == [1, 2, 0]
+    (first,) = unloaded.runs.glob("events/tiny/twelve/*/events.jsonl")
+    whole = first.read_bytes()
+    assert whole
+    assert run() == []
+    assert run("--fresh") == [1, 2, 0]
+    assert first.read_bytes() == whole
+    assert len(list(unloaded.runs.glob("events/tiny/twelve/*superseded*/events.jsonl"))) == 1

@@ -90,8 +90,10 @@ def digest(project: Project, of: Step) -> Step:
 
 def test_each_step_begins_after_those_that_it_needs(project: Project, planned: Plan) -> None:
     launcher = Launcher()
-    assert execution.carry_out(project, planned, Row(), launcher=launcher) == 0
+    assert execution.carry_out(project, planned, Row(), 4, launcher) == 0
     assert launcher.order == ["base", "tiny", "tiny", "digest", "digest"]
+    kinds = [[step.planned.kind for step in wave] for wave in planned.waves]
+    assert kinds == [["base"], ["vlm", "vlm"], ["digest", "digest"]]
 
 
 def test_it_is_listed_in_the_plan(project: Project, planned: Plan) -> None:

@@ -82,6 +82,12 @@ def test_what_is_no_event_is_an_outcome_of_its_own(text: str, outcome: str) -> N
     assert parse(text, TASK).outcome == outcome
 
 
+def test_two_of_many_labels_are_an_answer_that_chose_none_and_no_echo() -> None:
+    many = TASK.model_copy(update={"labels": dict.fromkeys(("Goal", "Foul", "Corner", "Card"), ())})
+    assert parse('{"label": "Goal or Foul"}', many).outcome == "other label"
+    assert parse('{"label": "Goal, Foul, Corner"}', many).outcome == "echo"
+
+
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", "-0.2", "7", '"high"', "true", "[]"])
 def test_a_confidence_that_is_no_share_is_none(value: str) -> None:
     found = parse(f'{{"label": "Goal", "confidence": {value}, "time": {value}}}', TASK)

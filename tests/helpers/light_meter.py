@@ -24,12 +24,18 @@ class LightMeter(Adapter):
     version = 1
 
     def __init__(
-        self, stops_after: int = 10**6, room_px: int = 10**6, dark: float = 40, bright: float = 150
+        self,
+        stops_after: int = 10**6,
+        room_px: int = 10**6,
+        dark: float = 40,
+        bright: float = 150,
+        late_s: float = 0.0,
     ) -> None:
         self.stops_after = stops_after
         self.room_px = room_px
         self.dark = dark
         self.bright = bright
+        self.late_s = late_s
         self.asked: list[list[int]] = []
 
     def load(self) -> None:
@@ -49,7 +55,10 @@ class LightMeter(Adapter):
         texts = tuple(map(self._says, requests))
         tokens = tuple(tuple(text.encode()) for text in texts)
         sure = tuple(
-            tuple(math.log(0.5 + (r.number % 5) / 10) for _ in row)
+            # Of each second token it is less sure.
+            tuple(
+                math.log((0.5 + (r.number % 5) / 10) / (1 + place % 2)) for place in range(len(row))
+            )
             for r, row in zip(requests, tokens, strict=True)
         )
         none = (False,) * len(texts)
@@ -61,10 +70,16 @@ class LightMeter(Adapter):
     def tokens_of(self, tokens: Sequence[int], characters: tuple[int, int]) -> range:
         return range(*characters)
 
+    @staticmethod
+    def _sure(window: int, place: int) -> float:
+        """Log-probability of a token; of each second one it is half as sure."""
+        return math.log((0.5 + (window % 5) / 10) / (1 + place % 2))
+
     def _says(self, request: Request) -> str:
         light = [float(image.mean()) for image in request.images]
         if min(light) < self.dark:
             at = request.frame_times_s[light.index(min(light))] - request.frame_times_s[0]
+            at += self.late_s
             return json.dumps({"label": "Night", "time": at, "details": "it's dark <b>"})
         return (
             '{"label": "no event"}'

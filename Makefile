@@ -3,7 +3,7 @@
 # under names of our own, since a shell holds some by itself (bash its GROUPS).
 .DEFAULT_GOAL := help
 VARIABLES := A ARGS B BASE BATCH DEBUG DRY_RUN FORMAT FRESH FROM JSON LIMITED MODEL MODEL_ID NAME \
-	NAMES ON OUT REPEATS ROUNDS RUN SCALE SLICES SLOTS SUITE TASK THRESHOLD TO TRANSCRIPT \
+	NAMES ON OUT REPEATS ROUNDS RUN SCALE SLICES SLOTS SUITE TASK TEMPERATURES THRESHOLD TO TRANSCRIPT \
 	TRUST_NOTEBOOK VIDEO WEIGHTS
 # make itself hands on what stood on its command line, and expands it first: a file called
 # $(shell ...).mp4 would be obeyed. So nothing of it is handed on but the values, which are text.

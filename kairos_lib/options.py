@@ -67,6 +67,19 @@ def whole(name: str, given: str | None, most: int) -> int:
     return int(given)
 
 
+def numbers(name: str, given: str | None, most: float) -> tuple[float, ...]:
+    """Numbers from 0 on with commas between; none if none were given."""
+    try:
+        found = tuple(float(part) for part in parts(given or ""))
+    except ValueError:
+        found = (math.nan,)
+    if not all(0 <= number <= most for number in found):
+        raise KairosError(
+            f"{name} must be numbers from 0 to {most:g}, such as 0,0.7, not '{given}'"
+        )
+    return found
+
+
 MOMENT = re.compile(r"(?:(?:([0-9]+):)?([0-9]{1,3}):)?([0-9]+(?:\.[0-9]+)?)")
 
 

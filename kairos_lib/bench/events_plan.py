@@ -15,13 +15,14 @@ from kairos_lib.bench.plan import (
     none_left,
 )
 from kairos_lib.bench.step import Chosen, Step, reference
-from kairos_lib.errors import KairosError
+from kairos_lib.errors import KairosError, closest
 from kairos_lib.events.planned import PlannedEvents, PlannedSlice
 from kairos_lib.events.run import NOTEBOOK, events_run, slice_run
 from kairos_lib.events.truth import keep
 from kairos_lib.events.windows import grid
 from kairos_lib.launch.job import Job
-from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.loading import load, names
+from kairos_lib.parameters.model import Model
 from kairos_lib.parameters.settings import Changes
 from kairos_lib.parameters.spotting import Share, Spotting
 from kairos_lib.parameters.suite import Suite
@@ -44,6 +45,15 @@ class EventsRequest(Record):
     from_s: float = 0.0
     to_s: float | None = None
     slices: int = 1
+    temperatures: tuple[float, ...] = ()
+    """To be tried beside the task's own, for the report to compare."""
+
+    def changes_of(self, task: Spotting) -> list[Changes]:
+        """What is changed of a task, for itself and for each other temperature."""
+        own = self.changes or {}
+        others = dict.fromkeys(self.temperatures)
+        others.pop(task.sampling.temperature, None)
+        return [own, *({**own, "sampling": {"temperature": other}} for other in others)]
 
 
 def plan_events(project: Project, suite: Suite, asked: EventsRequest, fresh: bool = False) -> Plan:
@@ -55,7 +65,8 @@ def plan_events(project: Project, suite: Suite, asked: EventsRequest, fresh: boo
     """
     chosen = chosen_models(project, suite)
     videos, unusable = chosen_videos(project, suite.videos)
-    count = len(chosen) * len(videos) * (asked.slices + 1)
+    each_time = (asked.slices + 1) * (1 + len(asked.temperatures))
+    count = len(chosen) * len(videos) * each_time
     if count > NOTEBOOKS_AT_MOST:
         raise KairosError(f"{count:,} notebooks are asked for; {NOTEBOOKS_AT_MOST:,} is the most")
     steps: list[Step] = []
@@ -106,9 +117,41 @@ def _steps(
     asked: EventsRequest,
     fresh: bool,
 ) -> list[Step]:
-    """Of one model over one video: its slices, if there are any left to do, then the whole."""
+    """Of one model over one video, at each temperature."""
     name = asked.task or chosen.model.events
     task = load(project, Spotting, name, asked.changes)
+    _check_voters(project, task)
+    return [
+        step
+        for changes in asked.changes_of(task)
+        for step in _of_one(project, video, duration_s, truth, chosen, asked, changes, fresh)
+    ]
+
+
+def _check_voters(project: Project, task: Spotting) -> None:
+    """A weight of no model is a slip of the pen."""
+    known = names(project, Model)
+    for name in task.model_weights:
+        if name not in known:
+            raise KairosError(
+                f"task {task.name}: model_weights: unknown model '{name}': {closest(name, known)}"
+            )
+
+
+def _of_one(
+    project: Project,
+    video: Video,
+    duration_s: float,
+    truth: str,
+    chosen: Chosen,
+    asked: EventsRequest,
+    changes: Changes,
+    fresh: bool,
+) -> list[Step]:
+    """At one temperature: its slices, if there are any left to do, then the whole."""
+    name = asked.task or chosen.model.events
+    task = load(project, Spotting, name, changes)
+    trial = task.sampling != load(project, Spotting, name, asked.changes).sampling
     whole = Share(from_s=asked.from_s, to_s=asked.to_s, slices=asked.slices)
     if not grid(duration_s, task.windows, whole):
         raise KairosError(
@@ -116,29 +159,34 @@ def _steps(
         )
     run = events_run(project, video, chosen.model, task, whole)
     label = f"events · {chosen.model.name} · {video.name}"
+    who = f"{chosen.model.name} on {video.name}"
+    if trial:
+        label += f" · temperature {task.sampling.temperature:g}"
+        who += f" at temperature {task.sampling.temperature:g}"
     slices = []
     if asked.slices > 1 and (fresh or not run.done):
         for number in range(1, asked.slices + 1):
             part = whole.model_copy(update={"slice": number})
             planned = PlannedSlice(
                 video=video.name,
-                in_words=f"slice {number} of {asked.slices} of {chosen.model.name} on {video.name}",
+                in_words=f"slice {number} of {asked.slices} of {who}",
                 folder=project.relative(slice_run(run, part).folder),
                 model=chosen.model.name,
             )
-            job = _job(project, slice_run(run, part), video, chosen, name, part, asked.changes)
+            job = _job(project, slice_run(run, part), video, chosen, name, part, changes)
             slices.append(_step(project, planned, f"{label} · slice {number}", job, video, chosen))
     planned_whole = PlannedEvents(
         video=video.name,
-        in_words=f"events of {chosen.model.name} on {video.name}",
+        in_words=f"events of {who}",
         folder=project.relative(run.folder),
         title=video.title,
         model=chosen.model.name,
         model_title=chosen.model.title,
         task=task.model_dump_json(),
+        trial=trial,
         truth=truth,
     )
-    job = _job(project, run, video, chosen, name, whole, asked.changes)
+    job = _job(project, run, video, chosen, name, whole, changes)
     last = _step(project, planned_whole, label, job, video, chosen, tuple(slices), fresh)
     return [*slices, last]
 
@@ -150,7 +198,7 @@ def _job(
     chosen: Chosen,
     task: str,
     part: Share,
-    changes: Changes | None,
+    changes: Changes,
 ) -> Job:
     model = chosen.model
     return Job(
@@ -161,7 +209,7 @@ def _job(
             "video": reference(video, project),
             "task": task,
             "part": part.model_dump(),
-            "changes": {"model": chosen.changes, "task": changes or {}},
+            "changes": {"model": chosen.changes, "task": changes},
         },
         kernel=model.kernel,
         timeout_s=model.timeout_s,

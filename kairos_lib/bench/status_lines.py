@@ -11,6 +11,7 @@ from statistics import mean
 from rich.markup import escape
 
 from kairos_lib import formats
+from kairos_lib.bench.events_so_far import events_so_far
 from kairos_lib.bench.verdicts import Standing, State, Verdicts
 from kairos_lib.errors import KairosError
 from kairos_lib.launch.slurm import Queued
@@ -68,6 +69,7 @@ def lines(project: Project, seen: Seen) -> list[str]:
             f"the queue cannot be asked ({escape(seen.unasked)}): what runs or waits is told by "
             "what the nodes wrote"
         )
+    found += map(escape, events_so_far(project, verdicts))
     return [*found, *_to_come(verdicts, standings, seen.queued)]
 
 

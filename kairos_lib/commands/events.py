@@ -9,7 +9,7 @@ import click
 from kairos_lib.commands.carrying_out import SLOTS_AT_MOST, carried_out, report_unusable
 from kairos_lib.commands.elsewhere import elsewhere
 from kairos_lib.errors import KairosError
-from kairos_lib.options import flag, fresh_option, model_id_option, moment_s, whole
+from kairos_lib.options import flag, fresh_option, model_id_option, moment_s, numbers, whole
 from kairos_lib.project import Project
 
 SLICES_AT_MOST = 1000
@@ -22,6 +22,9 @@ SLICES_AT_MOST = 1000
 @click.option("--from", "begin", envvar="KAIROS_FROM", help="Only from here on: 90, or 1:30.")
 @click.option("--to", "end", envvar="KAIROS_TO", help="Only up to here.")
 @click.option("--batch", envvar="KAIROS_BATCH", type=str, help="Windows asked about at once.")
+@click.option(
+    "--temperatures", envvar="KAIROS_TEMPERATURES", help="To compare in the report: 0,0.7."
+)
 @click.option("--weights", envvar="KAIROS_WEIGHTS", help="dummy: full size, random, no download.")
 @click.option("--slots", envvar="KAIROS_SLOTS", type=str, help="Notebooks at once; 1 by default.")
 @click.option("--slices", envvar="KAIROS_SLICES", type=str, help="Shares of a video; as SLOTS.")
@@ -39,6 +42,7 @@ def events(
     begin: str | None,
     end: str | None,
     batch: str | None,
+    temperatures: str | None,
     weights: str | None,
     slots: str | None,
     slices: str | None,
@@ -53,6 +57,7 @@ def events(
     from kairos_lib.bench.display import plan_lines
     from kairos_lib.bench.events_plan import EventsRequest, plan_events, set_aside
     from kairos_lib.bench.events_request import events_suite
+    from kairos_lib.parameters.spotting import TEMPERATURE_AT_MOST
 
     project = Project.find()
     at_once = whole("SLOTS", slots, SLOTS_AT_MOST) or 1
@@ -63,6 +68,7 @@ def events(
         from_s=moment_s("FROM", begin) or 0.0,
         to_s=moment_s("TO", end),
         slices=whole("SLICES", slices, SLICES_AT_MOST) or at_once,
+        temperatures=numbers("TEMPERATURES", temperatures, TEMPERATURE_AT_MOST),
     )
     if asked.to_s is not None and asked.to_s <= asked.from_s:
         raise KairosError(f"TO={end} is not after FROM={begin or 0}")

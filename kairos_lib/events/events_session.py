@@ -11,7 +11,14 @@ from kairos_lib.events import windows as grids
 from kairos_lib.events.asking import WINDOWS, Asking
 from kairos_lib.events.merging import merged
 from kairos_lib.events.records import EventsResult, SpottedEvent, WindowAnswer
-from kairos_lib.events.run import SLICES, events_run, fixed_batch_size, same_answers, slice_run
+from kairos_lib.events.run import (
+    SLICES,
+    answers_of,
+    events_run,
+    fixed_batch_size,
+    same_answers,
+    slice_run,
+)
 from kairos_lib.events.tables import events_table, outcomes_table, overview_table
 from kairos_lib.events.thumbnails import THUMBNAILS, pictured
 from kairos_lib.events.totals import Totals
@@ -138,12 +145,8 @@ class EventsSession:
             )
             self._taken_over = True
             return
-        found = {answer.window: answer for answer in self.asking.answers}
-        for path in sorted(self.run.file(SLICES).glob(f"*/{WINDOWS}")):
-            for answer in Journal(path, WindowAnswer):
-                found.setdefault(answer.window, answer)
-        if found:
-            self.asking.answers.write_all(found[number] for number in sorted(found))
+        if found := answers_of(self.run.folder):
+            self.asking.answers.write_all(iter(found))
 
     def load(self, adapter: Adapter | None = None) -> str:
         """Load the model and warm it up; where all windows are answered, none is needed.

@@ -26,6 +26,8 @@ class PlannedEvents(PlannedStep):
     model_title: str
     task: str
     """As it was asked, its own changes included: what was found is scored by its labels."""
+    trial: bool = False
+    """Whether it was asked beside the task's own temperature, to see what another does."""
     truth: str = ""
     """What really happens in the video: a file of `runs/truth/`, relative to the project; empty
     where that is not known."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from kairos_lib.errors import KairosError
 from kairos_lib.events.asking import WINDOWS
+from kairos_lib.events.records import WindowAnswer
 from kairos_lib.launch.kernels import python_of
 from kairos_lib.measure.provenance import key_versions
 from kairos_lib.media.container import check_file
@@ -19,6 +20,7 @@ from kairos_lib.parameters.video import Video
 from kairos_lib.project import Project
 from kairos_lib.runs.file_hashes import FileHashes
 from kairos_lib.runs.files import read_record, write_record
+from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.key_difference import key_inputs as inputs_of
 from kairos_lib.runs.notebook_code import notebook_hash
 from kairos_lib.runs.record import Record
@@ -29,7 +31,7 @@ from kairos_lib.vlm.run import device_of, not_in_key
 from kairos_lib.weights.location import find
 
 NOTEBOOK = "events.ipynb"
-VERSION = 1
+VERSION = 2
 """Raised whenever the same answers would give other events, or windows be asked about otherwise."""
 FOLDER = "events"
 SLICES = "slices"
@@ -37,7 +39,7 @@ BATCHES = "batches.json"
 # Of captions alone: the task says what is asked about windows.
 OF_CAPTIONS = ("frames", "prompt", "generation", "batch_size", "single_stream_scenes")
 # What answers do not depend on; what becomes of them goes by `MERGING`.
-NOT_ASKED = ("name", "title", "batch_size", "tolerance_s")
+NOT_ASKED = ("name", "title", "batch_size", "tolerance_s", "model_weights")
 MERGING = ("merge_radius_s", "time_from")
 
 
@@ -88,6 +90,24 @@ def slice_run(run: Run, part: Share) -> Run:
         return run
     folder = run.folder / SLICES / f"{part.slice:04d}-of-{part.slices:04d}"
     return Run(folder, {**run.key_inputs, "slice": [part.slice, part.slices]})
+
+
+def whole_folder(folder: Path) -> Path:
+    """The folder of the whole run that one of a slice lies in; of a whole run, its own."""
+    return folder.parent.parent if folder.parent.name == SLICES else folder
+
+
+def answers_of(folder: Path) -> list[WindowAnswer]:
+    """What is answered in a run's folder, its slices' answers included, in order of the windows.
+
+    Args:
+        folder: Of the whole run.
+    """
+    found: dict[int, WindowAnswer] = {}
+    for path in (folder / WINDOWS, *sorted((folder / SLICES).glob(f"*/{WINDOWS}"))):
+        for answer in Journal(path, WindowAnswer):
+            found.setdefault(answer.window, answer)
+    return [found[number] for number in sorted(found)]
 
 
 def same_answers(run: Run) -> Path | None:

@@ -11,6 +11,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.parameters.settings import ParameterFile, Settings
 
 LABELS_AT_MOST = 100
+TEMPERATURE_AT_MOST = 5.0
 PLACE = "{labels}"
 """In an instruction: where the labels go."""
 
@@ -36,7 +37,7 @@ class Sampling(Settings):
     """How a model chooses its words."""
 
     max_new_tokens: int = Field(256, ge=1)
-    temperature: float = Field(0.0, ge=0, le=5)
+    temperature: float = Field(0.0, ge=0, le=TEMPERATURE_AT_MOST)
     """0 always takes the likeliest token."""
     top_p: float = Field(1.0, gt=0, le=1)
     """Tokens are drawn from the fewest whose probabilities add up to this."""
@@ -64,6 +65,8 @@ class Spotting(ParameterFile):
     """Predictions of one label that are closer than this are one event."""
     tolerance_s: float = Field(5.0, gt=0)
     """How far from the truth a prediction may be and still be right, for precision and recall."""
+    model_weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field({})
+    """How much models count in a vote of several; 1 where one is not named."""
 
     @model_validator(mode="after")
     def _asks_for_its_labels(self) -> Spotting:

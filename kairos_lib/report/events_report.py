@@ -23,6 +23,12 @@ class EventsReport(SuiteReport):
 
         return spotted(self._data)
 
+    @cached_property
+    def _trials(self) -> list[Spotted]:
+        from kairos_lib.results.spotted import trials
+
+        return trials(self._data)
+
     def overview(self) -> Html:
         """Title, and what was found in a sentence for each model and video."""
         from kairos_lib.report.sections import overview, spotting
@@ -60,7 +66,7 @@ class EventsReport(SuiteReport):
         )
 
     def scores(self) -> Html:
-        """How right it is, label by label, and how that goes by threshold and merge radius."""
+        """How right it is, label by label; threshold, merge radius and temperature."""
         from kairos_lib.report.sections import spotting, spotting_charts
 
         return section(
@@ -68,6 +74,7 @@ class EventsReport(SuiteReport):
             spotting_charts.curves(self._spotted),
             spotting.confusion(self._spotted),
             spotting.radii(self._spotted),
+            spotting.temperatures(self._spotted, self._trials),
         )
 
     def ensemble(self) -> Html:
@@ -107,4 +114,6 @@ class EventsReport(SuiteReport):
 
     def finish(self) -> Html:
         """Write the events beside the report, and the result."""
-        return self._finish({"events": self.events()}, [one.result for one in self._spotted])
+        return self._finish(
+            {"events": self.events()}, [one.result for one in [*self._spotted, *self._trials]]
+        )

@@ -9,6 +9,7 @@ from pathlib import Path
 from kairos_lib.errors import KairosError
 from kairos_lib.events.asking import WINDOWS
 from kairos_lib.events.average_map import AverageMap, average_map
+from kairos_lib.events.ensemble import Agreement, vote
 from kairos_lib.events.events_session import EVENTS
 from kairos_lib.events.merging import merged, perfect
 from kairos_lib.events.planned import PlannedEvents
@@ -81,8 +82,27 @@ def measured(truth: Sequence[Event], events: Sequence[Event], task: Spotting) ->
     )
 
 
+def voted(runs: Sequence[Spotted]) -> list[Agreement]:
+    """What several models over one video come to together, by their titles."""
+    task = runs[0].task
+    return vote(
+        {one.planned.model_title: one.events for one in runs},
+        task.merge_radius_s,
+        {one.planned.model_title: task.model_weights.get(one.planned.model, 1.0) for one in runs},
+    )
+
+
 def spotted(suite: SuiteData) -> list[Spotted]:
-    """All of a suite's event spotting, in the order in which it was planned."""
+    """All of a suite's event spotting, in the order in which it was planned; without `trials`."""
+    return [one for one in _all(suite) if not one.planned.trial]
+
+
+def trials(suite: SuiteData) -> list[Spotted]:
+    """The same asked with other temperatures, to see what these do."""
+    return [one for one in _all(suite) if one.planned.trial]
+
+
+def _all(suite: SuiteData) -> list[Spotted]:
     return [
         _read(suite.project, run, PlannedEvents.model_validate(run.planned.model_dump()))
         for run in suite.further

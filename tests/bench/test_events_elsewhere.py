@@ -11,7 +11,9 @@ from kairos_lib.bench import handing_over
 from kairos_lib.bench.events_plan import EventsRequest
 from kairos_lib.bench.events_request import events_suite
 from kairos_lib.bench.node_task import run_task
+from kairos_lib.bench.status_lines import Seen, lines
 from kairos_lib.bench.submission import Place, new_place, submission_of
+from kairos_lib.bench.verdicts import Verdicts
 from kairos_lib.events.events_session import EventsSession
 from kairos_lib.launch.job import Job
 from kairos_lib.project import Project
@@ -68,6 +70,22 @@ def test_the_manifest_names_the_whole_run_alone_once_it_is_done(
     manifest = suites.manifest(unloaded, handed.submission().suite.name)
     assert [step.kind for step in manifest.steps] == ["events"]
     assert not list(unloaded.runs.glob("events/tiny/twelve/*/slices"))
+
+
+def test_status_says_how_many_events_there_are_so_far(handed: Place, unloaded: Project) -> None:
+    def shown() -> list[str]:
+        found = Verdicts.read(handed, handed.submission())
+        told = lines(unloaded, Seen(found, None))
+        return [line for line in told if "so far" in line]
+
+    assert shown() == []
+    run_task(unloaded, handed, 0, 1, Row(), launcher=Node())
+    assert shown() == ["events of tiny on twelve so far: 2 in 6 windows"]
+    run_task(unloaded, handed, 1, 1, Row(), launcher=Node())
+    run_task(unloaded, handed, 2, 1, Row(), launcher=Node())
+    (whole,) = unloaded.runs.glob("events/tiny/twelve/*/events.jsonl")
+    events = len(whole.read_text().splitlines())
+    assert shown() == [f"events of tiny on twelve so far: {events} in 12 windows"]
 
 
 def test_slices_are_named_where_the_whole_run_is_not_done(

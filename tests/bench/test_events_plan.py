@@ -33,6 +33,31 @@ def test_slices_come_before_what_puts_them_together(ready: Project) -> None:
     assert "slice" not in planned().stdout
 
 
+def test_other_temperatures_are_asked_beside_the_tasks_own(ready: Project) -> None:
+    def labels(*more: str) -> list[str]:
+        lines = planned(*more).stdout.splitlines()
+        return [line.split(":")[0].removeprefix("run ").strip() for line in lines
+                if line.startswith("run")]  # fmt: skip
+
+    one = "events · tiny · twelve"
+    warm = f"{one} · temperature 0.7"
+    assert labels("--temperatures", "0,0.7") == [one, warm]
+    sliced = labels("--temperatures", "0.7,0.7", "--slices", "2")
+    assert sliced == [
+        f"{one} · slice 1", f"{one} · slice 2", one,
+        f"{warm} · slice 1", f"{warm} · slice 2", warm,
+    ]  # fmt: skip
+
+
+def test_a_weight_of_a_model_that_does_not_exist_is_one_line(ready: Project) -> None:
+    write_parameters(ready, "events", "light", {**TASK, "model_weights": {"tinny": 2}})
+    answer = planned()
+    assert answer.exit_code == 2
+    assert answer.stderr == (
+        "kairos: task light: model_weights: unknown model 'tinny': did you mean 'tiny'?\n"
+    )
+
+
 def test_requests_that_differ_have_reports_of_their_own(ready: Project) -> None:
     def report(*more: str) -> str:
         return planned(*more).stdout.rsplit("reports/", 1)[1].split("/")[0]
@@ -48,6 +73,7 @@ def test_requests_that_differ_have_reports_of_their_own(ready: Project) -> None:
         (("--from", "1:30"), "no window begins from 90 s on: twelve is 12.0 s long"),
         (("--from", "soon"), "FROM must be seconds or H:MM:SS"),
         (("--from", "9", "--to", "5"), "TO=5 is not after FROM=9"),
+        (("--temperatures", "0,warm"), "TEMPERATURES must be numbers from 0 to 5, such as 0,0.7"),
         (("--slices", "none"), "SLICES must be a whole number"),
         (("--on", "slurm:none"), "unknown cluster 'none'"),
     ],
@@ -75,6 +101,7 @@ def test_a_mistyped_task_is_one_line_with_the_nearest(ready: Project) -> None:
         ({"labels": {}}, "labels"),
         ({"windows": {"frames": 0}}, "windows.frames"),
         ({"sampling": {"top_p": 0}}, "sampling.top_p"),
+        ({"model_weights": {"tiny": -1}}, "model_weights.tiny"),
     ],
 )
 def test_a_task_that_cannot_be_asked_is_one_line(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,16 +17,18 @@ from kairos_lib.bench.events_request import events_suite
 from kairos_lib.cli import main
 from kairos_lib.events.events_session import EventsSession
 from kairos_lib.events.formats import read_events
+from kairos_lib.parameters.settings import Changes
 from kairos_lib.project import Project
 from kairos_lib.report.events_report import EventsReport
 from kairos_lib.report.executed import analysis_notebook
 from kairos_lib.results import suite as suites
-from kairos_lib.results.spotted import spotted
+from kairos_lib.results.spotted import spotted, voted
 from kairos_lib.runs.files import write_record
 from kairos_lib.runs.status import Status
 
 TRUTH = "label,time_s\nDark,7.4\nBright,4.5\nBright,10.4\n"
 HOSTILE = '<script>alert("x")</script>'
+ASKED = EventsRequest(task="light", temperatures=(0.0, 1.5))
 METERS = {"tiny": LightMeter(dark=40, bright=150), "short": LightMeter(dark=0, bright=120)}
 
 
@@ -50,17 +53,19 @@ def ready(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Project:
     write_parameters(project, "videos", "twelve", video)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KAIROS_ROOT", str(project.root))
-        for name, meter in METERS.items():
-            session = EventsSession.open(name, "twelve", "light")
+        # At another temperature the one finds nothing that is bright.
+        warm: dict[str, Changes] = {"task": {"sampling": {"temperature": 1.5}}}
+        trial = ("tiny", LightMeter(dark=40, bright=300), warm)
+        for name, meter, changes in [*((n, m, {}) for n, m in METERS.items()), trial]:
+            session = EventsSession.open(name, "twelve", "light", changes=changes)
             session.load(meter)
             session.ask()
             session.merge()
             session.finish()
             write_record(session.run.file("status.json"), Status(state="done"))
-        asked = EventsRequest(task="light")
-        suite = events_suite(project, asked, "tiny,short,third", "twelve", "")
+        suite = events_suite(project, ASKED, "tiny,short,third", "twelve", "")
         suite = suite.model_copy(update={"name": "light"})
-        execution.write_manifest(project, plan_events(project, suite, asked), {})
+        execution.write_manifest(project, plan_events(project, suite, ASKED), {})
     return project
 
 
@@ -113,6 +118,32 @@ def test_every_table_and_chart_is_there_and_nothing_of_others_is_html(
     assert all((report._notebook_folder / picture).is_file() for picture in pictures)
 
 
+def test_it_says_what_another_temperature_comes_to(ready: Project, report: EventsReport) -> None:
+    page = text(report.scores())
+    table = page[page.index("With another temperature") :]
+    rows = [re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", row) for row in table.split("<tr")]
+    columns, *shown = [row for row in rows if len(row) == 5]
+    tiny = spotted(suites.read(ready, "light"))[0]
+    bright = sum(event.label == "Bright" for event in tiny.events)
+    assert columns[3:] == ["0", "1.5"]
+    events = next(row for row in shown if row[2] == "Events")
+    assert events[3:] == [str(len(tiny.events)), str(len(tiny.events) - bright)]
+    f1 = next(row for row in shown if row[2] == "F1")
+    assert f1[4] == "50.0%"
+
+
+def test_models_vote_by_the_weights_of_the_task(ready: Project, report: EventsReport) -> None:
+    tiny, short, _ = spotted(suites.read(ready, "light"))
+    alike = {one.event.time_s: one.event.confidence for one in voted([tiny, short])}
+    task = tiny.task.model_copy(update={"model_weights": {"tiny": 3.0}})
+    counted = {
+        one.event.time_s: one.event.confidence for one in voted([replace(tiny, task=task), short])
+    }
+    dark = next(event for event in tiny.events if event.label == "Dark")
+    assert alike[dark.time_s] == pytest.approx(dark.confidence / 2, abs=1e-4)
+    assert counted[dark.time_s] == pytest.approx(dark.confidence * 3 / 4, abs=1e-4)
+
+
 def test_the_events_are_written_beside_the_report(report: EventsReport, ready: Project) -> None:
     report.finish()
     lines = (ready.reports / "light" / "events.csv").read_text().splitlines()
@@ -130,21 +161,20 @@ def test_another_truth_makes_another_report_and_no_other_run(
     ready: Project, report: EventsReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = ready.root / "videos" / "twelve.csv"
-    asked = EventsRequest(task="light")
     suite = suites.manifest(ready, "light")
-    named = events_suite(ready, asked, "tiny,short,third", "twelve", "")
+    named = events_suite(ready, ASKED, "tiny,short,third", "twelve", "")
     named = named.model_copy(update={"name": suite.name})
     path.write_text(TRUTH + "Dark,1.0\n")
     try:
-        planned = plan_events(ready, named, asked)
-        assert [step.cached for step in planned.steps] == [True, True, False]
+        planned = plan_events(ready, named, ASKED)
+        assert [step.cached for step in planned.steps] == [True, True, True, False, False, False]
         execution.write_manifest(ready, planned, {})
         again = EventsReport.open("light")
         assert again.run.key != report.run.key
         assert "of 4 that happen" in text(again.overview())
     finally:
         path.write_text(TRUTH)
-        execution.write_manifest(ready, plan_events(ready, named, asked), {})
+        execution.write_manifest(ready, plan_events(ready, named, ASKED), {})
 
 
 def test_events_are_exported_as_chapters_as_soccernet_has_them_and_as_csv(

@@ -27,6 +27,7 @@ from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.project import Project
 from kairos_lib.remote import patience
 from kairos_lib.vlm.adapter import Adapter, Request, find_family
+from kairos_lib.vlm.choosing import Choosing
 from kairos_lib.vlm.vlm_session import VlmSession
 
 KEY = "sk-test-51c09e"
@@ -78,6 +79,17 @@ def test_frames_travel_without_loss_and_captions_are_drawn_greedily() -> None:
     for part, image in zip(sent["messages"][0]["content"], request.images, strict=False):
         content = base64.b64decode(part["image_url"]["url"].split(",")[1])
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(content))), image)
+
+
+def test_answers_about_windows_are_drawn_as_their_task_says() -> None:
+    with ChatServer() as server:
+        served = adapter(server.url)
+        for choosing in (Choosing(), Choosing(temperature=0.7, top_p=0.9, seed=5)):
+            served.choosing = choosing
+            served.generate(served.prepare(requests(1)))
+    greedy, drawn = server.requests
+    assert (greedy["temperature"], "top_p" in greedy, "seed" in greedy) == (0.0, False, False)
+    assert (drawn["temperature"], drawn["top_p"], drawn["seed"]) == (0.7, 0.9, 5)
 
 
 def test_the_time_to_the_first_words_is_told_apart() -> None:

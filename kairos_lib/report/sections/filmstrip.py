@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from kairos_lib.events.ensemble import vote
 from kairos_lib.events.records import SpottedEvent
 from kairos_lib.report.page.html import Html, render
-from kairos_lib.results.spotted import Spotted
+from kairos_lib.results.spotted import Spotted, voted
 
 AT_MOST = 12
 """Pictures of one model's events of one video, and of those that one model alone found."""
@@ -56,8 +55,7 @@ def confident(spotted: list[Spotted], notebook_folder: Path) -> Html | None:
 def disputed(runs: list[Spotted], notebook_folder: Path) -> Html | None:
     """What one of several models alone found in a video: the surest first."""
     by_title = {one.planned.model_title: one for one in runs}
-    found_by = {title: one.events for title, one in by_title.items()}
-    agreed = vote(found_by, runs[0].task.merge_radius_s)
+    agreed = voted(runs)
     alone = [next(iter(one.own.items())) for one in agreed if len(one.found_by) == 1]
     alone.sort(key=lambda one: -one[1].confidence)
     strips = [

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from kairos_lib import formats
-from kairos_lib.events.ensemble import Agreement, vote
+from kairos_lib.events.ensemble import Agreement
 from kairos_lib.formats import MISSING
 from kairos_lib.report.page.html import Html, joined
 from kairos_lib.report.sections.badges import pills
 from kairos_lib.report.sections.tables import LENGTH, MODEL, NOTES, VIDEO, Cell, Column, table
 from kairos_lib.results.badges import Badge, of_events
-from kairos_lib.results.spotted import RADII, Measures, Spotted, measured
+from kairos_lib.results.spotted import RADII, Measures, Spotted, measured, voted
 from kairos_lib.results.suite import SuiteData
 
 TIGHT = Column(
@@ -171,12 +171,44 @@ def radii(spotted: list[Spotted]) -> Html | None:
     return table("With another merge radius", columns, rows())
 
 
+def temperatures(spotted: list[Spotted], trials: list[Spotted]) -> Html | None:
+    """What the same question comes to with other temperatures."""
+    kept = [one for one in trials if one.result is not None]
+    warmth = sorted({one.task.sampling.temperature for one in [*spotted, *kept]}) if kept else []
+    columns = [MODEL, VIDEO, Column("Measure", number=False)]
+    columns += [Column(f"{temperature:g}") for temperature in warmth]
+
+    def rows() -> Iterator[tuple[Cell, ...]]:
+        for one in spotted:
+            of_one = {
+                other.task.sampling.temperature: other
+                for other in [*kept, one]
+                if (other.planned.model, other.planned.video, other.task.name)
+                == (one.planned.model, one.planned.video, one.task.name)
+            }
+            by_column = [of_one.get(temperature) for temperature in warmth]
+            counts = (
+                MISSING if other is None or other.result is None else f"{other.result.events:,}"
+                for other in by_column
+            )
+            yield (one.planned.model_title, one.planned.title, "Events", *counts)
+            if one.truth is None:
+                continue
+            right = [_right(other.measures if other else None) for other in by_column]
+            for place, name in enumerate(("F1", "Tight mAP")):
+                yield (
+                    one.planned.model_title, one.planned.title, name,
+                    *(other[place] for other in right),
+                )  # fmt: skip
+
+    return table("With another temperature", columns, rows()) if kept else None
+
+
 def ensembles(spotted: list[Spotted]) -> Html | None:
     """Of each video that several models looked at: what they agree on, and their vote."""
     pieces = []
     for title, runs in together(spotted).items():
-        found_by = {one.planned.model_title: one.events for one in runs}
-        agreed = vote(found_by, runs[0].task.merge_radius_s)
+        agreed = voted(runs)
         pieces += [_counts(title, agreed), _voted(title, runs, agreed)]
     shown = [piece for piece in pieces if piece is not None]
     return joined(*shown) if shown else None

@@ -34,6 +34,7 @@ from kairos_lib.remote.service import (
     http_client,
 )
 from kairos_lib.vlm.adapter import Adapter, Generated, Prepared, Request
+from kairos_lib.vlm.choosing import Choosing
 from kairos_lib.vlm.controls import Controls
 from kairos_lib.weights.location import downloads
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 OF_ONE_SCENE = frozenset({400, 413, 422})
 """Status codes about the content of one request; any other would affect all requests alike."""
+GREEDY = Choosing()
+"""How captions are decoded, here as everywhere."""
 NO_KEY = "no-key-is-wanted"
 """Sent as the key to a server that needs none: the package always sends one."""
 
@@ -130,7 +133,9 @@ class Family(Adapter):
     def _ask(self, limit: int, messages: Any) -> Answer:
         """One answer. An exception would lose the others', which are paid for."""
         try:
-            return self._patience.ask(lambda: self._service.ask(messages, limit))
+            return self._patience.ask(
+                lambda: self._service.ask(messages, limit, self.choosing or GREEDY)
+            )
         except patience.FinalError as error:
             if error.status in OF_ONE_SCENE:
                 return Answer(error=str(error))
@@ -172,29 +177,30 @@ class ChatService(Service):
             timeout=self.settings.server.timeout_s,
         )
 
-    def ask(self, messages: Any, max_new_tokens: int) -> Answer:
-        """Request one caption.
+    def ask(self, messages: Any, max_new_tokens: int, choosing: Choosing) -> Answer:
+        """Request one answer.
 
         Raises:
             RefusedError: The server gave none.
         """
-        return self.asking(lambda: self._streamed(messages, max_new_tokens))
+        return self.asking(lambda: self._streamed(messages, max_new_tokens, choosing))
 
-    def _streamed(self, messages: Any, max_new_tokens: int) -> Answer:
+    def _streamed(self, messages: Any, max_new_tokens: int, choosing: Choosing) -> Answer:
         server = self.settings.server
         options: dict[str, Any] = {}
         if server.asked_for_usage:
             options["stream_options"] = {"include_usage": True}
+        if choosing.temperature > 0:
+            options |= {"top_p": choosing.top_p, "seed": choosing.seed}
         started = time.perf_counter()
         first_s = 0.0
         words: list[str] = []
         reason, usage = None, None
-        # Captions are decoded greedily here as everywhere.
         with self.client.chat.completions.create(
             model=self.settings.weights.id,
             messages=messages,
             max_completion_tokens=max_new_tokens,
-            temperature=0.0,
+            temperature=choosing.temperature,
             stream=True,
             **options,
         ) as stream:

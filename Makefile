@@ -87,7 +87,7 @@ perf-base: given ## Benchmarks of base processing; NAME=visual|stage|batches|mem
 perf-vlm: given ## Benchmarks of captioning; NAME=captions|phi35|busy ROUNDS=n
 	@$(BIN)/python -m benchmarks.vlm
 
-perf-events: given ## Benchmarks of event spotting; NAME=scoring ROUNDS=n; SOCCERNET_PYTHON before make
+perf-events: given ## Benchmarks of event spotting; NAME=scoring|slices ROUNDS=n; SOCCERNET_PYTHON before make
 	@$(BIN)/python -m benchmarks.events
 
 perf-repeats: given ## How often comparing is right; ROUNDS=n, or NAME=table from what is recorded

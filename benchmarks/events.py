@@ -6,12 +6,14 @@ from benchmarks.base import say
 from benchmarks.command import command
 from benchmarks.table import Page
 
-NAMES = ("scoring",)
+NAMES = ("scoring", "slices")
 
 
 def _run(name: str, rounds: int) -> Page:
-    from benchmarks import scoring
+    from benchmarks import scoring, slices
 
+    if name == "slices":
+        return slices.run(f"make perf-events NAME={name}", say)
     return scoring.run(rounds, f"make perf-events NAME={name} ROUNDS={rounds}", say)
 
 

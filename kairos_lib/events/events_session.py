@@ -209,6 +209,7 @@ class EventsSession:
     def _summed_up(self, resources: Any) -> EventsResult:
         totals = Totals.of(self.asking.answers)
         weights = self.model.weights
+        windows = self.asking.windows.values()
         return EventsResult(
             key=self.run.key,
             model=self.model.name,
@@ -218,6 +219,7 @@ class EventsSession:
             video=self.video.name,
             title=self.video.title,
             duration_s=self.facts.duration_s,
+            asked_s=max(w.end_s for w in windows) - min(w.start_s for w in windows),
             windows=totals.windows,
             outcomes=dict(totals.outcomes),
             events=len(self.events),

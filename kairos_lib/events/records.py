@@ -105,6 +105,9 @@ class EventsResult(Record):
     video: str
     title: str
     duration_s: float
+    """Of the video."""
+    asked_s: float
+    """Of the part that was asked about: from its first window's start to its last one's end."""
     windows: int
     outcomes: dict[str, int]
     """Windows of each outcome."""

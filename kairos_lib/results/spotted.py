@@ -128,6 +128,9 @@ def _read(project: Project, run: StepRun, planned: PlannedEvents) -> Spotted:
         Window(answer.window, answer.start_s, answer.end_s, answer.frame_times_s)
         for answer in found.windows
     ]
+    # Of a part of a video: nobody was asked about the rest.
+    first_s, last_s = min(w.start_s for w in windows), max(w.end_s for w in windows)
+    truth = tuple(event for event in truth if first_s <= event.time_s < last_s)
     best = merged(perfect(truth, windows), task)
     return Spotted(
         run, planned, task, result, events, truth,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from helpers.projects import fill, make_project, write_parameters
+from helpers.projects import CHECKOUT, fill, make_project, write_parameters
 
 from kairos_lib.project import Project
 
 pytestmark = pytest.mark.services
+MATCH = "demo-match-long"
 
 TASK = {
     "title": "Anything",
@@ -87,3 +90,27 @@ def test_slices_in_slots_come_to_what_one_kernel_does_and_nothing_is_left_of_the
     assert afresh.returncode == 0, afresh.stdout + afresh.stderr
     assert texts(ready) == alone
     assert len(list(ready.runs.glob("events/tiny/twelve/*superseded*/windows.jsonl"))) == 1
+
+
+def test_the_nano_spotter_finds_what_happens_in_the_demo_match_and_the_report_scores_it(
+    ready: Project,
+) -> None:
+    weights = CHECKOUT / "kairos_lib" / "nano" / "weights" / "nano-events"
+    assert weights.is_dir()
+    for kind, name in (("models", "nano-events"), ("events", "nano"), ("videos", MATCH)):
+        shutil.copy(
+            CHECKOUT / "parameters" / kind / f"{name}.yaml",
+            ready.parameters / kind / f"{name}.yaml",
+        )
+    (ready.root / "kairos_lib").symlink_to(CHECKOUT / "kairos_lib")
+    asked = ("--model", "nano-events", "--video", MATCH, "--to", "60")
+    answer = kairos(ready, "events", *asked)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    (report,) = (path for path in ready.reports.glob("events-*/index.html") if MATCH in str(path))
+    page = report.read_text(encoding="utf-8")
+    told = re.search(r"(\d+) of (\d+) that happen were found within 5 s \(F1 ([\d.]+)%\)", page)
+    assert told is not None
+    assert float(told[3]) >= 90
+    assert "tight average-mAP" in page
+    for label in ("Goal", "Corner", "Yellow card", "Substitution"):
+        assert label in page

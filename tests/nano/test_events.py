@@ -11,13 +11,22 @@ from PIL import Image
 
 from kairos_lib.events.merging import merged, perfect
 from kairos_lib.events.windows import grid
+from kairos_lib.runs.run import Run
 from kairos_lib.vlm.adapter import Adapter, Generated, Prepared, Request
 from workshop.nano import make, score_events
 from workshop.nano.events_data import Windows, answer_to
 from workshop.nano.match_clip import make_match_clip, unseen_seeds
 from workshop.nano.muon import Muon, orthogonal
 from workshop.nano.plays import draw_match
-from workshop.nano.score_events import Spotted, lines_of, spotted_in, task
+from workshop.nano.score_events import (
+    FIRST,
+    Spotted,
+    lines_of,
+    lines_of_vote,
+    spotted_in,
+    task,
+)
+from workshop.nano.scoring import Line
 from workshop.nano.train_events import EventTeacher, captioner
 from workshop.nano.train_llava import optimizers_for
 
@@ -103,7 +112,7 @@ def test_a_spotter_without_fault_gets_full_marks(tmp_path: Path):
     (seed,) = unseen_seeds(1)
     clip = tmp_path / "match.mp4"
     make_match_clip(draw_match(seed, 40.0), clip)
-    done = spotted_in(clip, 40.0, task(), Seer(seed, 40.0))
+    done = spotted_in(clip, 40.0, Seer(seed, 40.0), Run(tmp_path / "run", {"clip": clip.name}))
     assert done.outcomes.keys() == {"event", "no event"}
     f1, tight, *_ = lines_of([done])
     assert f1.value == 1.0
@@ -122,6 +131,28 @@ def test_a_spotter_that_sees_nothing_misses_the_targets():
     assert f1.missed
     assert tight.missed
     assert at_best.value == 1.0
+
+
+def test_a_vote_has_to_be_better_than_each_of_its_voters():
+    truth = draw_match(unseen_seeds(1)[0], 120.0).events
+    best = [*merged(perfect(truth, grid(120.0, task().windows)), task())]
+
+    def vote_of(first: slice, second: slice) -> dict[str, Line]:
+        runs = {
+            name: [Spotted(truth, best[part], best, Counter({"event": 1}))]
+            for name, part in ((FIRST, first), ("another training", second))
+        }
+        return {line.measure: line for line in lines_of_vote(runs)}
+
+    half = len(best) // 2
+    apart = vote_of(slice(half), slice(half, None))
+    assert apart["F1 within 5 s: by vote"].value == 1.0
+    assert not apart["F1 within 5 s: by vote"].missed
+    alone = apart["F1 within 5 s: another training"].value
+    assert alone == pytest.approx(2 * (len(best) - half) / (2 * len(best) - half))
+    alike = vote_of(slice(half), slice(half))
+    assert alike["F1 within 5 s: by vote"].missed
+    assert alike["tight average-mAP: by vote"].missed
 
 
 def test_without_weights_events_are_not_scored(monkeypatch, tmp_path: Path):

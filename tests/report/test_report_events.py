@@ -177,6 +177,28 @@ def test_another_truth_makes_another_report_and_no_other_run(
         execution.write_manifest(ready, plan_events(ready, named, ASKED), {})
 
 
+def test_a_part_is_scored_by_what_happens_in_it(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAIROS_ROOT", str(ready.root))
+    part = {"from_s": 6.0, "to_s": 9.0}
+    session = EventsSession.open("tiny", "twelve", "light", part)
+    session.load(METERS["tiny"])
+    session.ask()
+    session.merge()
+    session.finish()
+    write_record(session.run.file("status.json"), Status(state="done"))
+    asked = EventsRequest(task="light", from_s=6.0, to_s=9.0)
+    suite = events_suite(ready, asked, "tiny", "twelve", "")
+    execution.write_manifest(ready, plan_events(ready, suite, asked), {})
+    (found,) = spotted(suites.read(ready, suite.name))
+    assert found.measures is not None
+    # Of the three events of the whole video one is in the windows, which end at 10 s.
+    assert (found.measures.scores.micro.true, found.measures.scores.micro.recall) == (1, 1.0)
+    assert found.result is not None
+    assert found.result.asked_s == pytest.approx(4.0)
+
+
 def test_events_are_exported_as_chapters_as_soccernet_has_them_and_as_csv(
     ready: Project, report: EventsReport, tmp_path: Path
 ) -> None:

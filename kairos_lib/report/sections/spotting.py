@@ -56,7 +56,7 @@ def found(suite: SuiteData, spotted: list[Spotted]) -> Html | None:
         return (
             one.planned.model_title, one.planned.title, formats.length(done.duration_s),
             f"{done.windows:,}", f"{done.events:,}", *_right(one.measures), share(ceiling),
-            formats.work(done.time_s), formats.factor(done.time_s / done.duration_s), notes,
+            formats.work(done.time_s), formats.factor(done.time_s / done.asked_s), notes,
         )  # fmt: skip
 
     return table("Each model over each video", columns, map(row, spotted))

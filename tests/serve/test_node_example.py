@@ -211,8 +211,12 @@ def ask(
     connection = http.client.HTTPConnection(urlsplit(page).netloc, timeout=AT_MOST_S)
     connection.request(method, path, body or None, headers or {})
     answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
+    # A stream says now and then that it is still there, and would be read for ever.
+    with answer, contextlib.closing(connection):
+        content, until_s = b"", time.monotonic() + AT_MOST_S
+        while part := answer.read1():
+            content += part
+            assert time.monotonic() < until_s, content
     return answer, content
 
 

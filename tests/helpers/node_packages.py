@@ -15,6 +15,7 @@ import pytest
 from filelock import FileLock
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kairos-tests" / "npm"
+NODE = 20
 INSTALL = ("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock")
 
 
@@ -26,6 +27,9 @@ def node_modules(packages: Mapping[str, str]) -> Path:
     """
     if absent := [name for name in ("node", "npm") if not shutil.which(name)]:
         pytest.skip(f"{', '.join(absent)} not installed: apt-get install nodejs npm")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+    if int(version[1:].split(".")[0]) < NODE:
+        pytest.skip(f"node is {version}: Node.js {NODE} or newer is needed")
     wanted = json.dumps({"private": True, "dependencies": dict(packages)}, sort_keys=True)
     folder = CACHE / hashlib.sha256(wanted.encode()).hexdigest()[:16]
     CACHE.mkdir(parents=True, exist_ok=True)

@@ -135,6 +135,20 @@ def test_another_caption_is_another_edition(maker: SuiteMaker) -> None:
     assert lines(maker, "scenes")[2]["captions"]["second"]["text"] == "Z."
 
 
+def test_one_finding_more_is_another_edition_of_its_scene_alone(maker: SuiteMaker) -> None:
+    folder = maker.base()
+    data = suite.read(maker.write(), "demo")
+    (base,) = data.bases
+    assert base.result is not None
+    before = documents.edition(data, base, base.result, [])
+    sound = SoundEvent(scene=1, label="applause", score=0.7)
+    Journal(folder / "sounds.jsonl", SoundEvent).write_all(iter([sound]))
+    after = documents.edition(data, base, base.result, [])
+    assert before.digest != after.digest
+    other = [name for name, digest in after.digests.items() if before.digests[name] != digest]
+    assert other == [f"{MATCH}-000001"]
+
+
 def test_a_video_is_not_said_to_be_there_while_its_scenes_are_written(maker: SuiteMaker) -> None:
     maker.base()
     maker.done()

@@ -19,7 +19,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.names import quoted
 from kairos_lib.project import Project
 from kairos_lib.publish.documents import Edition, Operation, batches, changes
-from kairos_lib.publish.store import SCENES, VIDEOS, Store
+from kairos_lib.publish.store import PUBLISHING, SCENES, VIDEOS, Store
 from kairos_lib.remote import patience
 from kairos_lib.remote.limits import Limits
 from kairos_lib.remote.service import RefusedError, checked_address, from_environment, is_here
@@ -64,7 +64,7 @@ def opened(project: Project) -> Cosmos:
     if not re.fullmatch(r"[^/\\?#\s][^/\\?#]{0,254}", name):
         raise KairosError(f"{DATABASE} is {quoted(name)}: a name has none of / \\ ? #")
     digits = hashlib.sha256(address.encode()).hexdigest()[:12]
-    limits = Limits(project.runs / "limits" / f"cosmos-{digits}", concurrency=1, per_minute=None)
+    limits = Limits(project.runs / PUBLISHING / digits, concurrency=1, per_minute=None)
     return Cosmos(address, from_environment(KEY), name, limits)
 
 

@@ -6,6 +6,7 @@ Does not know the stores. A video that is there already, unchanged, is not writt
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,15 +17,18 @@ from kairos_lib.names import inside
 from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.project import Project
 from kairos_lib.publish.chosen import Chosen, LeftOut, captioned, choose, no_result
-from kairos_lib.publish.documents import edition
-from kairos_lib.publish.store import Store
+from kairos_lib.publish.documents import Edition, edition
+from kairos_lib.publish.store import PUBLISHING, Store
 from kairos_lib.results.step_runs import BaseRun, read_base, read_vlm
 from kairos_lib.results.suite import SuiteData
+from kairos_lib.runs import locks
 from kairos_lib.runs.files import read_record
 from kairos_lib.runs.manifest import Manifest, PlannedBase, PlannedVlm
 from kairos_lib.vlm.records import VlmResult
 
 R = TypeVar("R", BaseResult, VlmResult)
+WAIT_S = 600.0
+"""For another process that publishes the same video."""
 PLACES = ("cosmos", "jsonl:FOLDER")
 
 
@@ -162,8 +166,21 @@ def _one(
     except KairosError as error:
         yield LeftOut(base.planned.title, str(error))
         return
-    was_there = store.digest(wanted.video_id) == wanted.digest
-    changed = 0 if was_there else store.write(wanted)
+    with _alone(suite.project, wanted):
+        was_there = store.digest(wanted.video_id) == wanted.digest
+        changed = 0 if was_there else store.write(wanted)
     yield Published(
         wanted.title, wanted.video_id, len(wanted.digests), len(said), changed, was_there
     )
+
+
+@contextmanager
+def _alone(project: Project, wanted: Edition) -> Iterator[None]:
+    """Two that publish a video at once would mix their scenes, and each call it complete."""
+    refusal = f"another process is publishing {wanted.title}: run the same command again later"
+    folder = project.runs / PUBLISHING / wanted.video_id
+    lock = locks.take(folder, locks.WRITER, WAIT_S, refusal)
+    try:
+        yield
+    finally:
+        lock.release()

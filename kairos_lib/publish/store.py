@@ -8,6 +8,8 @@ from kairos_lib.publish.documents import Edition
 
 VIDEOS = "videos"
 SCENES = "scenes"
+PUBLISHING = "publishing"
+"""Folder under `runs/` for locks and limits."""
 
 
 class Store(ABC):

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -171,6 +173,31 @@ def test_a_video_is_not_said_to_be_there_while_its_scenes_are_written(maker: Sui
     assert len(lines(maker, "scenes")) == 3
     assert published(maker) == [Published("Match", MATCH, 3, 2, 3, False)]
     assert lines(maker, "videos")[0]["models"].keys() == {"small", "second"}
+
+
+def test_two_that_publish_a_video_at_once_take_turns(maker: SuiteMaker) -> None:
+    maker.base()
+    maker.done("a")
+    maker.done("b")
+    data = suite.read(maker.write(), "demo")
+    inside: list[str] = []
+
+    class Slow(JsonLines):
+        def write(self, edition: documents.Edition) -> int:
+            inside.append("in")
+            time.sleep(0.2)
+            inside.append("out")
+            return super().write(edition)
+
+    def run(model: str) -> list[Published | LeftOut]:
+        store = Slow(maker.project.root / "out")
+        return list(publishing.publish(data, choose(data, (model,), ()), store))
+
+    with ThreadPoolExecutor() as pool:
+        assert all(isinstance(*found, Published) for found in pool.map(run, "ab"))
+    assert inside == ["in", "out"] * 2
+    (video,) = lines(maker, "videos")
+    assert {tuple(scene["captions"]) for scene in lines(maker, "scenes")} == {(*video["models"],)}
 
 
 def test_a_film_under_two_names_is_published_once(maker: SuiteMaker) -> None:

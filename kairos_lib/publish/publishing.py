@@ -23,6 +23,7 @@ from kairos_lib.results.step_runs import BaseRun, read_base, read_vlm
 from kairos_lib.results.suite import SuiteData
 from kairos_lib.runs import locks
 from kairos_lib.runs.files import read_record
+from kairos_lib.runs.key_difference import key_inputs
 from kairos_lib.runs.manifest import Manifest, PlannedBase, PlannedVlm
 from kairos_lib.vlm.records import VlmResult
 
@@ -127,10 +128,14 @@ def of_runs(project: Project, base: str, vlms: tuple[str, ...] = ()) -> SuiteDat
         vlms: The folders of the models' runs.
 
     Raises:
-        KairosError: A folder is not of this project's runs, or has no result.
+        KairosError: A folder is not of this project's runs, has no result, or belongs to another
+            base run.
     """
     result = _result(project, base, BaseResult)
     captions = {folder: _result(project, folder, VlmResult) for folder in vlms}
+    for folder in captions:
+        if key_inputs(project.root / folder).get("base") != result.key:
+            raise KairosError(f"{folder} did not get the findings of {base}: its scenes are others")
     known = PlannedBase(video=result.video, title=result.title, folder=base)
     runs = tuple(
         PlannedVlm(

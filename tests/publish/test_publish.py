@@ -281,7 +281,7 @@ def test_only_what_differs_is_changed_and_what_is_left_over_goes_first(maker: Su
 
 def test_the_runs_of_one_video_are_published_without_a_suite(maker: SuiteMaker) -> None:
     base = maker.base()
-    vlm = maker.done()
+    vlm = maker.done(key={"base": "key0"})
     published(maker)
     before = [lines(maker, kind) for kind in ("videos", "scenes")]
     project = maker.project
@@ -292,6 +292,9 @@ def test_the_runs_of_one_video_are_published_without_a_suite(maker: SuiteMaker) 
     assert publishing.publish_video(alone, store).changed == 3
     after = [project.root / "other" / kind / f"{MATCH}.jsonl" for kind in ("videos", "scenes")]
     assert [list(map(json.loads, path.read_text().splitlines())) for path in after] == before
+    (vlm / "key.json").write_text('{"base": "key9"}')
+    with pytest.raises(KairosError, match="did not get the findings of runs/base/match/key0"):
+        publishing.of_runs(project, project.relative(base), (project.relative(vlm),))
     with pytest.raises(KairosError, match="which is not in runs/"):
         publishing.of_runs(project, "../elsewhere")
     with pytest.raises(KairosError, match=r"has no result\.json: it is not done"):

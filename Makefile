@@ -23,9 +23,9 @@ BIN := $(VENV)/bin
 # Made last, so that an install that was cut short is done again.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo bench plan events status report compare reproduce export fetch lab \
-	nano nano-score perf-base perf-vlm perf-events perf-repeats test test-services lint lock clean \
-	clean-all given
+.PHONY: help install demo bench plan events status report compare reproduce export publish \
+	fetch lab nano nano-score perf-base perf-vlm perf-events perf-repeats test test-services lint \
+	lock clean clean-all given
 
 # The names of files are read by the shell alone, quoted, and lose what a terminal would obey.
 help: ## This list
@@ -62,6 +62,9 @@ report: $(INSTALLED) ## SUITE=..: write a report again from the runs there are
 
 export: $(INSTALLED) ## SUITE=.. FORMAT=srt|vtt|coco|json|chapters|soccernet|csv OUT=folder; MODEL=.. VIDEO=..
 	@$(BIN)/kairos export
+
+publish: $(INSTALLED) ## SUITE=.. TO=cosmos|jsonl:folder: scenes for a site to ask; MODEL=.. VIDEO=..
+	@$(BIN)/kairos publish
 
 compare: $(INSTALLED) ## A=.. B=..: is B faster or slower than A? THRESHOLD=0.05 JSON=1
 	@$(BIN)/kairos compare

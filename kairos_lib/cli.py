@@ -22,6 +22,7 @@ from kairos_lib.commands.ending import stop
 from kairos_lib.commands.events import events
 from kairos_lib.commands.export import export
 from kairos_lib.commands.fetch import fetch
+from kairos_lib.commands.publish import publish
 from kairos_lib.commands.reproduce import reproduce
 from kairos_lib.commands.status import status
 from kairos_lib.commands.task import task
@@ -97,7 +98,7 @@ def main(debug: bool) -> None:
             signal.signal(number, _interrupt)
 
 
-for command in (bench, plan, events, status, task, compare, reproduce, export, fetch):
+for command in (bench, plan, events, status, task, compare, reproduce, export, publish, fetch):
     main.add_command(command)
 
 

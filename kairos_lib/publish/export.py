@@ -6,18 +6,17 @@ folders, none of which can lead out of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from kairos_lib import formats
 from kairos_lib.errors import KairosError, closest
-from kairos_lib.events.planned import PlannedEvents
-from kairos_lib.parameters.loading import expand
 from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.publish import coco, cues, events, whole
+from kairos_lib.publish.chosen import Chosen, LeftOut, captioned, choose, label, no_result
 from kairos_lib.publish.names import FileNames
 from kairos_lib.results.badges import (
     NANO,
@@ -29,13 +28,13 @@ from kairos_lib.results.badges import (
     of_run,
     ordered,
 )
-from kairos_lib.results.step_runs import BaseRun, VlmRun
+from kairos_lib.results.step_runs import BaseRun
 from kairos_lib.results.suite import SuiteData
-from kairos_lib.results.summary import Pair, pairs
+from kairos_lib.results.summary import Pair
 from kairos_lib.runs.files import write_bytes
 from kairos_lib.runs.journal import Journal
 from kairos_lib.subtitles import srt, webvtt
-from kairos_lib.vlm.records import Caption, FusedScene
+from kairos_lib.vlm.records import FusedScene
 
 SUBTITLES = ("srt", "vtt")
 FORMATS = (*SUBTITLES, "coco", "json", *events.WRITERS)
@@ -64,14 +63,6 @@ class Written:
     """Its contents: `12 captions`."""
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """Something without a file."""
-
-    what: str
-    why: str
-
-
 def export(suite: SuiteData, wanted: Wanted, folder: Path) -> Iterator[Written | LeftOut]:
     """Write files, one after the other, each atomically.
 
@@ -93,15 +84,7 @@ def export(suite: SuiteData, wanted: Wanted, folder: Path) -> Iterator[Written |
     return _export(suite, wanted, chosen, folder)
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    pairs: list[Pair]
-    bases: list[BaseRun]
-    models: list[str]
-    videos: list[str]
-
-
-def _chosen(suite: SuiteData, wanted: Wanted) -> _Chosen:
+def _chosen(suite: SuiteData, wanted: Wanted) -> Chosen:
     """The requested part of a suite."""
     for name in wanted.formats:
         if name not in FORMATS:
@@ -112,32 +95,18 @@ def _chosen(suite: SuiteData, wanted: Wanted) -> _Chosen:
         raise KairosError("TRANSCRIPT goes with FORMAT=srt or vtt; json has it in any case")
     if wanted.models and set(wanted.formats) == {"coco"}:
         raise KairosError("FORMAT=coco exports base processing, not a MODEL: leave MODEL out")
-    plan = suite.manifest
-    spotted = plan.of(PlannedEvents)
-    named = [*(run.model for run in plan.runs), *(run.model for run in spotted)]
-    models = list(dict.fromkeys(named))
-    videos = list(dict.fromkeys(step.video for step in (*plan.bases, *plan.runs, *spotted)))
-    if wanted.models:
-        models = expand(wanted.models, models, "model of this suite")
-    if wanted.videos:
-        videos = expand(wanted.videos, videos, "video of this suite")
-    return _Chosen(
-        [pair for pair in pairs(suite) if pair.model in models and pair.video in videos],
-        [base for base in suite.bases if base.planned.video in videos],
-        models,
-        videos,
-    )
+    return choose(suite, wanted.models, wanted.videos)
 
 
 def _export(
-    suite: SuiteData, wanted: Wanted, chosen: _Chosen, folder: Path
+    suite: SuiteData, wanted: Wanted, chosen: Chosen, folder: Path
 ) -> Iterator[Written | LeftOut]:
     names = FileNames()
     for ending in wanted.formats:
         if ending in SUBTITLES:
             for pair in chosen.pairs:
                 name = names.take(pair.video, pair.model, ending)
-                yield _tried(_label(pair), partial(_captions, suite, pair, folder / name))
+                yield _tried(label(pair), partial(_captions, suite, pair, folder / name))
         if ending in SUBTITLES and wanted.transcript:
             for base in chosen.bases:
                 name = names.take(base.planned.video, "transcript", ending)
@@ -159,20 +128,16 @@ def _tried(what: str, write: Callable[[], Written | LeftOut]) -> Written | LeftO
         return LeftOut(what, str(error))
 
 
-def _label(pair: Pair) -> str:
-    return f"{pair.model_title} on {pair.title}"
-
-
 def _captions(suite: SuiteData, pair: Pair, path: Path) -> Written | LeftOut:
     result = pair.shown.result
     if result is None:
-        return LeftOut(_label(pair), _why(pair.shown))
+        return LeftOut(label(pair), no_result(pair.shown))
     known = cues.of_captions(
         Journal(pair.shown.folder / "fused.jsonl", FusedScene),
         _texts(of_captions(result)),
     )
     if not known:
-        return LeftOut(_label(pair), "it has no captions")
+        return LeftOut(label(pair), "it has no captions")
     badges = of_run(pair.shown, suite)
     note = f"Captions of {pair.title} by {pair.model_title}, one for each scene."
     text = srt(known) if path.suffix == ".srt" else webvtt(known, [note, *_texts(badges)])
@@ -199,16 +164,10 @@ def _speech(suite: SuiteData, base: BaseRun, path: Path) -> Written | LeftOut:
     return Written(path, _with(holds, badges))
 
 
-def _why(run: VlmRun | BaseRun) -> str:
-    """Why a run has no result."""
-    outcome = run.outcome
-    return f"{outcome.reason}: {outcome.message}" if outcome.message else outcome.reason
-
-
 def _stage_missing(base: BaseRun, stage: str) -> str:
     """Why a stage has no results; empty if it has."""
     if base.result is None:
-        return _why(base)
+        return no_result(base)
     report = next((report for report in base.result.stages if report.name == stage), None)
     if report is None:
         return f"its base profile has no stage {stage}"
@@ -244,30 +203,21 @@ def _coco(
 
 
 def _whole(
-    suite: SuiteData, chosen: _Chosen, folder: Path, names: FileNames
+    suite: SuiteData, chosen: Chosen, folder: Path, names: FileNames
 ) -> Iterator[Written | LeftOut]:
     for base in chosen.bases:
-        said: dict[str, tuple[VlmRun, Mapping[int, Caption]]] = {}
-        for pair in chosen.pairs:
-            if pair.video != base.planned.video:
-                continue
-            if pair.shown.result is None:
-                yield LeftOut(_label(pair), _why(pair.shown))
-                continue
-            try:
-                said[pair.model] = (pair.shown, whole.captions(pair.shown))
-            except KairosError as error:
-                yield LeftOut(_label(pair), str(error))
+        said, left_out = captioned(chosen, base.planned.video)
+        yield from left_out
         if base.result is None:
-            yield LeftOut(base.planned.title, _why(base))
+            yield LeftOut(base.planned.title, no_result(base))
             continue
         path = folder / names.take(base.planned.video, "kairos", "json")
-        write = partial(whole.write, path, suite, base, base.result, list(said.values()))
+        write = partial(whole.write, path, suite, base, base.result, said)
         yield _tried(base.planned.title, partial(_one_video, path, write, len(said)))
 
 
 def _events(
-    suite: SuiteData, kind: str, chosen: _Chosen, folder: Path, names: FileNames
+    suite: SuiteData, kind: str, chosen: Chosen, folder: Path, names: FileNames
 ) -> Iterator[Written | LeftOut]:
     there = False
     for one, path, why in events.write(suite, kind, chosen.models, chosen.videos, folder, names):

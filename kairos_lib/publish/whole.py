@@ -23,6 +23,9 @@ from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.record import Record
 from kairos_lib.vlm.records import Caption, FusedScene, VlmResult
 
+Said = Sequence[tuple[VlmRun, Mapping[int, Caption]]]
+"""A run of each model, and its captions by scene."""
+
 
 class Video(Record):
     """The video, and how base processing of it went."""
@@ -80,7 +83,7 @@ def write(
     suite: SuiteData,
     base: BaseRun,
     result: BaseResult,
-    said: Sequence[tuple[VlmRun, Mapping[int, Caption]]],
+    said: Said,
 ) -> int:
     """Write one video's file.
 
@@ -100,9 +103,20 @@ def write(
     head: dict[str, Record | str] = {
         "kairos": __version__,
         "suite": suite.manifest.name,
-        "video": Video(badges=_texts(of_base(base, suite)), result=result),
+        "video": video(suite, base, result),
     }
-    models = [
+    lists = {"models": models(suite, said), "scenes": scenes(base, said)}
+    return write_object(path, head, lists)["scenes"]
+
+
+def video(suite: SuiteData, base: BaseRun, result: BaseResult) -> Video:
+    """The video, and how base processing of it went."""
+    return Video(badges=_texts(of_base(base, suite)), result=result)
+
+
+def models(suite: SuiteData, said: Said) -> list[ModelOfVideo]:
+    """Each model on the video."""
+    return [
         ModelOfVideo(
             model=run.planned.model,
             title=run.planned.model_title,
@@ -112,15 +126,20 @@ def write(
         for run, _ in said
         if run.result is not None
     ]
-    scenes = (
-        SceneOfVideo(
+
+
+def scenes(base: BaseRun, said: Said) -> Iterator[SceneOfVideo]:
+    """Scene by scene, read from the run's files on demand.
+
+    Raises:
+        KairosError: The findings cannot be read.
+    """
+    for found in VideoFindings(base.folder):
+        yield SceneOfVideo(
             scene=found.scene,
             **_found(found),
             captions=tuple(_said(found.scene.index, said)),
         )
-        for found in VideoFindings(base.folder)
-    )
-    return write_object(path, head, {"models": models, "scenes": scenes})["scenes"]
 
 
 def _found(found: SceneFindings) -> dict[str, Any]:
@@ -131,9 +150,7 @@ def _found(found: SceneFindings) -> dict[str, Any]:
     return fields
 
 
-def _said(
-    scene: int, said: Sequence[tuple[VlmRun, Mapping[int, Caption]]]
-) -> Iterator[ModelCaption]:
+def _said(scene: int, said: Said) -> Iterator[ModelCaption]:
     for run, known in said:
         if run.result is not None and scene in known:
             badges = _texts(of_captions(run.result))

@@ -189,7 +189,7 @@ def checked_address(name: str, address: str, key_name: str | None) -> str:
     if "@" in parts.netloc:
         # It would be written into run keys and folder names.
         raise KairosError(f"{name} must hold no name or password")
-    if key_name and parts.scheme == "http" and not _is_here(host):
+    if key_name and parts.scheme == "http" and not is_here(host):
         raise KairosError(
             f"{name} must begin with https://, since {key_name} is sent there and http can be read "
             "on the way"
@@ -197,7 +197,7 @@ def checked_address(name: str, address: str, key_name: str | None) -> str:
     return address
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
     """Whether a host is this machine, so that no network is involved."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -23,7 +23,7 @@ from kairos_lib.events.average_map import average_map
 from kairos_lib.events.ensemble import vote
 from kairos_lib.events.formats import read_events
 from kairos_lib.events.merging import merged, perfect
-from kairos_lib.events.records import Event
+from kairos_lib.events.records import Event, SpottedEvent
 from kairos_lib.events.scoring import score_videos
 from kairos_lib.events.windows import batches, grid
 from kairos_lib.parameters.loading import load
@@ -51,8 +51,8 @@ class Spotted:
     """One match: what happened in it, what was found, and the most that could have been."""
 
     truth: tuple[Event, ...]
-    found: list[Event]
-    at_best: list[Event]
+    found: list[SpottedEvent]
+    at_best: list[SpottedEvent]
     outcomes: Counter[str]
     """Windows of each outcome."""
 
@@ -171,11 +171,17 @@ def lines_of_vote(found: Mapping[str, Sequence[Spotted]]) -> list[Line]:
     together = [[one.event for one in agreed] for agreed in votes]
     size = f"{sum(map(len, truth))} events"
     lines = []
+
+    def f1(each: Sequence[Sequence[Event]]) -> float:
+        return score_videos(truth, each, labels, spotting.tolerance_s).micro.f1 or 0.0
+
+    def tight(each: Sequence[Sequence[Event]]) -> float:
+        return average_map(truth, each, labels, "tight").overall
+
     for measure, of in (
-        (f"F1 within {spotting.tolerance_s:g} s",
-         lambda each: score_videos(truth, each, labels, spotting.tolerance_s).micro.f1 or 0.0),
-        ("tight average-mAP", lambda each: average_map(truth, each, labels, "tight").overall),
-    ):  # fmt: skip
+        (f"F1 within {spotting.tolerance_s:g} s", f1),
+        ("tight average-mAP", tight),
+    ):
         alone = {name: of(each) for name, each in events.items()}
         # Above each, not as good as: the next number there is.
         target = math.nextafter(max(alone.values()), 2.0)

@@ -29,6 +29,8 @@ def fetch(model: str | None, model_id: str | None, base: str | None, video: str 
     if model_id and model not in (None, AUTO):
         raise KairosError(f"MODEL_ID goes with MODEL={AUTO}, not with MODEL={model}")
     if video:
+        if "://" not in video:
+            raise KairosError(f"VIDEO={video} is no address: https://… is brought here")
         for path in videos_here(project, video, download=True).split(","):
             click.echo(f"here: {path}")
     if not model and not model_id and not base:

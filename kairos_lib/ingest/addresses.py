@@ -61,7 +61,7 @@ def checked(url: str, limits: IngestLimits, reachable: Collection[str] = ()) -> 
         raise KairosError(
             f"{shown(url)} names port {port}: videos are fetched from 80 and 443; {INSTEAD}"
         )
-    literal = _literal(host)
+    literal = _literal(host.rstrip("."))
     why = address_refusal(literal, port, reachable) if literal else ""
     why = why or host_refusal(host, limits.hosts)
     if why:

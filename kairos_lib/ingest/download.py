@@ -35,9 +35,6 @@ def download(job: Job) -> Answer:
         import yt_dlp
     except ImportError:
         raise KairosError("needs the package yt-dlp: run `make install`") from None
-    # Before the guard, so that Python can keep what it compiled.
-    from kairos_lib.media.video import probe
-
     guard = Guard(job.folder, job.limits.hosts, job.reachable)
     guard.install()
     try:
@@ -55,12 +52,7 @@ def download(job: Job) -> Answer:
     if guard.refused:
         raise KairosError(guard.refused)
     path = _file(job.folder)
-    try:
-        length_s = probe(path, sha256="").duration_s
-    except KairosError as error:
-        raise KairosError(
-            f"what arrived is no video that can be read: check the address, or {INSTEAD}"
-        ) from error
+    length_s = _length_s(path)
     _check_length(length_s, job.limits)
     title = "".join(c for c in str(found.get("title") or "") if c.isprintable())
     return Answer(file=path.name, title=title[:TITLE_CHARS], duration_s=length_s)
@@ -159,6 +151,18 @@ def _file(folder: Path) -> Path:
     if len(found) != 1:
         raise KairosError(f"nothing arrived: check the address, or {INSTEAD}")
     return found[0]
+
+
+def _length_s(path: Path) -> float:
+    """The length of what arrived, as it is and not as its page says."""
+    from kairos_lib.media.video import probe
+
+    try:
+        return probe(path, sha256="").duration_s
+    except KairosError as error:
+        raise KairosError(
+            f"what arrived is no video that can be read: check the address, or {INSTEAD}"
+        ) from error
 
 
 def _plain(error: Exception) -> str:

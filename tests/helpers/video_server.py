@@ -10,8 +10,10 @@ from urllib.parse import unquote
 BLOCK = bytes(64 * 1024)
 HLS = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nclip.ts\n#EXT-X-ENDLIST\n"
 DASH = b"""<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"
-mediaPresentationDuration="PT2S"><Period><AdaptationSet mimeType="video/mp4"><Representation id="1"
-bandwidth="1000"><BaseURL>clip.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>"""
+mediaPresentationDuration="PT4S"><Period><AdaptationSet mimeType="video/mp4"><Representation id="1"
+bandwidth="1000"><SegmentList duration="2"><Initialization sourceURL="first.mp4"/>
+<SegmentURL media="1.mp4"/><SegmentURL media="2.mp4"/></SegmentList></Representation>
+</AdaptationSet></Period></MPD>"""
 
 
 class VideoServer:

@@ -140,9 +140,10 @@ def address_refusal(host: str, port: int, reachable: Collection[str] = ()) -> st
     except ValueError:
         public = False
     if not public:
-        return f"{quoted(host)} is no public address, and no other may be asked: {INSTEAD}"
+        # The address is not told: it may be what a name stands for in somebody's own network.
+        return f"it leads to no public address, and only those may be asked: {INSTEAD}"
     if port not in PORTS:
-        return f"{host} port {port} may not be asked, only 80 and 443: {INSTEAD}"
+        return f"it leads to port {port}, and only 80 and 443 may be asked: {INSTEAD}"
     return ""
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -31,6 +32,7 @@ from kairos_lib.parameters.ingest import IngestLimits
 CONTENT_HEX_DIGITS = 16
 PREFIX = ".fetching-"
 """Of the folders of videos that are being fetched."""
+SAID_BYTES = 16 * 1024
 _HANDED_ON = ("LD_LIBRARY_PATH", "PATH")
 """What Python itself may need to start. No keys, no proxies."""
 
@@ -121,21 +123,23 @@ def fetched(
 def _asked(job: Job) -> Answer:
     """Run the guarded process to its end, or to the end of its time."""
     where = shown(job.url)
-    with (job.folder.parent / "errors").open("w+b") as errors:
+    # Files, as the process cannot fill this one's memory with those.
+    with (
+        (job.folder.parent / "answer").open("w+b") as answer,
+        (job.folder.parent / "errors").open("w+b") as errors,
+    ):
         process = subprocess.Popen(
             # Neither the current folder nor the user's own packages are looked through.
             [sys.executable, "-P", "-s", "-m", "kairos_lib.ingest.guarded"],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=answer,
             stderr=errors,
             cwd=job.folder,
             env=_environment(job.folder),
             start_new_session=True,
         )
         try:
-            answer, _ = process.communicate(
-                job.model_dump_json().encode(), timeout=job.limits.timeout_s
-            )
+            process.communicate(job.model_dump_json().encode(), timeout=job.limits.timeout_s)
         except subprocess.TimeoutExpired:
             raise KairosError(
                 f"{where} took longer than {job.limits.timeout_s:g} s: raise `timeout_s`, "
@@ -145,13 +149,11 @@ def _asked(job: Job) -> Answer:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    stream.close()
-        errors.seek(0)
-        said = errors.read().decode(errors="replace").strip()
+            if process.stdin is not None:
+                process.stdin.close()
+        answered, said = _end_of(answer), _end_of(errors)
     try:
-        found = Answer.model_validate_json(answer)
+        found = Answer.model_validate_json(answered)
     except ValidationError:
         last = said.splitlines()[-1] if said else f"its process ended with {process.returncode}"
         raise KairosError(
@@ -160,6 +162,12 @@ def _asked(job: Job) -> Answer:
     if found.error:
         raise KairosError(no_room(found.error, job.folder.parent) or f"{where}: {found.error}")
     return found
+
+
+def _end_of(file: BinaryIO) -> str:
+    """What was written last, as much of it as matters."""
+    file.seek(max(0, file.seek(0, os.SEEK_END) - SAID_BYTES))
+    return file.read(SAID_BYTES).decode(errors="replace").strip()
 
 
 def _environment(folder: Path) -> dict[str, str]:

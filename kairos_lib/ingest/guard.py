@@ -81,7 +81,7 @@ class Guard:
             case (str(host), int(port), *_):
                 self._refuse(address_refusal(host, port, self._reachable))
             case _:  # A Unix socket, or a host as bytes.
-                self._refuse(f"{address!r} is no public address")
+                self._refuse(address_refusal("", 0))
 
     def _look_up(self, host: object, *_: object) -> None:
         if isinstance(host, bytes):

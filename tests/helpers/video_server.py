@@ -16,6 +16,11 @@ bandwidth="1000"><SegmentList duration="2"><Initialization sourceURL="first.mp4"
 </AdaptationSet></Period></MPD>"""
 
 
+LONG = b"""<html><title>Long</title><script type="application/ld+json">{"@type": "VideoObject",
+"@context": "https://schema.org", "name": "Long", "contentUrl": "http://HOST/clip.mp4", "duration": "PT5H"}
+</script></html>"""
+
+
 class VideoServer:
     """Use as a context manager.
 
@@ -81,7 +86,7 @@ class VideoServer:
             case "/endless.html":
                 self._forever(handler, "text/html", b"<html>" + 1000 * BLOCK, 0.0)
             case "/slow.mp4":
-                self._forever(handler, "video/mp4", b"x", 0.05)
+                self._forever(handler, "video/mp4", bytes(2048), 0.05)
             case "/silent.mp4":
                 self._over.wait(20)
             case "/page.html":
@@ -90,6 +95,8 @@ class VideoServer:
                 self._send(handler, "text/html", _page(unquote(query)))
             case "/two.html":
                 self._send(handler, "text/html", _page("/clip.mp4", "/other.mp4"))
+            case "/long.html":
+                self._send(handler, "text/html", LONG.replace(b"HOST", self.place.encode()))
             case "/garbage.mp4":
                 self._send(handler, "video/mp4", bytes(range(256)) * 40)
             case "/stream.m3u8":

@@ -21,7 +21,7 @@ from kairos_lib.parameters.ingest import IngestLimits
 
 LIMITS = IngestLimits(max_mib=3, timeout_s=60)
 SECONDS = 2
-REFUSED = "is no public address"
+REFUSED = "leads to no public address"
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ CASES = {
     "one after another": Case("/to?/to?http://{other}/clip.mp4", REFUSED),
     "one to a file": Case("/to?file:///etc/passwd", "check the address"),
     "a video on loopback in a page": Case("/embedded.html?http://{other}/clip.mp4", REFUSED),
+    "a length that is declared": Case("/long.html", "the video is 18,000 s long"),
     "a host that is not allowed": Case(
         "/to?http://localhost:{port}/clip.mp4",
         "'localhost' is none of the hosts that may be asked (127.0.0.1)",

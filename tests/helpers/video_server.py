@@ -17,8 +17,8 @@ bandwidth="1000"><SegmentList duration="2"><Initialization sourceURL="first.mp4"
 
 
 LONG = b"""<html><title>Long</title><script type="application/ld+json">{"@type": "VideoObject",
-"@context": "https://schema.org", "name": "Long", "contentUrl": "http://HOST/clip.mp4", "duration": "PT5H"}
-</script></html>"""
+"@context": "https://schema.org", "name": "Long", "contentUrl": "http://HOST/clip.mp4",
+"duration": "PT5H"}</script></html>"""
 
 
 class VideoServer:

@@ -153,6 +153,5 @@ def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         address.scope_id or address not in _GLOBAL_V6
     ):
         return False
-    special = address.is_multicast or address.is_reserved or address.is_unspecified
     inside = any(address in network for network in _WITHIN if network.version == address.version)
-    return address.is_global and not special and not inside
+    return address.is_global and not address.is_multicast and not inside

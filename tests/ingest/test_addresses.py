@@ -131,7 +131,7 @@ def test_only_what_needs_no_looking_up_may_be_connected_to(host: str) -> None:
     assert "no public address" in address_refusal(host, 80)
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=100)
 @given(st.ip_addresses(v=4))
 @example("169.254.169.254")
 @example("93.184.216.34")

@@ -56,7 +56,7 @@ FURTHER = {
     "a size declared too small": Case("/cut.mp4", "no video that can be read"),
     "a size declared too large": Case("/short.mp4", "more expected"),
     "a size that is declared": Case("/huge.mp4", "larger than 3 MiB"),
-    "a video that trickles": Case("/slow.mp4", "took longer than 4 s", {"timeout_s": 4.0}),
+    "a file in a page": Case("/embedded.html?file:///etc/passwd", "not as one file"),
     "a page with two": Case("/two.html", "more than one video"),
     "no page": Case("/none", "HTTP Error 404: Not Found"),
     "something else": Case("/garbage.mp4", "no video that can be read"),
@@ -156,6 +156,19 @@ def test_what_tests_may_reach_is_closed_to_everybody_else(
 ) -> None:
     with pytest.raises(KairosError, match=f"names port|{REFUSED}"):
         fetch(f"{server.url}/clip.mp4", tmp_path, LIMITS)
+
+
+@pytest.mark.services
+def test_a_video_that_trickles_is_given_up_when_its_time_is_over(
+    server: VideoServer, tmp_path: Path
+) -> None:
+    limits = IngestLimits(timeout_s=4)
+    began_s = time.monotonic()
+    with pytest.raises(KairosError, match="took longer than 4 s: raise `timeout_s`, or download"):
+        fetched(f"{server.url}/slow.mp4", tmp_path, limits, reachable=[server.place])
+    assert time.monotonic() - began_s < 20
+    assert psutil.Process().children() == []
+    assert [path.name for path in tmp_path.iterdir()] == [f"{PREFIX}lock"]
 
 
 FETCH = """

@@ -38,7 +38,7 @@ help: ## This list
 		done | LC_ALL=C tr -d '\001-\037\177'; \
 		echo; \
 	done
-	@echo; echo 'VIDEO may be the path of any file as well.'
+	@echo; echo 'VIDEO may be the path or the address of any file as well.'
 
 install: given ## Create .venv with the pinned packages
 
@@ -72,7 +72,7 @@ compare: $(INSTALLED) ## A=.. B=..: is B faster or slower than A? THRESHOLD=0.05
 reproduce: $(INSTALLED) ## RUN=..: make a run again from its record and say what differs; VIDEO=..
 	@$(BIN)/kairos reproduce
 
-fetch: $(INSTALLED) ## MODEL=.. or MODEL_ID=..: download its weights and those of its base profile
+fetch: $(INSTALLED) ## MODEL=.. or MODEL_ID=..: download its weights; VIDEO=https://..: a video
 	@$(BIN)/kairos fetch
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab; ARGS='--allow-root --port 8890'

@@ -115,7 +115,8 @@ def _project(root: Path) -> Project:
 
 
 def _write(path: Path, values: dict[str, object]) -> None:
-    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    # The order of labels is part of the question.
+    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
 def _found(project: Project, cell: Cell, environment: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ from typing import cast
 
 import click
 
+from kairos_lib.commands.addresses import videos_here
 from kairos_lib.commands.carrying_out import SLOTS_AT_MOST, carried_out, report_unusable
 from kairos_lib.commands.elsewhere import elsewhere
 from kairos_lib.options import flag, fresh_option, model_id_option, suite_option, whole
@@ -18,7 +19,9 @@ from kairos_lib.project import Project
 
 @click.command()
 @click.option("--model", envvar="KAIROS_MODEL", help="Model name; several with commas.")
-@click.option("--video", envvar="KAIROS_VIDEO", help="Video name or path; several with commas.")
+@click.option(
+    "--video", envvar="KAIROS_VIDEO", help="Video name, path or address; several with commas."
+)
 @suite_option
 @click.option("--base", envvar="KAIROS_BASE", help="Base profile.")
 @click.option("--repeats", envvar="KAIROS_REPEATS", type=str, help="Rounds, each in fresh kernels.")
@@ -61,7 +64,7 @@ def bench(
     asked = BenchRequest(
         suite=suite or "",
         model=model or "",
-        video=video or "",
+        video=videos_here(project, video or "", download=not dry_run),
         base=base or "",
         repeats=whole("REPEATS", repeats, REPEATS_AT_MOST),
         weights=weights or "",

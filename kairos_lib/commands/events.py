@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from kairos_lib.commands.addresses import videos_here
 from kairos_lib.commands.carrying_out import SLOTS_AT_MOST, carried_out, report_unusable
 from kairos_lib.commands.elsewhere import elsewhere
 from kairos_lib.errors import KairosError
@@ -17,7 +18,9 @@ SLICES_AT_MOST = 1000
 
 @click.command()
 @click.option("--model", envvar="KAIROS_MODEL", help="Model name; several with commas.")
-@click.option("--video", envvar="KAIROS_VIDEO", help="Video name or path; several with commas.")
+@click.option(
+    "--video", envvar="KAIROS_VIDEO", help="Video name, path or address; several with commas."
+)
 @click.option("--task", envvar="KAIROS_TASK", help="What to look for: a name of parameters/events.")
 @click.option("--from", "begin", envvar="KAIROS_FROM", help="Only from here on: 90, or 1:30.")
 @click.option("--to", "end", envvar="KAIROS_TO", help="Only up to here.")
@@ -72,7 +75,8 @@ def events(
     )
     if asked.to_s is not None and asked.to_s <= asked.from_s:
         raise KairosError(f"TO={end} is not after FROM={begin or 0}")
-    suite = events_suite(project, asked, model or "", video or "", model_id or "", weights or "")
+    videos = videos_here(project, video or "", download=not dry_run)
+    suite = events_suite(project, asked, model or "", videos, model_id or "", weights or "")
     if on:
         elsewhere(project, Console(), suite, on, at_once if slots else 0, fresh, dry_run, asked)
         return

@@ -152,7 +152,10 @@ def video(project: Project, name_or_path: str) -> Video:
             }
         )
     if "://" in name_or_path:
-        raise KairosError(f"{name_or_path} is an address: download the video and name the file")
+        raise KairosError(
+            f"{name_or_path} is an address: bring the video here with `make fetch VIDEO=` and name "
+            "the file"
+        )
     path = Path(name_or_path).expanduser()
     if not path.suffix and len(path.parts) == 1 and not exists(path):
         load(project, Video, name_or_path)  # A mistyped name: the error lists the known ones.

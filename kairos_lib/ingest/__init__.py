@@ -1,0 +1,1 @@
+"""Videos by their address, fetched in a guarded process. Does not know what becomes of them."""

@@ -205,13 +205,24 @@ class BaseSession:
             KairosError: A stage failed. The others' results are kept and the result says what is
                 missing; the same command tries the failed one again.
         """
+        require(self.complete(wait_s).stages)
+        return self.stages()
+
+    def complete(self, wait_s: float = LOCK_WAIT_S) -> BaseResult:
+        """Run the stages that are not done, and write the result, which says what failed.
+
+        Args:
+            wait_s: How long to wait for another process that writes to the run.
+
+        Raises:
+            KairosError: Another process is writing to the run for longer than that.
+        """
         share_arenas()
         with self.run.writing(wait_s):
             known = self.run.result(BaseResult)
             if known is None or known.missing:
                 known = self._process()
-        require(known.stages)
-        return self.stages()
+        return known
 
     def _process(self) -> BaseResult:
         resumed = any(self._graph.reports.read(stage.name) for stage in self._graph.stages)

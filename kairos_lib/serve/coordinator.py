@@ -1,0 +1,211 @@
+"""Turns a job into work for groups, wave by wave, and puts the results together.
+
+It keeps no state: whenever a job comes, for the first time, after a wave, or because the last
+coordinator was killed, what is there already says what is left to do. A step recorded in the job
+instead would be lost or repeated by a kill at the wrong moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from typing import Any
+
+from bullmq import Job, Queue
+from bullmq.custom_errors import DelayedError, UnrecoverableError, WaitingChildrenError
+from pydantic import ValidationError
+from redis.exceptions import RedisError
+
+from kairos_lib.errors import KairosError
+from kairos_lib.parameters.service import Service
+from kairos_lib.project import Project
+from kairos_lib.serve import queues
+from kairos_lib.serve.contract import (
+    JOBS,
+    PREFIX,
+    VLM,
+    AnalyzerProgress,
+    ChildData,
+    JobData,
+    JobResult,
+    child_id,
+    group_queue,
+)
+from kairos_lib.serve.merging import Merging
+from kairos_lib.serve.queues import Children
+from kairos_lib.serve.telling import Telling
+
+CONCURRENCY = 8
+"""Jobs that are looked after at once; the work itself is done elsewhere."""
+LATER_MS = 2_000
+TRIES = 30
+"""How often a job is put off because something is in the way, such as a lock."""
+log = logging.getLogger(__name__)
+
+
+class Coordinator:
+    """Looks after jobs.
+
+    Args:
+        project: The checkout.
+        service: Its parameters.
+    """
+
+    def __init__(self, project: Project, service: Service) -> None:
+        self._project = project
+        self._service = service
+        self._keys = queues.client()
+        self._telling = Telling(self._keys, queues.queue(JOBS))
+        self._queues: dict[str, Queue] = {}
+
+    async def run(self) -> None:
+        """Work until told to stop.
+
+        Raises:
+            KairosError: The queue ended.
+        """
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        worker = queues.worker(JOBS, self._process, CONCURRENCY)
+        running = asyncio.create_task(worker.run())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        with contextlib.suppress(TimeoutError, RedisError):
+            await asyncio.wait_for(worker.close(), 5)
+        if not stop.is_set():
+            raise KairosError("the queue of jobs ended: is Redis still there?")
+
+    async def _process(self, job: Job, token: str) -> dict[str, Any]:
+        try:
+            return await self._carry_on(job, token)
+        except asyncio.CancelledError:
+            raise RuntimeError("the coordinator was stopped") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise await self._failed(
+                f"{where}: {first['msg']}" if where else first["msg"]
+            ) from None
+        except (KairosError, OSError) as error:
+            if isinstance(error, RedisError | ConnectionError):
+                raise
+            raise await self._failed(str(error)) from error
+
+    async def _failed(self, reason: str) -> UnrecoverableError:
+        with contextlib.suppress(RedisError, OSError):
+            await self._telling.count({"jobs_failed": 1})
+        return UnrecoverableError(reason)
+
+    async def _carry_on(self, job: Job, token: str) -> dict[str, Any]:
+        """Add the work that can begin now; with none left, put the results together."""
+        parent = str(job.id)
+        if await self._telling.cancelled(parent):
+            raise KairosError("cancelled")
+        data = JobData.model_validate(job.data)
+        if data.url:
+            data = await self._fetched(job, data)
+        merging = await asyncio.to_thread(Merging, self._project, self._service, data)
+        children = await Children.of(self._keys, f"{PREFIX}:{JOBS}:{parent}")
+        if data.fresh and not (children.waiting or children.done or children.failed):
+            await asyncio.to_thread(merging.set_aside)
+        left = await asyncio.to_thread(merging.unfinished)
+        waiting = AnalyzerProgress(state="waiting")
+        names = [*merging.analyzers, *([VLM] if merging.model else [])]
+        await self._telling.progress(parent, dict.fromkeys(names, waiting), begin=True)
+        if not children.failed:
+            await self._add_parts(job, data, merging, children, left)
+        # Always asked, also with nothing added now: a child may have ended since it was read.
+        if await job.moveToWaitingChildren(token, {}):
+            raise WaitingChildrenError
+        children = await Children.of(self._keys, f"{PREFIX}:{JOBS}:{parent}")
+        if await self._telling.cancelled(parent):
+            raise KairosError("cancelled")
+        if children.failed:
+            raise KairosError("; ".join(dict.fromkeys(children.failed.values())))
+        left = await asyncio.to_thread(merging.unfinished)
+        vlm = children.done.get(self._vlm_id(parent, merging))
+        if left or (merging.model and vlm is None):
+            await self._again(job, token, left)
+        return await self._merged(parent, merging, vlm)
+
+    async def _again(self, job: Job, token: str, left: list[str]) -> None:
+        """Look at a job again: its last child ended between two looks, or results are gone."""
+        if job.attemptsStarted > TRIES:
+            raise KairosError(
+                f"results of {', '.join(left) or 'the model'} are gone since they were made: "
+                "submit the video again"
+            )
+        await job.moveToDelayed(round(time.time() * 1000) + LATER_MS, token)
+        raise DelayedError
+
+    async def _add_parts(
+        self, job: Job, data: JobData, merging: Merging, children: Children, left: list[str]
+    ) -> None:
+        """Add the parts that there is work for and that nothing is missing for."""
+        parent = str(job.id)
+        reused = [name for name in merging.analyzers if name not in left]
+        if not (children.done or children.waiting):
+            ended = AnalyzerProgress(state="reused", done=1, total=1)
+            await self._telling.progress(parent, dict.fromkeys(reused, ended))
+        for part in merging.parts:
+            child = child_id(parent, part.group, part.wave)
+            if child in children or not {*part.analyzers} & {*left} or part.needs & {*left}:
+                continue
+            stages = merging.stages_of(part)
+            await self._add(job, part.group, child, self._child(data, merging, stages))
+        child = self._vlm_id(parent, merging)
+        if merging.model and not left and child not in children:
+            whole = self._child(data, merging, merging.profile.stages)
+            whole = whole.model_copy(update={"model": merging.model})
+            await self._add(job, self._service.group_with(merging.model), child, whole)
+
+    def _vlm_id(self, parent: str, merging: Merging) -> str:
+        last = max((part.wave for part in merging.parts), default=0)
+        return child_id(parent, self._service.group_with(merging.model), last + 1)
+
+    def _child(self, data: JobData, merging: Merging, stages: tuple[str, ...]) -> ChildData:
+        return ChildData(
+            video_path=data.video_path,
+            analyzers=stages,
+            base=self._service.base,
+            title=data.title,
+        )
+
+    async def _add(self, job: Job, group: str, child: str, data: ChildData) -> None:
+        if group not in self._queues:
+            self._queues[group] = queues.queue(group_queue(group))
+        priority = int(job.opts.get("priority") or job.data.get("priority") or 0)
+        options = queues.job_options(self._service.attempts, priority)
+        parent = {"id": str(job.id), "queue": f"{PREFIX}:{JOBS}"}
+        named = {"jobId": child, "parent": parent}
+        message = data.model_dump(mode="json", exclude_defaults=True)
+        await self._queues[group].add(group, message, {**options, **named})
+
+    async def _fetched(self, job: Job, data: JobData) -> JobData:
+        """Fetch the video of a job that names an address; the job then has its path."""
+        try:
+            from kairos_lib.serve.ingest import fetched
+        except ModuleNotFoundError as error:
+            raise KairosError("this service fetches no addresses: give a videoPath") from error
+        path = await asyncio.to_thread(fetched, self._project, self._service, data.url)
+        changed = data.model_copy(update={"video_path": self._project.relative(path), "url": ""})
+        await job.updateData(changed.model_dump(mode="json", exclude_defaults=True))
+        return changed
+
+    async def _merged(self, parent: str, merging: Merging, vlm: Any) -> dict[str, Any]:
+        """Put the results together, once all are there."""
+        await self._telling.progress(parent, {}, "merging")
+        folder = self._project.root / vlm["folder"] if vlm else None
+        path, result = await asyncio.to_thread(merging.merged, folder)
+        await self._telling.progress(parent, {}, "done")
+        await self._telling.count({"jobs_done": 1, "media_s": result.facts.duration_s})
+        return JobResult(
+            result=self._project.relative(path),
+            video=result.video,
+            base=self._project.relative(merging.run.folder),
+            vlm=vlm["folder"] if vlm else None,
+        ).model_dump(mode="json")

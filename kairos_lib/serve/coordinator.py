@@ -37,6 +37,7 @@ from kairos_lib.serve.contract import (
 from kairos_lib.serve.merging import Merging
 from kairos_lib.serve.queues import Children
 from kairos_lib.serve.telling import Telling
+from kairos_lib.serve.videos import uploads
 
 CONCURRENCY = 8
 """Jobs that are looked after at once; the work itself is done elsewhere."""
@@ -187,11 +188,18 @@ class Coordinator:
 
     async def _fetched(self, job: Job, data: JobData) -> JobData:
         """Fetch the video of a job that names an address; the job then has its path."""
-        try:
-            from kairos_lib.serve.ingest import fetched
-        except ModuleNotFoundError as error:
-            raise KairosError("this service fetches no addresses: give a videoPath") from error
-        path = await asyncio.to_thread(fetched, self._project, self._service, data.url)
+        if not self._service.ingest.hosts:
+            raise KairosError(
+                "this service fetches no addresses: give a videoPath, or name hosts under ingest: "
+                f"in parameters/service/{self._service.name}.yaml"
+            )
+        from kairos_lib.ingest.fetching import fetch  # type: ignore[import-not-found,unused-ignore]
+        from kairos_lib.parameters.ingest import (  # type: ignore[import-not-found,unused-ignore]
+            IngestLimits,
+        )
+
+        limits = IngestLimits(**self._service.ingest.model_dump())
+        path = await asyncio.to_thread(fetch, data.url, uploads(self._project), limits)
         changed = data.model_copy(update={"video_path": self._project.relative(path), "url": ""})
         await job.updateData(changed.model_dump(mode="json", exclude_defaults=True))
         return changed

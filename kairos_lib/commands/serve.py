@@ -1,0 +1,96 @@
+"""`kairos serve`, and the processes it is made of: `kairos worker` and `kairos coordinator`."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from typing import TYPE_CHECKING
+
+import click
+
+from kairos_lib.errors import KairosError, closest
+from kairos_lib.options import parts
+from kairos_lib.project import Project
+
+if TYPE_CHECKING:
+    from kairos_lib.parameters.service import Service
+
+service_option = click.option(
+    "--service", envvar="KAIROS_SERVICE", help="A file of parameters/service; default by default."
+)
+
+
+def _opened(name: str | None) -> tuple[Project, Service]:
+    from kairos_lib.parameters.loading import load
+    from kairos_lib.parameters.service import Service
+
+    for package in ("bullmq", "pebble", "redis"):
+        if importlib.util.find_spec(package) is None:
+            raise KairosError(
+                f"{package} is missing: `pip install -e '.[service]'` installs what a service needs"
+            )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    project = Project.find()
+    return project, load(project, Service, name or "default")
+
+
+def _checked(service: Service, group: str) -> str:
+    if group not in service.groups:
+        raise KairosError(
+            f"unknown group '{group}': {closest(group, service.groups, list_known=True)}"
+        )
+    return group
+
+
+@click.command()
+@service_option
+@click.option("--only", envvar="KAIROS_ONLY", help="Groups to run here, with commas between.")
+def serve(service: str | None, only: str | None) -> None:
+    """Run the analysis service on this machine until Ctrl-C."""
+    import asyncio
+
+    project, opened = _opened(service)
+    groups = tuple(_checked(opened, group) for group in parts(only or ""))
+
+    from kairos_lib.serve.supervisor import Supervisor
+
+    async def run() -> None:
+        await Supervisor(project, opened, groups).run()
+
+    asyncio.run(run())
+
+
+@click.command()
+@service_option
+@click.option("--group", required=True, help="Name of the group in the service's parameters.")
+def worker(service: str | None, group: str) -> None:
+    """Work for one GROUP of a service, whose Redis is named by REDIS_URL."""
+    import asyncio
+
+    project, opened = _opened(service)
+    _checked(opened, group)
+
+    from kairos_lib.serve import group_worker
+
+    group_worker.settle(opened, group)
+
+    async def run() -> None:
+        await group_worker.GroupWorker(project, opened, group).run()
+
+    asyncio.run(run())
+
+
+@click.command()
+@service_option
+def coordinator(service: str | None) -> None:
+    """Turn jobs into work for a service's groups, whose Redis is named by REDIS_URL."""
+    import asyncio
+
+    project, opened = _opened(service)
+
+    from kairos_lib.serve.coordinator import Coordinator
+
+    async def run() -> None:
+        await Coordinator(project, opened).run()
+
+    asyncio.run(run())

@@ -37,7 +37,7 @@ from kairos_lib.serve.contract import (
     Heartbeat,
     group_queue,
 )
-from kairos_lib.serve.resident import MIB, Done, Setup, UnusableError
+from kairos_lib.serve.resident import MIB, Done, Setup, Stats, UnusableError
 from kairos_lib.serve.slot import DiedError, Slot
 from kairos_lib.serve.telling import Telling
 
@@ -46,6 +46,7 @@ BEAT_EVERY_S = 1.0
 GRACE_S = 8.0
 """How long work that has begun may go on after the worker is told to stop."""
 LOADING_TRIES = 3
+POOLED = ("hits", "loads", "evictions")
 log = logging.getLogger(__name__)
 
 
@@ -103,6 +104,7 @@ class GroupWorker:
         self._free: asyncio.Queue[Slot] = asyncio.Queue()
         self._done = {id(slot): [0, 0] for slot in self._slots}
         """Jobs that ended well, and errors."""
+        self._counted: dict[int, Stats] = {}
 
     async def run(self) -> None:
         """Work until told to stop.
@@ -133,7 +135,7 @@ class GroupWorker:
             for task in (beating, stopping, warming, *keeping, running):
                 if task is not None:
                     task.cancel()
-            pids = [slot.stats.pid for slot in self._slots if slot.stats]
+            pids = [os.getpid(), *(slot.stats.pid for slot in self._slots if slot.stats)]
             for slot in self._slots:
                 await slot.close()
             with contextlib.suppress(RedisError, OSError):
@@ -170,15 +172,14 @@ class GroupWorker:
         self._check_disk()
         slot = await self._free.get()
         counts = self._done[id(slot)]
-        began, before = time.monotonic(), slot.stats
+        began = time.monotonic()
         news: dict[str, AnalyzerProgress] = {}
         work = asyncio.ensure_future(
             slot.work(str(job.id), data, self._service.timeout_s, news.__setitem__)
         )
         try:
             done = await self._watched(work, parent, news)
-            before = before if before and done.stats and before.pid == done.stats.pid else None
-            await self._ended(parent, done, time.monotonic() - began, before)
+            await self._ended(parent, done, time.monotonic() - began)
             if done.failed:
                 raise KairosError(done.failed)
             counts[0] += 1
@@ -216,16 +217,25 @@ class GroupWorker:
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await work
 
-    async def _ended(self, parent: str, done: Done, took_s: float, before: Any) -> None:
+    async def _ended(self, parent: str, done: Done, took_s: float) -> None:
         if parent:
             await self._telling.progress(parent, done.analyzers)
         amounts = {"work_s": took_s}
         for name, time_s in done.times_s.items():
             amounts |= {f"stage_s:{name}": time_s, f"stages:{name}": 1}
-        for what in ("hits", "loads", "evictions"):
-            earlier = getattr(before, what) if before else 0
-            amounts[what] = getattr(done.stats, what, earlier) - earlier
         await self._telling.count(amounts)
+
+    def _pooled(self) -> dict[str, float]:
+        """What the processes' pools have done since this was asked last."""
+        amounts = dict.fromkeys(POOLED, 0.0)
+        for slot in self._slots:
+            if (stats := slot.stats) is None:
+                continue
+            before = self._counted.get(stats.pid)
+            for what in POOLED:
+                amounts[what] += getattr(stats, what) - getattr(before, what, 0)
+            self._counted[stats.pid] = stats
+        return {what: amount for what, amount in amounts.items() if amount}
 
     async def _lost(self, parent: str, data: ChildData, reason: str) -> None:
         """Say of what nobody will try again that it failed."""
@@ -260,6 +270,8 @@ class GroupWorker:
                 now = {one.pid for one in beats}
                 await self._telling.gone(self._name, self._host, sorted(known - now))
                 known = now
+                if amounts := self._pooled():
+                    await self._telling.count(amounts)
                 if time.monotonic() > forget_at:
                     forget_at = time.monotonic() + 60
                     await self._telling.forget_silent()

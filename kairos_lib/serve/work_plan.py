@@ -63,6 +63,10 @@ def parts(service: Service, profile: Base) -> list[Part]:
     """
     stages = order(profile.stages)
     groups = {stage.name: service.group_of(stage.name) for stage in stages}
+    # What no group names runs with what needs it, such as the audio with the speech.
+    for stage in reversed(stages):
+        for need in stage.needs:
+            groups[need] = groups[need] or groups[stage.name]
     if homeless := [name for name, group in groups.items() if not group]:
         known = [name for one in service.groups.values() for name in one.analyzers]
         raise KairosError(

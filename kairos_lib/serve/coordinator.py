@@ -31,6 +31,7 @@ from kairos_lib.serve.contract import (
     ChildData,
     JobData,
     JobResult,
+    cancel_key,
     child_id,
     group_queue,
 )
@@ -42,6 +43,7 @@ from kairos_lib.serve.videos import uploads
 CONCURRENCY = 8
 """Jobs that are looked after at once; the work itself is done elsewhere."""
 LATER_MS = 2_000
+SWEEP_S = 1.0
 TRIES = 30
 """How often a job is put off because something is in the way, such as a lock."""
 log = logging.getLogger(__name__)
@@ -73,12 +75,33 @@ class Coordinator:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         worker = queues.worker(JOBS, self._process, CONCURRENCY)
         running = asyncio.create_task(worker.run())
+        sweeping = asyncio.create_task(self._drop_cancelled())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        sweeping.cancel()
         with contextlib.suppress(TimeoutError, RedisError):
             await asyncio.wait_for(worker.close(), 5)
         if not stop.is_set():
             raise KairosError("the queue of jobs ended: is Redis still there?")
+
+    async def _drop_cancelled(self) -> None:
+        """Take cancelled jobs' work out of the queues; what has begun is ended by its worker."""
+        while True:
+            with contextlib.suppress(RedisError, OSError):
+                async for key in self._keys.scan_iter(cancel_key("*"), count=1000):
+                    parent = key.removeprefix(cancel_key(""))
+                    for child in await self._keys.smembers(
+                        f"{PREFIX}:{JOBS}:{parent}:dependencies"
+                    ):
+                        _, name, id_ = child.split(":", 2)
+                        # 0 if it has begun.
+                        await self._queue(name).remove(id_)
+            await asyncio.sleep(SWEEP_S)
+
+    def _queue(self, name: str) -> Queue:
+        if name not in self._queues:
+            self._queues[name] = queues.queue(name)
+        return self._queues[name]
 
     async def _process(self, job: Job, token: str) -> dict[str, Any]:
         try:
@@ -177,14 +200,12 @@ class Coordinator:
         )
 
     async def _add(self, job: Job, group: str, child: str, data: ChildData) -> None:
-        if group not in self._queues:
-            self._queues[group] = queues.queue(group_queue(group))
         priority = int(job.opts.get("priority") or job.data.get("priority") or 0)
         options = queues.job_options(self._service.attempts, priority)
         parent = {"id": str(job.id), "queue": f"{PREFIX}:{JOBS}"}
         named = {"jobId": child, "parent": parent}
         message = data.model_dump(mode="json", exclude_defaults=True)
-        await self._queues[group].add(group, message, {**options, **named})
+        await self._queue(group_queue(group)).add(group, message, {**options, **named})
 
     async def _fetched(self, job: Job, data: JobData) -> JobData:
         """Fetch the video of a job that names an address; the job then has its path."""

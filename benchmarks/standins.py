@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -67,13 +68,16 @@ class Analyzer(Stage):
 '''
 
 
-def make_project(root: Path, seconds: float, attempts: int = 3) -> Project:
+def make_project(
+    root: Path, seconds: float, memory_limit_mib: int | None = None, **settings: Any
+) -> Project:
     """A project with two analyzers that wait, each in a group of its own.
 
     Args:
         root: Its folder.
         seconds: How long each analyzer waits.
-        attempts: For each group's work on a video.
+        memory_limit_mib: Of each group.
+        settings: Of the service.
     """
     (root / "analyzers").mkdir(parents=True)
     (root / "videos").mkdir()
@@ -83,9 +87,14 @@ def make_project(root: Path, seconds: float, attempts: int = 3) -> Project:
         (root / "analyzers" / f"{name}.py").write_text(source, encoding="utf-8")
     base = {"title": "Waiting", "stages": ["scenes", *NAMES]}
     base |= {name: {"seconds": seconds} for name in NAMES}
-    groups = {"look": {"analyzers": ["scenes", NAMES[0]]}, "listen": {"analyzers": [NAMES[1]]}}
+    groups: dict[str, dict[str, Any]] = {
+        "look": {"analyzers": ["scenes", NAMES[0]]},
+        "listen": {"analyzers": [NAMES[1]]},
+    }
+    for group in groups.values():
+        group["memory_limit_mib"] = memory_limit_mib
     service = {"title": "Waiting", "base": "waiting", "groups": groups, "free_disk_mib": 10}
-    for folder, values in (("base", base), ("service", {**service, "attempts": attempts})):
+    for folder, values in (("base", base), ("service", {**service, **settings})):
         path = root / "parameters" / folder / "waiting.yaml"
         path.parent.mkdir(parents=True)
         path.write_text(yaml.safe_dump(values), encoding="utf-8")

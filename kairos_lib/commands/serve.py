@@ -11,6 +11,7 @@ import click
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.options import parts
 from kairos_lib.project import Project
+from kairos_lib.serve.contract import OWN_PORT
 
 if TYPE_CHECKING:
     from kairos_lib.parameters.service import Service
@@ -45,7 +46,14 @@ def _checked(service: Service, group: str) -> str:
 @click.command()
 @service_option
 @click.option("--only", envvar="KAIROS_ONLY", help="Groups to run here, with commas between.")
-def serve(service: str | None, only: str | None) -> None:
+@click.option(
+    "--redis-port",
+    type=click.IntRange(1, 65_535),
+    default=OWN_PORT,
+    show_default=True,
+    help="Where a Redis is started, unless REDIS_URL names one.",
+)
+def serve(service: str | None, only: str | None, redis_port: int) -> None:
     """Run the analysis service on this machine until Ctrl-C."""
     import asyncio
 
@@ -55,7 +63,7 @@ def serve(service: str | None, only: str | None) -> None:
     from kairos_lib.serve.supervisor import Supervisor
 
     async def run() -> None:
-        await Supervisor(project, opened, groups).run()
+        await Supervisor(project, opened, groups, redis_port).run()
 
     asyncio.run(run())
 

@@ -60,7 +60,6 @@ class Supervisor:
         project: The checkout.
         service: Its parameters.
         only: Groups to run; all of them if empty.
-        api: Arguments of `kairos api`.
         redis_port: Where to start a Redis, if none is named in the environment.
     """
 
@@ -69,7 +68,6 @@ class Supervisor:
         project: Project,
         service: Service,
         only: tuple[str, ...] = (),
-        api: tuple[str, ...] = (),
         redis_port: int = OWN_PORT,
     ) -> None:
         self._project = project
@@ -85,7 +83,7 @@ class Supervisor:
         self._parts = [
             Part("coordinator", [*kairos, "coordinator", *named]),
             *(Part(g, [*kairos, "worker", *named, "--group", g]) for g in groups),
-            Part("api", [*kairos, "api", *named, *api], needed=False),
+            Part("api", [*kairos, "api", *named], needed=False),
         ]
         self._stop = asyncio.Event()
         self._problem = ""
@@ -138,7 +136,7 @@ class Supervisor:
             if code == HOPELESS and time.monotonic() - began < STEADY_S:
                 log.error("%s cannot be started", part.name)
                 if part.needed:
-                    self._problem = f"{part.name} cannot be started: see what it said above"
+                    self._problem = f"{part.name} cannot be started: see above"
                     self._stop.set()
                 return
             log.warning("%s ended with %s: starting it again", part.name, code)

@@ -14,7 +14,6 @@ import pytest
 
 from benchmarks import standins
 from benchmarks.served import Served, resident_processes, results
-from kairos_lib.project import Project
 
 pytestmark = [
     pytest.mark.services,
@@ -193,11 +192,47 @@ def test_nothing_is_left_running_when_a_worker_is_killed(served: Served) -> None
         time.sleep(0.1)
 
 
-@pytest.fixture
-def nano(tmp_path: Path) -> Project:
-    """A project with the parameters of the checkout, and none of its runs."""
-    root = tmp_path / "project"
-    root.mkdir()
-    for name in ("parameters", "notebooks", "kairos_lib"):
-        (root / name).symlink_to(standins.CHECKOUT / name)
-    return Project(root)
+def test_more_memory_than_allowed_ends_a_process_after_its_job_and_not_before(
+    tmp_path: Path,
+) -> None:
+    project = standins.make_project(tmp_path / "project", seconds=0.05, memory_limit_mib=100)
+    videos = standins.make_videos(project, 3)
+    environment = standins.environment(project)
+    groups = ("look", "listen")
+    with Served(project, "waiting", groups, environment, tmp_path / "logs").running() as running:
+        before = set(running.residents())
+        for job in running.wait(running.add([{"videoPath": path} for path in videos]), LIMIT_S):
+            assert outcome(job)
+        deadline = time.monotonic() + 30
+        while len(running.residents()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert not before & set(running.residents())
+        children = [running.keys.hgetall(f"bull:kairos-look:{n}-look-0") for n in (1, 2, 3)]
+        assert [child["atm"] for child in children] == ["1"] * 3
+
+
+def test_work_that_takes_longer_than_it_may_is_ended(tmp_path: Path) -> None:
+    project = standins.make_project(tmp_path / "project", seconds=60, attempts=1, timeout_s=1.0)
+    video = standins.make_videos(project, 1)[0]
+    environment = standins.environment(project)
+    groups = ("look", "listen")
+    with Served(project, "waiting", groups, environment, tmp_path / "logs").running() as running:
+        job = running.wait(running.add([{"videoPath": video}]), LIMIT_S)[0]
+        assert job["failedReason"] == "it took longer than 1 s"
+        told = progress(job)["analyzers"]
+        assert told["waits_a"] == {
+            "state": "failed", "done": 0, "total": 0, "reason": "it took longer than 1 s",
+        }  # fmt: skip
+
+
+def test_no_work_begins_on_a_full_disk(tmp_path: Path) -> None:
+    project = standins.make_project(
+        tmp_path / "project", seconds=0, attempts=1, free_disk_mib=10**9
+    )
+    video = standins.make_videos(project, 1)[0]
+    environment = standins.environment(project)
+    groups = ("look", "listen")
+    with Served(project, "waiting", groups, environment, tmp_path / "logs").running() as running:
+        job = running.wait(running.add([{"videoPath": video}]), LIMIT_S)[0]
+        assert "less than free_disk_mib" in job["failedReason"]

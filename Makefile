@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .PHONY: help install demo bench plan events status report compare reproduce export fetch serve lab \
-	nano nano-score perf-base perf-vlm perf-events perf-repeats test test-services lint lock clean \
+	nano nano-score perf-base perf-vlm perf-events perf-repeats perf-serve chaos-serve test test-services lint lock clean \
 	clean-all given
 
 # The names of files are read by the shell alone, quoted, and lose what a terminal would obey.
@@ -92,6 +92,12 @@ perf-vlm: given ## Benchmarks of captioning; NAME=captions|phi35|busy ROUNDS=n
 
 perf-events: given ## Benchmarks of event spotting; NAME=scoring ROUNDS=n; SOCCERNET_PYTHON before make
 	@$(BIN)/python -m benchmarks.events
+
+perf-serve: given ## Benchmarks of the service; NAME=residency|overhead|throughput ROUNDS=n
+	@$(BIN)/python -m benchmarks.serve
+
+chaos-serve: given ## Kill the service's processes while it works; every job must end once
+	@$(BIN)/python -m benchmarks.serve --name chaos
 
 perf-repeats: given ## How often comparing is right; ROUNDS=n, or NAME=table from what is recorded
 	@$(BIN)/python -m benchmarks.repeats

@@ -185,6 +185,13 @@ class Served:
         done = self.keys.zcard(f"{PREFIX}:{JOBS}:completed")
         return int(done), int(self.keys.zcard(f"{PREFIX}:{JOBS}:failed"))
 
+    def ended_or_unknown(self) -> tuple[int, int]:
+        """The same; none while Redis does not answer."""
+        try:
+            return self.ended()
+        except redis.RedisError:
+            return 0, 0
+
     def wait(self, names: Sequence[str], limit_s: float) -> list[dict[str, str]]:
         """Wait until jobs have ended, and return them."""
         deadline = time.monotonic() + limit_s

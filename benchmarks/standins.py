@@ -115,7 +115,11 @@ def make_videos(project: Project, count: int, prefix: str = "video") -> list[str
     Returns:
         Their paths relative to the project.
     """
-    pattern = _video(project.root / "pattern.mp4")
+    return copies(project, _video(project.root / "pattern.mp4"), count, prefix)
+
+
+def copies(project: Project, pattern: bytes, count: int, prefix: str) -> list[str]:
+    """A video several times, each of another content; their paths relative to the project."""
     paths = []
     for number in range(count):
         path = project.root / "videos" / f"{prefix}-{number:03d}.mp4"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from kairos_lib.commands.ending import stop
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.options import parts
 from kairos_lib.project import Project
@@ -43,6 +45,17 @@ def _checked(service: Service, group: str) -> str:
     return group
 
 
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    import asyncio
+
+    from kairos_lib.serve.queues import QueueEndedError
+
+    try:
+        asyncio.run(work)
+    except QueueEndedError as error:
+        stop(str(error), 1)  # Not the code of what a user must change.
+
+
 @click.command()
 @service_option
 @click.option("--only", envvar="KAIROS_ONLY", help="Groups to run here, with commas between.")
@@ -55,8 +68,6 @@ def _checked(service: Service, group: str) -> str:
 )
 def serve(service: str | None, only: str | None, redis_port: int) -> None:
     """Run the analysis service on this machine until Ctrl-C."""
-    import asyncio
-
     project, opened = _opened(service)
     groups = tuple(_checked(opened, group) for group in parts(only or ""))
 
@@ -65,7 +76,7 @@ def serve(service: str | None, only: str | None, redis_port: int) -> None:
     async def run() -> None:
         await Supervisor(project, opened, groups, redis_port).run()
 
-    asyncio.run(run())
+    _run(run())
 
 
 @click.command()
@@ -73,8 +84,6 @@ def serve(service: str | None, only: str | None, redis_port: int) -> None:
 @click.option("--group", required=True, help="Name of the group in the service's parameters.")
 def worker(service: str | None, group: str) -> None:
     """Work for one GROUP of a service, whose Redis is named by REDIS_URL."""
-    import asyncio
-
     project, opened = _opened(service)
     _checked(opened, group)
 
@@ -85,15 +94,13 @@ def worker(service: str | None, group: str) -> None:
     async def run() -> None:
         await group_worker.GroupWorker(project, opened, group).run()
 
-    asyncio.run(run())
+    _run(run())
 
 
 @click.command()
 @service_option
 def coordinator(service: str | None) -> None:
     """Turn jobs into work for a service's groups, whose Redis is named by REDIS_URL."""
-    import asyncio
-
     project, opened = _opened(service)
 
     from kairos_lib.serve.coordinator import Coordinator
@@ -101,4 +108,4 @@ def coordinator(service: str | None) -> None:
     async def run() -> None:
         await Coordinator(project, opened).run()
 
-    asyncio.run(run())
+    _run(run())

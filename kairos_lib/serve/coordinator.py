@@ -36,7 +36,7 @@ from kairos_lib.serve.contract import (
     group_queue,
 )
 from kairos_lib.serve.merging import Merging
-from kairos_lib.serve.queues import Children
+from kairos_lib.serve.queues import Children, QueueEndedError
 from kairos_lib.serve.telling import Telling
 from kairos_lib.serve.videos import uploads
 
@@ -68,7 +68,7 @@ class Coordinator:
         """Work until told to stop.
 
         Raises:
-            KairosError: The queue ended.
+            QueueEndedError: The queue ended.
         """
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,21 +82,23 @@ class Coordinator:
         with contextlib.suppress(TimeoutError, RedisError):
             await asyncio.wait_for(worker.close(), 5)
         if not stop.is_set():
-            raise KairosError("the queue of jobs ended: is Redis still there?")
+            raise QueueEndedError("the queue of jobs ended: is Redis still there?")
 
     async def _drop_cancelled(self) -> None:
         """Take cancelled jobs' work out of the queues; what has begun is ended by its worker."""
         while True:
-            with contextlib.suppress(RedisError, OSError):
+            try:
                 async for key in self._keys.scan_iter(cancel_key("*"), count=1000):
-                    parent = key.removeprefix(cancel_key(""))
-                    for child in await self._keys.smembers(
-                        f"{PREFIX}:{JOBS}:{parent}:dependencies"
-                    ):
-                        _, name, id_ = child.split(":", 2)
-                        # 0 if it has begun.
-                        await self._queue(name).remove(id_)
+                    await self._drop(key.removeprefix(cancel_key("")))
+            except Exception as error:  # Whatever it is, the next round may do better.
+                log.warning("cancelling: %s", error)
             await asyncio.sleep(SWEEP_S)
+
+    async def _drop(self, parent: str) -> None:
+        waiting = await self._keys.smembers(f"{PREFIX}:{JOBS}:{parent}:dependencies")
+        for child in map(str, waiting):
+            _, name, id_ = child.split(":", 2)
+            await self._queue(name).remove(id_)  # Does nothing to one that has begun.
 
     def _queue(self, name: str) -> Queue:
         if name not in self._queues:
@@ -105,7 +107,7 @@ class Coordinator:
 
     async def _process(self, job: Job, token: str) -> dict[str, Any]:
         try:
-            return await self._carry_on(job, token)
+            return await self._whatever_redis_does(job, token)
         except asyncio.CancelledError:
             raise RuntimeError("the coordinator was stopped") from None
         except ValidationError as error:
@@ -115,9 +117,17 @@ class Coordinator:
                 f"{where}: {first['msg']}" if where else first["msg"]
             ) from None
         except (KairosError, OSError) as error:
-            if isinstance(error, RedisError | ConnectionError):
-                raise
             raise await self._failed(str(error)) from error
+
+    async def _whatever_redis_does(self, job: Job, token: str) -> dict[str, Any]:
+        """Carry on; begin again where Redis was away for a moment, which fails no job."""
+        for _ in range(TRIES):
+            try:
+                return await self._carry_on(job, token)
+            except (RedisError, ConnectionError) as error:
+                log.warning("job %s: %s", job.id, error)
+                await asyncio.sleep(LATER_MS / 1000)
+        return await self._carry_on(job, token)
 
     async def _failed(self, reason: str) -> UnrecoverableError:
         with contextlib.suppress(RedisError, OSError):

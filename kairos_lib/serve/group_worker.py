@@ -111,6 +111,7 @@ class GroupWorker:
 
         Raises:
             KairosError: The models cannot be loaded.
+            QueueEndedError: The queue ended.
         """
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -141,7 +142,9 @@ class GroupWorker:
             with contextlib.suppress(RedisError, OSError):
                 await self._telling.gone(self._name, self._host, pids)
         if not stop.is_set():
-            raise KairosError(f"the queue of group {self._name} ended: is Redis still there?")
+            raise queues.QueueEndedError(
+                f"the queue of group {self._name} ended: is Redis still there?"
+            )
 
     async def _warm(self) -> None:
         """Load every process's models; a process killed meanwhile is no reason to give up."""
@@ -167,7 +170,7 @@ class GroupWorker:
     async def _carry_out(self, job: Job) -> dict[str, Any]:
         data = ChildData.model_validate(job.data)
         parent = str((job.parent or {}).get("id", ""))
-        if parent and await self._telling.cancelled(parent):
+        if parent and await self._cancelled(parent):
             raise UnrecoverableError("cancelled")
         self._check_disk()
         slot = await self._free.get()
@@ -203,14 +206,13 @@ class GroupWorker:
                 finished, _ = await asyncio.wait({work}, timeout=CANCEL_EVERY_S)
                 if finished:
                     return work.result()
-                if parent:
+                if parent and await self._cancelled(parent):
+                    raise UnrecoverableError("cancelled")
+                if parent and news:
+                    told = dict(news)
+                    news.clear()
                     with contextlib.suppress(RedisError, OSError):
-                        if await self._telling.cancelled(parent):
-                            raise UnrecoverableError("cancelled")
-                        if news:
-                            told = dict(news)
-                            news.clear()
-                            await self._telling.progress(parent, told)
+                        await self._telling.progress(parent, told)
         finally:
             if not work.done():
                 work.cancel()
@@ -218,12 +220,23 @@ class GroupWorker:
                     await work
 
     async def _ended(self, parent: str, done: Done, took_s: float) -> None:
-        if parent:
-            await self._telling.progress(parent, done.analyzers)
+        # Work is not done again because Redis is away for a moment.
+        with contextlib.suppress(RedisError, OSError):
+            if parent:
+                await self._telling.progress(parent, done.analyzers)
+            await self._telling.count(self._amounts(done, took_s))
+
+    async def _cancelled(self, parent: str) -> bool:
+        with contextlib.suppress(RedisError, OSError):
+            return await self._telling.cancelled(parent)
+        return False
+
+    @staticmethod
+    def _amounts(done: Done, took_s: float) -> dict[str, float]:
         amounts = {"work_s": took_s}
         for name, time_s in done.times_s.items():
             amounts |= {f"stage_s:{name}": time_s, f"stages:{name}": 1}
-        await self._telling.count(amounts)
+        return amounts
 
     def _pooled(self) -> dict[str, float]:
         """What the processes' pools have done since this was asked last."""

@@ -61,6 +61,10 @@ def job_options(attempts: int, priority: int = 0) -> dict[str, Any]:
     }
 
 
+class QueueEndedError(Exception):
+    """A worker's loop ended by itself; started again it may go on."""
+
+
 class Children:
     """What became of a parent's children, by their ids."""
 

@@ -28,6 +28,7 @@ from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
 from kairos_lib.serve import own_redis
 from kairos_lib.serve.contract import JOBS, PREFIX, WORKERS
+from kairos_lib.serve.supervisor import ends_with_parent
 
 START_S = 180.0
 
@@ -53,7 +54,11 @@ class Kept:
         while not self._stopped.is_set():
             with self.log.open("ab") as log:
                 self.process = subprocess.Popen(
-                    self.command, env={**os.environ, **self.environment}, stdout=log, stderr=log
+                    self.command,
+                    env={**os.environ, **self.environment},
+                    stdout=log,
+                    stderr=log,
+                    preexec_fn=ends_with_parent,
                 )
             self.starts += 1
             self.process.wait()

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 _libc = ctypes.CDLL(None)
 
 
-def _ends_with_parent() -> None:
+def ends_with_parent() -> None:
     """In a process that was just started: end when the process that started it does."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -126,7 +126,7 @@ class Supervisor:
                 *part.command,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
-                preexec_fn=_ends_with_parent,
+                preexec_fn=ends_with_parent,
                 # Ctrl-C reaches this process alone, which ends the parts in their order.
                 start_new_session=True,
             )

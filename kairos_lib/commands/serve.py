@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
+import sys
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from kairos_lib.commands.ending import stop
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.options import parts
 from kairos_lib.project import Project
-from kairos_lib.serve.contract import OWN_PORT
 
 if TYPE_CHECKING:
     from kairos_lib.parameters.service import Service
@@ -45,15 +45,24 @@ def _checked(service: Service, group: str) -> str:
     return group
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def _run(work: Coroutine[Any, Any, None]) -> NoReturn:
+    """Run the loop of a process of the service, and end with it.
+
+    A job that has begun can go on in it when it is told to end, and nothing can stop that.
+    """
     import asyncio
 
     from kairos_lib.serve.queues import QueueEndedError
 
+    code = 0
     try:
-        asyncio.run(work)
+        asyncio.new_event_loop().run_until_complete(work)
     except QueueEndedError as error:
-        stop(str(error), 1)  # Not the code of what a user must change.
+        click.echo(f"kairos: {error}", err=True)
+        code = 1  # Not the code of what a user must change.
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @click.command()
@@ -62,21 +71,22 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 @click.option(
     "--redis-port",
     type=click.IntRange(1, 65_535),
-    default=OWN_PORT,
-    show_default=True,
-    help="Where a Redis is started, unless REDIS_URL names one.",
+    help="Where a Redis is started, unless REDIS_URL names one; 6390 by default.",
 )
-def serve(service: str | None, only: str | None, redis_port: int) -> None:
+def serve(service: str | None, only: str | None, redis_port: int | None) -> None:
     """Run the analysis service on this machine until Ctrl-C."""
     project, opened = _opened(service)
+    import asyncio
+
     groups = tuple(_checked(opened, group) for group in parts(only or ""))
 
+    from kairos_lib.serve.contract import OWN_PORT
     from kairos_lib.serve.supervisor import Supervisor
 
     async def run() -> None:
-        await Supervisor(project, opened, groups, redis_port).run()
+        await Supervisor(project, opened, groups, redis_port or OWN_PORT).run()
 
-    _run(run())
+    asyncio.run(run())
 
 
 @click.command()
@@ -87,12 +97,13 @@ def worker(service: str | None, group: str) -> None:
     project, opened = _opened(service)
     _checked(opened, group)
 
-    from kairos_lib.serve import group_worker
+    from kairos_lib.serve import surroundings
+    from kairos_lib.serve.group_worker import GroupWorker
 
-    group_worker.settle(opened, group)
+    surroundings.settle(opened, group)
 
     async def run() -> None:
-        await group_worker.GroupWorker(project, opened, group).run()
+        await GroupWorker(project, opened, group).run()
 
     _run(run())
 

@@ -44,6 +44,7 @@ CONCURRENCY = 8
 """Jobs that are looked after at once; the work itself is done elsewhere."""
 LATER_MS = 2_000
 SWEEP_S = 1.0
+GRACE_S = 5.0
 TRIES = 30
 """How often a job is put off because something is in the way, such as a lock."""
 log = logging.getLogger(__name__)
@@ -79,8 +80,8 @@ class Coordinator:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         sweeping.cancel()
-        with contextlib.suppress(TimeoutError, RedisError):
-            await asyncio.wait_for(worker.close(), 5)
+        # It cannot be cancelled.
+        await asyncio.wait({asyncio.ensure_future(worker.close())}, timeout=GRACE_S)
         if not stop.is_set():
             raise QueueEndedError("the queue of jobs ended: is Redis still there?")
 

@@ -21,13 +21,8 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from kairos_lib.errors import KairosError
-from kairos_lib.measure import threads, vram
-from kairos_lib.measure.devices import number_of
-from kairos_lib.measure.provenance import gpus
-from kairos_lib.parameters.model import ALLOCATOR
-from kairos_lib.parameters.service import Group, Service
+from kairos_lib.parameters.service import Service
 from kairos_lib.project import Project
-from kairos_lib.runs.run import NOTEBOOK_FOLDER
 from kairos_lib.serve import queues
 from kairos_lib.serve.contract import (
     JOBS,
@@ -37,9 +32,10 @@ from kairos_lib.serve.contract import (
     Heartbeat,
     group_queue,
 )
-from kairos_lib.serve.resident import MIB, Done, Setup, Stats, UnusableError
+from kairos_lib.serve.resident import MIB
 from kairos_lib.serve.slot import DiedError, Slot
 from kairos_lib.serve.telling import Telling
+from kairos_lib.serve.work_records import Done, Setup, Stats, UnusableError
 
 CANCEL_EVERY_S = 0.5
 BEAT_EVERY_S = 1.0
@@ -48,38 +44,6 @@ GRACE_S = 8.0
 LOADING_TRIES = 3
 POOLED = ("hits", "loads", "evictions")
 log = logging.getLogger(__name__)
-
-
-def settle(service: Service, name: str) -> Group:
-    """Set what libraries read from the environment, for this process's children to inherit.
-
-    Raises:
-        KairosError: There is no such group, or its GPU is not here.
-    """
-    group = service.groups[name]
-    os.environ.pop(NOTEBOOK_FOLDER, None)
-    if group.threads is not None:
-        for variable in (threads.COUNT, threads.COUNT_OF_MKL):
-            os.environ[variable] = str(group.threads)
-    threads.settle()
-    if service.offline:
-        os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "YOLO_OFFLINE": "1"}
-    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
-    if group.device == "cpu":
-        os.environ[vram.VISIBLE] = ""
-        return group
-    if number_of(group.device) >= len(gpus()):
-        raise KairosError(
-            f"group {name}: device: {group.device} is not here ({len(gpus()) or 'no'} GPU can be "
-            f"seen): set device: cpu in parameters/service/{service.name}.yaml, or take another "
-            "file, such as --service nano"
-        )
-    shown = [part.strip() for part in os.environ.get(vram.VISIBLE, "").split(",") if part.strip()]
-    number = number_of(group.device)
-    os.environ[vram.VISIBLE] = shown[number] if shown else str(number)
-    if group.allocator:
-        os.environ[ALLOCATOR] = group.allocator
-    return group
 
 
 class GroupWorker:
@@ -131,8 +95,8 @@ class GroupWorker:
                 running = asyncio.create_task(worker.run())
                 await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            with contextlib.suppress(TimeoutError, RedisError):
-                await asyncio.wait_for(worker.close(), GRACE_S)
+            # Its `close` ends with the work that has begun, and cannot be cancelled.
+            await asyncio.wait({asyncio.ensure_future(worker.close())}, timeout=GRACE_S)
             for task in (beating, stopping, warming, *keeping, running):
                 if task is not None:
                     task.cancel()

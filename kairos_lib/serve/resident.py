@@ -7,11 +7,7 @@ it has to say meanwhile it sends as datagrams, each whole or not at all.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import gc
-import logging
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -26,107 +22,24 @@ import psutil
 from kairos_lib.analyzers.analyzer import find as find_stage
 from kairos_lib.analyzers.profile import Base
 from kairos_lib.errors import KairosError
-from kairos_lib.measure import threads
 from kairos_lib.measure.devices import usual_device
-from kairos_lib.measure.memory import free_cached_memory
 from kairos_lib.parameters.loading import load
 from kairos_lib.parameters.model import Model
-from kairos_lib.parameters.service import Service
 from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.pipeline.model_keys import warm as warm_up
-from kairos_lib.pipeline.pool import Key, Pool
 from kairos_lib.pipeline.records import BaseResult, StageReport
 from kairos_lib.project import Project
 from kairos_lib.serve.contract import VLM, AnalyzerProgress, ChildData
+from kairos_lib.serve.patient_pool import PatientPool, twice
 from kairos_lib.serve.videos import video_of
 from kairos_lib.serve.work_plan import profile_of
+from kairos_lib.serve.work_records import Done, Setup, Stats, UnusableError
 from kairos_lib.weights.location import find as find_weights
 
 MIB = 2**20
-log = logging.getLogger(__name__)
 LOCK_WAIT_S = 1800.0
 """How long to wait for a run that another process writes to."""
 TELL_EVERY_S = 0.25
-PR_SET_PDEATHSIG = 1
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What a process needs to begin."""
-
-    root: Path
-    service: Service
-    group: str
-    ear: str
-    """Path of the datagram socket that listens to it."""
-
-
-@dataclass(frozen=True)
-class Stats:
-    """What a process has done so far, and what it takes."""
-
-    pid: int
-    hits: int
-    loads: int
-    evictions: int
-    rss_mib: float
-    vram_mib: float
-
-
-@dataclass(frozen=True)
-class Done:
-    """What became of one group's work on one video."""
-
-    folder: str
-    """Of the run, relative to the project."""
-    key: str
-    analyzers: dict[str, AnalyzerProgress]
-    times_s: dict[str, float]
-    """Of the analyzers that were run now, not before."""
-    failed: str = ""
-    """Why not all of it is done; trying again may help."""
-    stats: Stats | None = None
-
-
-class UnusableError(KairosError):
-    """The job can never succeed, however often it is tried."""
-
-
-class WorkError(Exception):
-    """Something went wrong that a user may not be able to fix."""
-
-
-class PatientPool(Pool):
-    """Tries once more to load a model that cannot be loaded, with all others out of the way."""
-
-    def using(
-        self, key: Key, memory_mib: int, load: Callable[[], Any]
-    ) -> contextlib._GeneratorContextManager[Any]:
-        """As in a pool, with a second attempt."""
-        return super().using(key, memory_mib, lambda: twice(load, self.drop_idle))
-
-
-def twice(load: Callable[[], Any], make_room: Callable[[], None]) -> Any:
-    """Load something; if that fails, once more after making room.
-
-    Raises:
-        KairosError: It cannot be loaded.
-    """
-    try:
-        return load()
-    except Exception:
-        make_room()
-        gc.collect()
-        free_cached_memory()
-    try:
-        return load()
-    except KairosError:
-        raise
-    except Exception as error:
-        said = next(iter(str(error).splitlines()), "")
-        raise KairosError(
-            f"a model cannot be loaded, not even alone: {type(error).__name__}: {said}"
-        ) from error
 
 
 class Resident:
@@ -346,50 +259,3 @@ class _Unremembering(Project):
     def runs(self) -> Path:
         """Where nothing is remembered."""
         return self.elsewhere
-
-
-# What pebble calls in the process. It can be given functions only, so the one object that outlives
-# each call is kept here.
-_here: list[Resident] = []
-
-
-def begin(setup: Setup) -> None:
-    """Called once, when the process starts."""
-    # It ends with the process that owns the queue, however that ends.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    threads.settle()
-    group = setup.service.groups[setup.group]
-    if group.device != "cpu":
-        _cap(group.memory_mib)
-    _here[:] = [Resident(setup)]
-
-
-def _cap(memory_mib: int) -> None:
-    """Keep torch within a group's share of its GPU."""
-    import torch
-
-    total = torch.cuda.get_device_properties(0).total_memory
-    torch.cuda.set_per_process_memory_fraction(min(1.0, memory_mib * MIB / total), 0)
-
-
-def warm(verify: bool) -> Stats:
-    """Load the models."""
-    return _here[0].warm(verify)
-
-
-def work(job: str, data: ChildData) -> Done:
-    """Do a group's part of a job.
-
-    Raises:
-        KairosError: It cannot be done, and why.
-        WorkError: Something else went wrong. An error of torch's own would make the process that
-            reads it import torch.
-    """
-    try:
-        return _here[0].work(job, data)
-    except KairosError:
-        raise
-    except Exception as error:
-        log.exception("job %s failed", job)
-        said = next(iter(str(error).splitlines()), "")
-        raise WorkError(f"{type(error).__name__}: {said}") from None

@@ -22,9 +22,10 @@ from pebble import ProcessExpired, ProcessPool
 
 from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
-from kairos_lib.serve import resident
+from kairos_lib.serve import resident_process
 from kairos_lib.serve.contract import AnalyzerProgress, ChildData, WorkerState
-from kairos_lib.serve.resident import MIB, Done, Setup, Stats
+from kairos_lib.serve.resident import MIB
+from kairos_lib.serve.work_records import Done, Setup, Stats
 
 Told = Callable[[str, AnalyzerProgress], None]
 LARGEST_DATAGRAM = 65536
@@ -90,7 +91,7 @@ class Slot:
                 return
             self.state = "loading"
             try:
-                self.stats = await self._call(None, resident.warm, not self._verified)
+                self.stats = await self._call(None, resident_process.warm, not self._verified)
             except BaseException as error:
                 self.problem = str(error)
                 await self.discard()
@@ -126,7 +127,7 @@ class Slot:
         await self.ready()
         self.state, self._job, self._told = "busy", job, told
         try:
-            done: Done = await self._call(timeout_s, resident.work, job, data)
+            done: Done = await self._call(timeout_s, resident_process.work, job, data)
         except (DiedError, TimeUpError, asyncio.CancelledError):
             await self.discard()
             raise
@@ -143,7 +144,7 @@ class Slot:
         if self._pool is None:
             self._pool = ProcessPool(
                 1,
-                initializer=resident.begin,
+                initializer=resident_process.begin,
                 initargs=(self._setup,),
                 context=multiprocessing.get_context("spawn"),
             )

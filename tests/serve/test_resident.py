@@ -17,7 +17,9 @@ from kairos_lib.parameters.yaml_files import validate
 from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.pipeline.pool import Key, Pool
 from kairos_lib.project import Project
-from kairos_lib.serve.resident import PatientPool, Resident, Setup
+from kairos_lib.serve.patient_pool import PatientPool
+from kairos_lib.serve.resident import Resident
+from kairos_lib.serve.work_records import Setup
 
 
 def key(name: str) -> Key:

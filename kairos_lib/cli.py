@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from kairos_lib import __version__
+from kairos_lib.commands.api import api
 from kairos_lib.commands.bench import bench, plan
 from kairos_lib.commands.compare import compare
 from kairos_lib.commands.ending import stop
@@ -97,7 +98,7 @@ def main(debug: bool) -> None:
             signal.signal(number, _interrupt)
 
 
-for command in (bench, plan, events, status, task, compare, reproduce, export, fetch):
+for command in (bench, plan, events, status, task, compare, reproduce, export, fetch, api):
     main.add_command(command)
 
 

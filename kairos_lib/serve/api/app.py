@@ -1,0 +1,60 @@
+"""Puts the API together: its paths, its errors, its guard, and what runs as long as it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from kairos_lib import __version__
+from kairos_lib.serve.api import catalogue, events, health, jobs, problems
+from kairos_lib.serve.api.guard import Answered, Guard
+from kairos_lib.serve.api.queues import Queues, connect
+from kairos_lib.serve.api.setting import Setting
+from kairos_lib.serve.api.stream import Hub
+
+ROUTERS = (events.router, jobs.router, catalogue.router, health.router)
+BEARER = {"type": "http", "scheme": "bearer", "description": "Needed where KAIROS_TOKEN is set."}
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    setting: Setting = app.state.setting
+    app.state.queues = queues = Queues(setting)
+    redis = connect(setting.redis)
+    app.state.hub = hub = Hub(redis)
+    running = [asyncio.create_task(hub.run())]
+    try:
+        yield
+    finally:
+        hub.close()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await redis.aclose()
+        await queues.close()
+
+
+def make_app(setting: Setting) -> ASGIApp:
+    """The application, behind its guard."""
+    answered: Answered = Counter()
+    # The pages that show the description load scripts from elsewhere: the description is enough.
+    app = FastAPI(
+        title="Kairos",
+        version=__version__,
+        description=setting.service.title,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.setting = setting
+    app.state.answered = answered
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return Guard(app, setting, answered)

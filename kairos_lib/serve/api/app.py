@@ -11,13 +11,14 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from kairos_lib import __version__
-from kairos_lib.serve.api import catalogue, events, health, jobs, problems
+from kairos_lib.serve.api import catalogue, events, health, jobs, problems, uploads
 from kairos_lib.serve.api.guard import Answered, Guard
 from kairos_lib.serve.api.queues import Queues, connect
 from kairos_lib.serve.api.setting import Setting
+from kairos_lib.serve.api.store import tidy
 from kairos_lib.serve.api.stream import Hub
 
-ROUTERS = (events.router, jobs.router, catalogue.router, health.router)
+ROUTERS = (events.router, jobs.router, uploads.router, catalogue.router, health.router)
 BEARER = {"type": "http", "scheme": "bearer", "description": "Needed where KAIROS_TOKEN is set."}
 
 
@@ -26,6 +27,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     setting: Setting = app.state.setting
     app.state.queues = queues = Queues(setting)
     redis = connect(setting.redis)
+    await asyncio.to_thread(tidy, setting.uploads)
     app.state.hub = hub = Hub(redis)
     running = [asyncio.create_task(hub.run())]
     try:
@@ -54,6 +56,7 @@ def make_app(setting: Setting) -> ASGIApp:
     )
     app.state.setting = setting
     app.state.answered = answered
+    app.state.uploads = set()
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -11,14 +11,18 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from kairos_lib import __version__
-from kairos_lib.serve.api import catalogue, events, health, jobs, problems, uploads
+from kairos_lib.serve.api import catalogue, events, health, jobs, metrics, problems, status, uploads
 from kairos_lib.serve.api.guard import Answered, Guard
 from kairos_lib.serve.api.queues import Queues, connect
+from kairos_lib.serve.api.sampling import Sampler
 from kairos_lib.serve.api.setting import Setting
 from kairos_lib.serve.api.store import tidy
 from kairos_lib.serve.api.stream import Hub
 
-ROUTERS = (events.router, jobs.router, uploads.router, catalogue.router, health.router)
+ROUTERS = (
+    events.router, jobs.router, uploads.router, catalogue.router, status.router, health.router,
+    metrics.router,
+)  # fmt: skip
 BEARER = {"type": "http", "scheme": "bearer", "description": "Needed where KAIROS_TOKEN is set."}
 
 
@@ -29,7 +33,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     redis = connect(setting.redis)
     await asyncio.to_thread(tidy, setting.uploads)
     app.state.hub = hub = Hub(redis)
-    running = [asyncio.create_task(hub.run())]
+    app.state.sampler = sampler = Sampler(queues)
+    running = [asyncio.create_task(hub.run()), asyncio.create_task(sampler.run())]
     try:
         yield
     finally:
@@ -37,6 +42,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        sampler.close()
         await redis.aclose()
         await queues.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kairos_lib.serve.contract import JobProgress
 
@@ -17,7 +17,13 @@ State = Literal[
 ]  # fmt: skip
 ENDED = frozenset({"done", "failed", "cancelled"})
 
-Title = Annotated[str, Field(max_length=300)]
+
+def one_line(text: str) -> str:
+    """A text with a sign in place of each character that cannot be shown in one line."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+Title = Annotated[str, Field(max_length=300), AfterValidator(one_line)]
 Name = Annotated[str, Field(pattern=NAME)]
 Analyzers = Annotated[list[Name], Field(min_length=1, max_length=100)]
 Priority = Annotated[int, Field(ge=1, le=LOWEST_PRIORITY)]

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from kairos_lib.serve.api.jobs import TheQueues, TheSetting, check_served
 from kairos_lib.serve.api.problems import Problem, documented
-from kairos_lib.serve.api.records import NAME_OR_NONE, Name, Priority, Title, Upload
+from kairos_lib.serve.api.records import NAME_OR_NONE, Name, Priority, Title, Upload, one_line
 from kairos_lib.serve.api.setting import Setting
 from kairos_lib.serve.api.store import Incoming, Stored, suffix_of
 from kairos_lib.serve.contract import JobData
@@ -64,8 +64,8 @@ async def upload(
     job = None
     if submit:
         given = {
-            "videoPath": path, "title": title or name, "model": model, "analyzers": analyzers,
-            "priority": priority,
+            "videoPath": path, "title": title or one_line(name), "model": model,
+            "analyzers": analyzers, "priority": priority,
         }  # fmt: skip
         wanted = {key: value for key, value in given.items() if value is not None}
         job = await queues.add(JobData.model_validate(wanted))

@@ -11,7 +11,18 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from kairos_lib import __version__
-from kairos_lib.serve.api import catalogue, events, health, jobs, metrics, problems, status, uploads
+from kairos_lib.serve.api import (
+    catalogue,
+    events,
+    health,
+    jobs,
+    metrics,
+    page,
+    problems,
+    results,
+    status,
+    uploads,
+)
 from kairos_lib.serve.api.guard import Answered, Guard
 from kairos_lib.serve.api.queues import Queues, connect
 from kairos_lib.serve.api.sampling import Sampler
@@ -20,8 +31,8 @@ from kairos_lib.serve.api.store import tidy
 from kairos_lib.serve.api.stream import Hub
 
 ROUTERS = (
-    events.router, jobs.router, uploads.router, catalogue.router, status.router, health.router,
-    metrics.router,
+    events.router, jobs.router, results.router, uploads.router, catalogue.router, status.router,
+    health.router, metrics.router, page.router,
 )  # fmt: skip
 BEARER = {"type": "http", "scheme": "bearer", "description": "Needed where KAIROS_TOKEN is set."}
 

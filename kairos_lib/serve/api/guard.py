@@ -25,7 +25,7 @@ LOG = logging.getLogger("kairos.api")
 HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 UPLOADS = "/v1/uploads"
 CHAT = "/v1/chat/completions"
-OPEN = frozenset({"/", "/healthz", "/readyz"})
+OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json"})
 """Paths that need no token: nothing that a stranger could use, and probes cannot send one."""
 PAGE = "/page/"
 HEADERS = {

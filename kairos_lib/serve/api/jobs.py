@@ -1,26 +1,24 @@
-"""`/v1/jobs`: add a job, look at it, read its result, cancel it."""
+"""`/v1/jobs`: add a job, look at it, cancel it."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi import Path as InPath
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from kairos_lib.errors import KairosError
-from kairos_lib.names import inside, quoted
-from kairos_lib.serve.api.problems import Documented, Problem, documented
+from kairos_lib.names import quoted
+from kairos_lib.serve.api.problems import Problem, documented
 from kairos_lib.serve.api.queues import Queues
 from kairos_lib.serve.api.records import JOB_ID, JobList, JobView, PathJob, UrlJob
 from kairos_lib.serve.api.setting import Setting
-from kairos_lib.serve.contract import JOBS, JobData, JobResult
+from kairos_lib.serve.contract import JOBS, JobData
 from kairos_lib.serve.videos import video_of
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-JobId = Annotated[str, InPath(pattern=JOB_ID, description="The job's id.")]
+JobId = Annotated[str, Path(pattern=JOB_ID, description="The job's id.")]
 
 
 def queues_of(request: Request) -> Queues:
@@ -119,33 +117,3 @@ async def look(job_id: JobId, queues: TheQueues) -> JobView:
 async def cancel(job_id: JobId, queues: TheQueues) -> JobView:
     """Have a job stopped where it is; what was found out so far is kept for the next time."""
     return await queues.cancel(job_id)
-
-
-RESULT: Documented = {
-    200: {
-        "description": "What was found out, scene by scene",
-        "content": {"application/json": {"schema": {"type": "object"}}},
-    }
-}
-
-
-@router.get(
-    "/{job_id}/result", response_class=Response, responses={**documented(404, 409), **RESULT}
-)
-async def result(job_id: JobId, queues: TheQueues, setting: TheSetting) -> Response:
-    """The result of a job that is done."""
-    returned = await queues.returned(job_id)
-    content = await asyncio.to_thread(_read, setting, returned)
-    return Response(content, media_type="application/json")
-
-
-def _read(setting: Setting, returned: Any) -> bytes:
-    """The result file that a job names: from Redis, where anyone who can add jobs can write."""
-    try:
-        named = JobResult.model_validate(returned).result
-        path: Path = inside(setting.results, setting.project.root / named, "a job's result")
-        if path.resolve().parent != setting.results.resolve() or path.suffix != ".json":
-            raise Problem(404, "the job names no result of this service", "no_result")
-        return path.read_bytes()
-    except (ValueError, KairosError, OSError) as error:
-        raise Problem(404, "the job's result is not here any more", "no_result") from error

@@ -159,8 +159,8 @@ def write_result(project: Project, key: str, content: dict[str, Any]) -> dict[st
 
 
 @contextmanager
-def worker(redis: str, work: Work) -> Iterator[None]:
-    """A worker on the queue of jobs that does what a test says, in a thread of its own."""
+def worker(redis: str, work: Work, queue: str = JOBS) -> Iterator[None]:
+    """A worker on a queue that does what a test says, in a thread of its own."""
     loop = asyncio.new_event_loop()
     ended = asyncio.Event()
 
@@ -168,7 +168,7 @@ def worker(redis: str, work: Work) -> Iterator[None]:
         return await work(job)
 
     async def run() -> None:
-        made = Worker(JOBS, process, {"connection": redis, "autorun": False, "drainDelay": 1})
+        made = Worker(queue, process, {"connection": redis, "autorun": False, "drainDelay": 1})
         running = asyncio.ensure_future(made.run())
         await ended.wait()
         await made.close(force=True)

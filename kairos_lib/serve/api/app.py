@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from kairos_lib import __version__
 from kairos_lib.serve.api import (
     catalogue,
+    chat,
     events,
     health,
     jobs,
@@ -32,7 +33,7 @@ from kairos_lib.serve.api.stream import Hub
 
 ROUTERS = (
     events.router, jobs.router, results.router, uploads.router, catalogue.router, status.router,
-    health.router, metrics.router, page.router,
+    chat.router, health.router, metrics.router, page.router,
 )  # fmt: skip
 BEARER = {"type": "http", "scheme": "bearer", "description": "Needed where KAIROS_TOKEN is set."}
 
@@ -74,6 +75,7 @@ def make_app(setting: Setting) -> ASGIApp:
     app.state.setting = setting
     app.state.answered = answered
     app.state.uploads = set()
+    app.state.questions = set()
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)

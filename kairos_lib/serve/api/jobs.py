@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from kairos_lib.errors import KairosError
 from kairos_lib.names import quoted
+from kairos_lib.serve.api.fetching import check_host
 from kairos_lib.serve.api.problems import Problem, documented
 from kairos_lib.serve.api.queues import Queues
 from kairos_lib.serve.api.records import JOB_ID, JobList, JobView, PathJob, UrlJob
@@ -52,22 +52,6 @@ def check_served(setting: Setting, model: str | None, analyzers: list[str] | Non
             raise Problem(
                 404, f"no process runs the analyzer {quoted(name)}; served: {known}", "no_analyzer"
             )
-
-
-def check_host(setting: Setting, url: str) -> None:
-    """Check that an address is on an allowed host; where it leads is checked when it is fetched.
-
-    Raises:
-        Problem: It is not.
-    """
-    try:
-        host = (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        host = ""
-    hosts = setting.service.ingest.hosts
-    if not any(host == known or host.endswith(f".{known}") for known in hosts):
-        listed = ", ".join(hosts) or "none"
-        raise Problem(403, f"{quoted(host)} is not a host to fetch from ({listed})", "outside")
 
 
 def check_video(setting: Setting, named: str) -> None:

@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 from kairos_lib.serve.api.problems import Problem
 from kairos_lib.serve.api.records import ENDED, JOB_ID, JobView
 from kairos_lib.serve.api.setting import Setting
-from kairos_lib.serve.api.views import job_view
+from kairos_lib.serve.api.views import first_line, job_view
 from kairos_lib.serve.contract import (
     COUNTERS,
     JOBS,
@@ -38,7 +38,11 @@ PENDING = ("waiting", "prioritized", "delayed")
 DAY_S = 86_400
 KEPT_S = 30 * DAY_S
 """How long a finished job can be asked about; its result stays."""
-KEPT = 10_000
+KEPT = {"age": KEPT_S, "count": 10_000}
+KEEPING = {"removeOnComplete": KEPT, "removeOnFail": KEPT}
+BACKOFF_MS = 1000
+FIRST = 1
+"""The priority of a question: somebody waits for its answer."""
 FORGOTTEN_S = 60.0
 """A process that has said nothing for so long is not listed."""
 
@@ -79,13 +83,28 @@ class Queues:
         options = {
             "jobId": uuid.uuid4().hex,
             "priority": data.priority,
-            "attempts": self.setting.service.attempts,
-            "backoff": {"type": "exponential", "delay": 1000},
-            "removeOnComplete": {"age": KEPT_S, "count": KEPT},
-            "removeOnFail": {"age": KEPT_S, "count": KEPT},
+            **self._tried(),
+            **KEEPING,
         }
         job = await self.jobs.add("analyse", data.model_dump(exclude_unset=True), options)
         return await self.view(str(job.id))
+
+    async def ask(self, group: str, job_id: str, data: dict[str, Any]) -> None:
+        """Add a question to the queue of the group that holds the model, before all else."""
+        options = {**KEEPING, "jobId": job_id, "priority": FIRST, **self._tried()}
+        await self.groups[group].add("ask", data, options)
+
+    async def asked(self, group: str, job_id: str) -> tuple[str, Any, str]:
+        """A question's state in the queue's words, what was returned, and why it failed."""
+        queue = self.groups[group]
+        state = str(await queue.getJobState(job_id))
+        job = await queue.getJob(job_id) if state in ("completed", "failed") else None
+        return (state, job.returnvalue, first_line(job.failedReason)) if job else ("", None, "")
+
+    def _tried(self) -> dict[str, Any]:
+        """How often a job is tried."""
+        attempts = self.setting.service.attempts
+        return {"attempts": attempts, "backoff": {"type": "exponential", "delay": BACKOFF_MS}}
 
     async def find(self, job_id: str) -> Job:
         """A job by its id.

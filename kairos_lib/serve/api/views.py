@@ -38,7 +38,7 @@ def job_view(job: Job, state: str, cancelling: bool) -> JobView:
     """
     data = job.data if isinstance(job.data, dict) else {}
     progress = progress_of(job.progress)
-    reason = _reason(job.failedReason) if state == "failed" else ""
+    reason = first_line(job.failedReason) if state == "failed" else ""
     path, url = _text(data.get("videoPath")), _text(data.get("url"))
     analyzers = data.get("analyzers")
     return JobView(
@@ -72,7 +72,7 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _reason(value: Any) -> str:
+def first_line(value: Any) -> str:
     """The first line of a reason, without what a terminal or a page could take for more."""
     first = next(iter(str(value or "no reason was given").splitlines()), "")
     shown = first if showable(first) else ascii(first)

@@ -58,7 +58,7 @@ function newCard(job) {
   const error = el("p", { class: "error" });
   const box = el(
     "article", { class: "job", "aria-labelledby": `job-${job.id}` },
-    el("header", {}, title, state, actions), facts, bar, parts, error,
+    el("header", {}, title, state), actions, facts, bar, parts, error,
   );
   const card = { box, title, state, open, cancel, facts, bar, parts, error, job: null, drawn: "" };
   cancel.addEventListener("click", () => stopped(card));

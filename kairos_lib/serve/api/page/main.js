@@ -41,6 +41,8 @@ function route() {
   byId("result").hidden = !job;
   hideResult();
   if (job) showResult(job);
+  // The browser looked for it before it was shown.
+  else if (location.hash.length > 1) byId(location.hash.slice(1))?.scrollIntoView();
 }
 
 document.addEventListener("token-wanted", () => {

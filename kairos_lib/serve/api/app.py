@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -24,6 +25,7 @@ from kairos_lib.serve.api import (
     status,
     uploads,
 )
+from kairos_lib.serve.api.description import describe
 from kairos_lib.serve.api.guard import Answered, Guard
 from kairos_lib.serve.api.queues import Queues, connect
 from kairos_lib.serve.api.sampling import Sampler
@@ -35,7 +37,6 @@ ROUTERS = (
     events.router, jobs.router, results.router, uploads.router, catalogue.router, status.router,
     chat.router, health.router, metrics.router, page.router,
 )  # fmt: skip
-BEARER = {"type": "http", "scheme": "bearer", "description": "Needed where KAIROS_TOKEN is set."}
 
 
 @asynccontextmanager
@@ -79,4 +80,13 @@ def make_app(setting: Setting) -> ASGIApp:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.state.routes = [route for router in ROUTERS for route in router.routes]
+    description: dict[str, Any] = {}
+
+    def described() -> dict[str, Any]:
+        if not description:
+            description.update(describe(app, setting))
+        return description
+
+    app.openapi = described  # type: ignore[method-assign]
     return Guard(app, setting, answered)

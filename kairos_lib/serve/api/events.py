@@ -16,19 +16,28 @@ from kairos_lib.serve.api.jobs import JobId, TheQueues
 from kairos_lib.serve.api.problems import Documented, Problem, documented
 from kairos_lib.serve.api.queues import Queues
 from kairos_lib.serve.api.records import ENDED, JobView
-from kairos_lib.serve.api.stream import EVENT_ID, Hub, is_place
+from kairos_lib.serve.api.stream import EVENT_ID, Hub
 from kairos_lib.serve.api.views import progress_of
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 PING_S = 15.0
 LISTENERS = 200
+EVENT = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"enum": ["job", "progress"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 TOLD: Documented = {
     200: {
         "description": (
             "Server-sent events: `job` has the whole job, `progress` its progress; the last is a "
             "`job` that has ended. Each has an id for `Last-Event-ID`."
         ),
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": EVENT}},
     },
     204: {"description": "The job has ended, and everything was told before `Last-Event-ID`"},
 }
@@ -40,20 +49,18 @@ async def events(
     request: Request,
     queues: TheQueues,
     last_event_id: Annotated[
-        str | None, Header(description="The last id that was received.", pattern=EVENT_ID)
-    ] = None,
+        str, Header(description="The last id that was received.", pattern=EVENT_ID)
+    ] = "",
 ) -> Response:
     """What happens to a job, from now or from where a client was cut off, until it has ended."""
     hub: Hub = request.app.state.hub
-    if last_event_id is not None and not is_place(last_event_id):
-        raise Problem(422, "Last-Event-ID is no id of an event")
     if hub.listeners >= LISTENERS:
         raise Problem(429, "too many listen already", headers={"Retry-After": "5"})
     # Before the job is looked at, so that nothing happens unseen in between.
     newest = await hub.last_id()
     view = await queues.view(job_id)
     after, first = newest, True
-    if last_event_id is not None and await hub.reaches_back_to(last_event_id):
+    if last_event_id and await hub.reaches_back_to(last_event_id):
         after, first = last_event_id, False
         if view.state in ENDED and not await _more(hub, job_id, after):
             return Response(status_code=204)

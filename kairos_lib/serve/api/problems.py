@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from kairos_lib.errors import KairosError
 
@@ -116,7 +117,18 @@ async def _told(request: Request, error: Exception) -> JSONResponse:
     message = str(error.detail)
     if error.status_code in (404, 405) and not isinstance(error, Problem):
         message = f"there is no {request.method} of this path: see /openapi.json"
-    return answer(error.status_code, code, message, _of(request), error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return answer(error.status_code, code, message, _of(request), headers)
+
+
+def _allowed(request: Request) -> str:
+    """All methods of a path: each is a route of its own, and the first alone would be named."""
+    methods: set[str] = set()
+    routes: list[Route] = request.app.state.routes
+    for route in routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return ", ".join(sorted(methods))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

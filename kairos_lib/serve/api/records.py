@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from kairos_lib.serve.contract import JobProgress
 
@@ -12,6 +13,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"
 NAME_OR_NONE = rf"^({NAME[1:-1]})?$"
 JOB_ID = r"^[A-Za-z0-9_-]{1,64}$"
 LOWEST_PRIORITY = 1000
+Absent = SkipJsonSchema[None]
+"""The value of a header or a part of a query that is left out: none can be sent as null."""
 State = Literal[
     "queued", "running", "merging", "done", "failed", "cancelling", "cancelled"
 ]  # fmt: skip
@@ -26,7 +29,14 @@ def one_line(text: str) -> str:
 Title = Annotated[str, Field(max_length=300), AfterValidator(one_line)]
 Name = Annotated[str, Field(pattern=NAME)]
 Analyzers = Annotated[list[Name], Field(min_length=1, max_length=100)]
-Priority = Annotated[int, Field(ge=1, le=LOWEST_PRIORITY)]
+
+
+def whole(value: Any) -> Any:
+    """A whole number as JSON may write it: 100.0 is one, and true is none."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Priority = Annotated[int, Field(ge=1, le=LOWEST_PRIORITY), BeforeValidator(whole)]
 
 
 class Sent(BaseModel):
@@ -50,7 +60,7 @@ class _Job(Sent):
 class PathJob(_Job):
     """A job about a file of the service's machine."""
 
-    videoPath: Annotated[str, Field(min_length=1, max_length=2000)]  # noqa: N815 -- the queue's own
+    videoPath: Annotated[str, Field(min_length=1, max_length=2000, examples=["videos/match.mp4"])]  # noqa: N815 -- the queue's own
     """A video of `parameters/videos` by its name, or a file: in a folder of the service, or one
     that was uploaded."""
 

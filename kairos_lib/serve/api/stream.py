@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,8 @@ from kairos_lib.serve.contract import JOBS, PREFIX
 
 LOG = logging.getLogger("kairos.api")
 KEY = f"{PREFIX}:{JOBS}:events"
-EVENT_ID = r"^[0-9]{1,20}-[0-9]{1,20}$"
+EVENT_ID = r"^([0-9]{1,19}-[0-9]{1,19})?$"
+"""Of an event, or of none. Of two numbers of 64 bits, as far as clocks reach."""
 BEFORE_ALL = "0-0"
 BLOCK_MS = 1000
 AGAIN_S = 1.0
@@ -45,11 +45,6 @@ def place(event_id: str) -> tuple[int, int]:
     """Where an event is among the others."""
     first, _, second = event_id.partition("-")
     return int(first), int(second or 0)
-
-
-def is_place(event_id: str) -> bool:
-    """Whether a text is an event's id that Redis could have given."""
-    return bool(re.match(EVENT_ID, event_id)) and max(place(event_id)) < 2**64
 
 
 class Hub:

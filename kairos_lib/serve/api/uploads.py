@@ -11,7 +11,15 @@ from starlette.requests import ClientDisconnect
 
 from kairos_lib.serve.api.jobs import TheQueues, TheSetting, check_served
 from kairos_lib.serve.api.problems import Problem, documented
-from kairos_lib.serve.api.records import NAME_OR_NONE, Name, Priority, Title, Upload, one_line
+from kairos_lib.serve.api.records import (
+    NAME_OR_NONE,
+    Absent,
+    Name,
+    Priority,
+    Title,
+    Upload,
+    one_line,
+)
 from kairos_lib.serve.api.setting import Setting
 from kairos_lib.serve.api.store import Incoming, Stored, suffix_of
 from kairos_lib.serve.contract import JobData
@@ -26,7 +34,11 @@ BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "The video's bytes, as they are in its file.",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary", "minLength": 1}
+            }
+        },
     }
 }
 FileName = Annotated[str, Query(min_length=1, max_length=255, description="The file's name.")]
@@ -45,9 +57,9 @@ async def upload(
     setting: TheSetting,
     name: FileName,
     submit: Annotated[bool, Query(description="Whether to add a job about it.")] = True,
-    title: Annotated[Title | None, Query()] = None,
-    model: Annotated[str | None, Query(pattern=NAME_OR_NONE)] = None,
-    analyzers: Annotated[list[Name] | None, Query(max_length=100)] = None,
+    title: Annotated[Title | Absent, Query()] = None,
+    model: Annotated[str | Absent, Query(pattern=NAME_OR_NONE)] = None,
+    analyzers: Annotated[list[Name] | Absent, Query(max_length=100)] = None,
     priority: Annotated[Priority, Query()] = 100,
 ) -> Upload:
     """Keep a video and, unless `submit` is false, add a job about it."""

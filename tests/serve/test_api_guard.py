@@ -43,7 +43,7 @@ def test_without_the_right_token_it_answers_before_a_body_of_20_mb_is_sent(
     for path in ("/v1/uploads?name=a.mp4", "/v1/jobs", "/v1/chat/completions"):
         answer = raw(
             closed_api,
-            f"POST {path} HTTP/1.1\nHost: 127.0.0.1\nContent-Length: 900000\n{header}",
+            f"POST {path} HTTP/1.1\nHost: 127.0.0.1\nContent-Length: {MB_20}\n{header}",
         )
         assert answer.startswith("HTTP/1.1 401 "), answer
         assert "www-authenticate: bearer" in answer.lower()

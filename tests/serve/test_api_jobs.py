@@ -132,7 +132,12 @@ def test_a_result_outside_the_folder_of_results_is_not_read(api: Api) -> None:
     link = api.project.runs / "service" / "link.json"
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(api.project.parameters / "models" / "tiny.yaml")
-    outside = ("runs/service/../../parameters/models/tiny.yaml", "/etc/passwd", str(link))
+    uploaded = api.project.runs / "service" / "uploads" / "a.json"
+    uploaded.parent.mkdir(exist_ok=True)
+    uploaded.write_text("{}")
+    outside = (
+        "runs/service/../../parameters/models/tiny.yaml", "/etc/passwd", str(link), str(uploaded),
+    )  # fmt: skip
 
     async def work(job: Job) -> dict[str, Any]:
         return {"result": job.data.get("title"), "video": "", "base": ""}
@@ -143,6 +148,27 @@ def test_a_result_outside_the_folder_of_results_is_not_read(api: Api) -> None:
             api.until(job_id, "done")
             answer = api.client.get(f"/v1/jobs/{job_id}/result")
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_result")
+
+
+def test_a_picture_is_read_from_the_runs_alone(api: Api) -> None:
+    secret = api.project.root / "videos" / "thumbnails" / "a.jpg"
+    own = api.project.runs / "base" / "match" / "k" / "thumbnails" / "a.jpg"
+    for path in (secret, own):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(path.parent.parent.name.encode())
+    bases = {"runs/base/match/k": 200, "videos": 404, "runs/base/../../videos": 404, "/etc": 404}
+
+    async def work(job: Job) -> dict[str, Any]:
+        return {"result": "runs/service/none.json", "video": "", "base": job.data.get("title")}
+
+    with worker(api.redis, work):
+        for base, status in bases.items():
+            job_id = api.submit(title=base)
+            api.until(job_id, "done")
+            answer = api.client.get(f"/v1/jobs/{job_id}/thumbnails/a.jpg")
+            assert answer.status_code == status, base
+            assert (answer.content == b"k") == (status == 200)
+    assert api.client.get(f"/v1/jobs/{job_id}/thumbnails/..%2fa.jpg").status_code in (404, 422)
 
 
 def test_a_job_of_another_site_is_shown_whatever_it_holds(api: Api) -> None:

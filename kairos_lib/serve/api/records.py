@@ -88,6 +88,7 @@ class JobView(BaseModel):
     submitted_s: float
     """When, in seconds since 1970; likewise the others."""
     started_s: float | None
+    """When the coordinator last took it up: it does so again after each wave."""
     finished_s: float | None
     progress: JobProgress
     reason: str

@@ -126,6 +126,6 @@ function facts(job) {
   const parts = [job.videoPath ?? job.url ?? ""];
   if (job.model) parts.push(job.model);
   parts.push(`added ${clock(job.submitted_s)}`);
-  if (job.started_s && job.finished_s) parts.push(`took ${duration(job.finished_s - job.started_s)}`);
+  if (job.finished_s) parts.push(`${job.state} after ${duration(job.finished_s - job.submitted_s)}`);
   return parts.filter(Boolean).join(" · ");
 }

@@ -100,11 +100,9 @@ class Queues:
         queue = self.groups[group]
         state = str(await queue.getJobState(job_id))
         job = await queue.getJob(job_id) if state in ("completed", "failed") else None
-        return (
-            (state, job.returnvalue, first_line(job.failedReason, self.root))
-            if job
-            else ("", None, "")
-        )
+        if job is None:
+            return state, None, ""
+        return state, job.returnvalue, first_line(job.failedReason, self.root)
 
     def _tried(self) -> dict[str, Any]:
         """How often a job is tried."""

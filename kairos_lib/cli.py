@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from kairos_lib import __version__
+from kairos_lib.commands.api import api
 from kairos_lib.commands.bench import bench, plan
 from kairos_lib.commands.compare import compare
 from kairos_lib.commands.ending import stop
@@ -101,7 +102,7 @@ def main(debug: bool) -> None:
 
 for command in (bench, plan, events, status, task, compare, reproduce, export, publish, fetch):
     main.add_command(command)
-for command in (serve, worker, coordinator):
+for command in (serve, worker, coordinator, api):
     main.add_command(command)
 
 

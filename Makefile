@@ -3,7 +3,7 @@
 # under names of our own, since a shell holds some by itself (bash its GROUPS).
 .DEFAULT_GOAL := help
 VARIABLES := A ARGS B BASE BATCH DEBUG DRY_RUN FORMAT FRESH FROM JSON LIMITED MODEL MODEL_ID NAME \
-	NAMES ON OUT REPEATS ROUNDS RUN SCALE SLICES SLOTS SUITE TASK THRESHOLD TO TRANSCRIPT \
+	NAMES ON ONLY OUT REPEATS ROUNDS RUN SCALE SERVICE SLICES SLOTS SUITE TASK THRESHOLD TO TRANSCRIPT \
 	TRUST_NOTEBOOK VIDEO WEIGHTS
 # make itself hands on what stood on its command line, and expands it first: a file called
 # $(shell ...).mp4 would be obeyed. So nothing of it is handed on but the values, which are text.
@@ -23,15 +23,15 @@ BIN := $(VENV)/bin
 # Made last, so that an install that was cut short is done again.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo bench plan events status report compare reproduce export fetch lab \
-	nano nano-score perf-base perf-vlm perf-events perf-repeats test test-services lint lock clean \
+.PHONY: help install demo bench plan events status report compare reproduce export fetch serve lab \
+	nano nano-score perf-base perf-vlm perf-events perf-repeats perf-serve chaos-serve test test-services lint lock clean \
 	clean-all given
 
 # The names of files are read by the shell alone, quoted, and lose what a terminal would obey.
 help: ## This list
 	@echo 'make TARGET [NAME=value ...]'; echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
-	@echo; for kind in models videos suites base events slurm; do \
+	@echo; for kind in models videos suites base events slurm service; do \
 		printf '%-10s' "$$kind:"; \
 		for file in parameters/"$$kind"/*.yaml; do \
 			name=$${file##*/}; [ ! -e "$$file" ] || printf ' %s' "$${name%.yaml}"; \
@@ -69,6 +69,9 @@ compare: $(INSTALLED) ## A=.. B=..: is B faster or slower than A? THRESHOLD=0.05
 reproduce: $(INSTALLED) ## RUN=..: make a run again from its record and say what differs; VIDEO=..
 	@$(BIN)/kairos reproduce
 
+serve: $(INSTALLED) ## Run the analysis service until Ctrl-C; SERVICE=nano ONLY=cpu
+	@$(BIN)/kairos serve
+
 fetch: $(INSTALLED) ## MODEL=.. or MODEL_ID=..: download its weights and those of its base profile
 	@$(BIN)/kairos fetch
 
@@ -89,6 +92,12 @@ perf-vlm: given ## Benchmarks of captioning; NAME=captions|phi35|busy ROUNDS=n
 
 perf-events: given ## Benchmarks of event spotting; NAME=scoring ROUNDS=n; SOCCERNET_PYTHON before make
 	@$(BIN)/python -m benchmarks.events
+
+perf-serve: given ## Benchmarks of the service; NAME=residency|overhead|throughput ROUNDS=n
+	@$(BIN)/python -m benchmarks.serve
+
+chaos-serve: given ## Kill the service's processes while it works; every job must end once
+	@$(BIN)/python -m benchmarks.serve --name chaos
 
 perf-repeats: given ## How often comparing is right; ROUNDS=n, or NAME=table from what is recorded
 	@$(BIN)/python -m benchmarks.repeats

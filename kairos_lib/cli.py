@@ -24,6 +24,7 @@ from kairos_lib.commands.events import events
 from kairos_lib.commands.export import export
 from kairos_lib.commands.fetch import fetch
 from kairos_lib.commands.reproduce import reproduce
+from kairos_lib.commands.serve import coordinator, serve, worker
 from kairos_lib.commands.status import status
 from kairos_lib.commands.task import task
 from kairos_lib.errors import KairosError, closest, no_room
@@ -100,6 +101,8 @@ def main(debug: bool) -> None:
 
 for command in (bench, plan, events, status, task, compare, reproduce, export, fetch, api):
     main.add_command(command)
+for command in (serve, worker, coordinator):
+    main.add_command(command)
 
 
 @main.command()
@@ -132,17 +135,18 @@ def given() -> None:
 
 @main.command(name="list")
 def list_() -> None:
-    """List the models, videos, base profiles, suites and clusters that exist."""
+    """List the models, videos, base profiles, suites, clusters and services that exist."""
     from kairos_lib.analyzers.profile import Base
     from kairos_lib.parameters import loading
     from kairos_lib.parameters.cluster import Cluster
     from kairos_lib.parameters.model import Model
+    from kairos_lib.parameters.service import Service
     from kairos_lib.parameters.spotting import Spotting
     from kairos_lib.parameters.suite import Suite
     from kairos_lib.parameters.video import Video
 
     project = Project.find()
-    for kind in (Model, Video, Base, Suite, Spotting, Cluster):
+    for kind in (Model, Video, Base, Suite, Spotting, Cluster, Service):
         known = loading.names(project, kind)
         click.echo(f"{kind.folder + ':':9}{', '.join(known)}")
 

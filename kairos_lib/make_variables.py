@@ -28,6 +28,8 @@ OF_TARGETS: Mapping[str, frozenset[str]] = {
     "perf-vlm": _OF_BENCHMARKS,
     "perf-events": _OF_BENCHMARKS,
     "perf-repeats": _OF_BENCHMARKS,
+    "perf-serve": _OF_BENCHMARKS,
+    "chaos-serve": frozenset(),
 }
 
 

@@ -112,7 +112,8 @@ class Stage(ABC):
     load_settings: ClassVar[frozenset[str]] = frozenset()
     """Settings that a loaded model depends on, besides its weights and its device."""
     batch_size: int | None = None
-    """Largest batch that has fitted, for a stage that works in batches."""
+    """Largest batch that has fitted, for a stage that works in batches; before `run` the largest
+    that has fitted an earlier video, if one was analyzed with the same loaded model."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -226,6 +227,10 @@ class Stage(ABC):
     def silent(self) -> str:
         """Why a stage that listens has nothing to do for this video, if so."""
         return "" if self.context.facts.audio_streams else "the video has no audio stream"
+
+    def fitting(self, wanted: int) -> int:
+        """The batch to begin with: as wanted, or smaller if that is known not to fit."""
+        return min(wanted, self.batch_size or wanted)
 
     def frames_per_second(self) -> float | None:
         """How many frames it needs; None for a stage that reads none.

@@ -150,7 +150,8 @@ class Analyzer(Stage):
 
     def prepare(self) -> None:
         """Load the tracker if one is configured."""
-        self._batches = Batches[Sight, Any](self._detect, self._settings.batch_size)
+        size = self.fitting(self._settings.batch_size)
+        self._batches = Batches[Sight, Any](self._detect, size)
         self._tracker = _tracker(self._settings.tracker)
 
     def run(self) -> Iterator[Detection]:

@@ -113,7 +113,7 @@ class Analyzer(Stage):
     def run(self) -> Iterator[SoundEvent]:
         """Yield each scene's most likely sounds, the most certain first."""
         batches = Batches[Window, np.ndarray](
-            self.model.scores, self.context.profile.sounds.batch_size
+            self.model.scores, self.fitting(self.context.profile.sounds.batch_size)
         )
         held: Window | None = None
         rows: list[np.ndarray] = []

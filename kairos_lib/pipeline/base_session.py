@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ from kairos_lib.runs.file_hashes import FileHashes
 from kairos_lib.runs.files import read_record, write_json, write_record
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.notebook_code import notebook_hash
-from kairos_lib.runs.run import Run, as_planned
+from kairos_lib.runs.run import LOCK_WAIT_S, Run, as_planned
 from kairos_lib.weights.location import Found, find
 
 if TYPE_CHECKING:
@@ -136,7 +137,12 @@ class BaseSession:
     """One session of base processing of a video."""
 
     def __init__(
-        self, project: Project, video: Video, profile: Base, pool: Pool | None = None
+        self,
+        project: Project,
+        video: Video,
+        profile: Base,
+        pool: Pool | None = None,
+        watch: Callable[[str, int, int], None] | None = None,
     ) -> None:
         self.project = project
         self.video = video
@@ -152,6 +158,7 @@ class BaseSession:
             transcripts=project.runs / TRANSCRIPTS,
             progress=self.run.progress,
             pool=pool,
+            watch=watch,
         )
 
     @classmethod
@@ -184,20 +191,38 @@ class BaseSession:
         }
         return pd.DataFrame({"": rows})
 
-    def process(self) -> pd.DataFrame:
+    def unfinished(self) -> list[str]:
+        """The stages that there is work for: no run of the video has their results."""
+        return self._graph.unfinished()
+
+    def process(self, wait_s: float = LOCK_WAIT_S) -> pd.DataFrame:
         """Run the stages that are not done, and write the result.
+
+        Args:
+            wait_s: How long to wait for another process that writes to the run.
 
         Raises:
             KairosError: A stage failed. The others' results are kept and the result says what is
                 missing; the same command tries the failed one again.
         """
+        require(self.complete(wait_s).stages)
+        return self.stages()
+
+    def complete(self, wait_s: float = LOCK_WAIT_S) -> BaseResult:
+        """Run the stages that are not done, and write the result, which says what failed.
+
+        Args:
+            wait_s: How long to wait for another process that writes to the run.
+
+        Raises:
+            KairosError: Another process is writing to the run for longer than that.
+        """
         share_arenas()
-        with self.run.writing():
+        with self.run.writing(wait_s):
             known = self.run.result(BaseResult)
             if known is None or known.missing:
                 known = self._process()
-        require(known.stages)
-        return self.stages()
+        return known
 
     def _process(self) -> BaseResult:
         resumed = any(self._graph.reports.read(stage.name) for stage in self._graph.stages)

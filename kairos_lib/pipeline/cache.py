@@ -63,8 +63,26 @@ def take_over(folder: Path, stage: type[Stage], key: str) -> bool:
     Returns:
         Whether there were any.
     """
-    if (folder / AFRESH).exists():
+    found = finished(folder, stage, key)
+    if found is None:
         return False
+    source, report = found
+    for name in (f"{stage.name}.jsonl", *stage.files):
+        _share(source / name, folder / name)
+    write_record(folder / f"{stage.name}.json", report.model_copy(update={"reused": True}))
+    return True
+
+
+def finished(folder: Path, stage: type[Stage], key: str) -> tuple[Path, StageReport] | None:
+    """Another base run of the video that has a stage's results: its folder, and its report.
+
+    Args:
+        folder: The run that could use them.
+        stage: Which stage.
+        key: Of the stage: what its results depend on.
+    """
+    if (folder / AFRESH).exists():
+        return None
     for path in sorted(folder.parent.glob(f"*/{stage.name}.json")):
         if path.parent == folder or "superseded" in path.parent.name:
             continue
@@ -72,13 +90,9 @@ def take_over(folder: Path, stage: type[Stage], key: str) -> bool:
             report = read_record(path, StageReport)
         except KairosError:
             continue  # Problems of another run are reported when that one is used.
-        if report is None or report.key != key or report.state != "done":
-            continue
-        for name in (f"{stage.name}.jsonl", *stage.files):
-            _share(path.parent / name, folder / name)
-        write_record(folder / f"{stage.name}.json", report.model_copy(update={"reused": True}))
-        return True
-    return False
+        if report is not None and report.key == key and report.state == "done":
+            return path.parent, report
+    return None
 
 
 def _share(source: Path, target: Path) -> None:

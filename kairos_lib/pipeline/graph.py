@@ -24,8 +24,9 @@ from kairos_lib.measure.usage import Resources
 from kairos_lib.media.facts import VideoFacts
 from kairos_lib.media.passes import FramePass
 from kairos_lib.pipeline.budget import MemoryBudget
-from kairos_lib.pipeline.cache import stage_keys, take_over
-from kairos_lib.pipeline.pool import Key, Pool
+from kairos_lib.pipeline.cache import finished, stage_keys, take_over
+from kairos_lib.pipeline.model_keys import model_key
+from kairos_lib.pipeline.pool import Pool
 from kairos_lib.pipeline.progress import Board
 from kairos_lib.pipeline.records import PassReport, StageReport
 from kairos_lib.pipeline.stage_reports import RESOURCES, StageReports, State, Work
@@ -58,6 +59,7 @@ class Graph:
         transcripts: Path | None = None,
         pool: Pool | None = None,
         device: str = "",
+        watch: Callable[[str, int, int], None] | None = None,
     ) -> None:
         self._video = video
         self._facts = facts
@@ -66,7 +68,7 @@ class Graph:
         self._weights = weights
         self.stages = order(profile.stages)
         self._keys = stage_keys(profile, facts.sha256, weights)
-        self._board = Board([stage.name for stage in self.stages], progress)
+        self._board = Board([stage.name for stage in self.stages], progress, watch)
         self._contexts = {
             stage.name: Context(
                 video=video,
@@ -131,6 +133,16 @@ class Graph:
             raise self._lost[0]
         self.reports.add_resources(self._works.values(), began)
         return [report for stage in self.stages if (report := self.reports.read(stage.name))]
+
+    def unfinished(self) -> list[str]:
+        """The stages that there is work for: neither done here nor in another run of the video."""
+        return [
+            kind.name
+            for kind in self.stages
+            if not self._settled(kind)
+            and finished(self._folder, kind, self._keys[kind.name]) is None
+            and not self._skip_reason(kind(self._contexts[kind.name]))
+        ]
 
     def _settled(self, stage: type[Stage]) -> bool:
         report = self.reports.read(stage.name)
@@ -248,8 +260,7 @@ class Graph:
             yield None
             return
         path, settings = found.path, getattr(self._profile, stage.name)
-        wanted = settings.model_dump_json(include=set(stage.load_settings))
-        key = Key(stage.name, wanted, found.identity, self._device)
+        key = model_key(type(stage), self._profile, found, self._device)
 
         def load() -> Any:
             # Libraries are imported by one thread at a time.
@@ -257,9 +268,13 @@ class Graph:
                 return stage.load(settings, path, self._device)
 
         with self.pool.using(key, stage.memory_mib, load) as model:
+            # What fitted the last video is where this one begins.
+            stage.batch_size = self.pool.fitting.get(key)
             try:
                 yield model
             finally:
+                if stage.batch_size is not None:
+                    self.pool.fitting[key] = stage.batch_size
                 # The pool alone decides how long it is kept.
                 stage.release()
 

@@ -49,6 +49,8 @@ class Pool:
         self.loads = 0
         self.evictions = 0
         """How many were dropped to make room."""
+        self.fitting: dict[Key, int] = {}
+        """The largest batch that has fitted beside each model."""
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._changed = threading.Condition()
         self._loading = threading.Lock()
@@ -74,6 +76,15 @@ class Pool:
                 if kept.model is None:  # Loading failed.
                     del self._kept[key]
                 self._changed.notify_all()
+
+    def drop_idle(self) -> None:
+        """Drop every model that has no user at this moment."""
+        with self._changed:
+            for key in [key for key, kept in self._kept.items() if not kept.in_use]:
+                del self._kept[key]
+                self.evictions += 1
+            free_cached_memory()
+            self._changed.notify_all()
 
     def _claim(self, key: Key, memory_mib: int) -> _Kept:
         with self._changed:

@@ -15,12 +15,19 @@ class Board:
     Args:
         names: All stages.
         tell: Called with the running stages, and how much is done of how much.
+        watch: Called with each stage by itself: how much of it is done, and of how much.
     """
 
-    def __init__(self, names: list[str], tell: Callable[[str, int, int], None]) -> None:
+    def __init__(
+        self,
+        names: list[str],
+        tell: Callable[[str, int, int], None],
+        watch: Callable[[str, int, int], None] | None = None,
+    ) -> None:
         self._share = dict.fromkeys(names, 0.0)
         self._at_work: dict[str, None] = {}
         self._tell = tell
+        self._watch = watch or (lambda name, done, total: None)
         self._lock = threading.Lock()
         self._reported_at = 0.0
 
@@ -29,6 +36,7 @@ class Board:
 
         def report(done: int, total: int) -> None:
             self._update(name, done / max(1, total))
+            self._watch(name, done, total)
 
         return report
 
@@ -37,6 +45,7 @@ class Board:
         with self._lock:
             self._at_work[name] = None
         self._update(name, 0.0, at_once=True)
+        self._watch(name, 0, 0)
 
     def end(self, name: str) -> None:
         """Mark a stage as ended."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ class Run:
 
     folder: Path
     key_inputs: dict[str, Any]
+    watch: Callable[[str, int, int], None] | None = field(default=None, compare=False)
+    """Told of its progress as well."""
 
     @property
     def key(self) -> str:
@@ -84,8 +86,11 @@ class Run:
         """The notebook's own `result.json`, if it got that far."""
         return read_record(self.folder / "result.json", kind)
 
-    def lock(self) -> FileLock:
+    def lock(self, wait_s: float = LOCK_WAIT_S) -> FileLock:
         """Become the folder's only writer; the lock ends with the process that holds it.
+
+        Args:
+            wait_s: How long to wait for another writer to end.
 
         Returns:
             The lock that is held, to be released.
@@ -94,11 +99,11 @@ class Run:
             KairosError: Another process is writing to it.
         """
         self.create()
-        return self._writer()
+        return self._writer(wait_s)
 
-    def _writer(self) -> FileLock:
+    def _writer(self, wait_s: float = LOCK_WAIT_S) -> FileLock:
         refusal = f"another process is writing to {self.folder}: wait for it to end, or stop it"
-        return locks.take(self.folder, locks.WRITER, LOCK_WAIT_S, refusal)
+        return locks.take(self.folder, locks.WRITER, wait_s, refusal)
 
     def worked_on(self) -> str:
         """Who is working on the run at this moment; empty if no process is."""
@@ -108,9 +113,9 @@ class Run:
         return ""
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Be the only writer during a block."""
-        lock = self.lock()
+    def writing(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+        """Be the only writer during a block; raises as `lock` does."""
+        lock = self.lock(wait_s)
         try:
             yield
         finally:
@@ -123,6 +128,8 @@ class Run:
             Progress(step=step, done=done, total=total).model_dump(),
             durable=False,
         )
+        if self.watch is not None:
+            self.watch(step, done, total)
 
     def set_aside(self) -> None:
         """Move the folder out of the way so that the run starts from scratch; nothing is lost.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kairos_lib.analyzers.profile import Base
@@ -24,7 +25,7 @@ from kairos_lib.project import Project
 from kairos_lib.runs import locks
 from kairos_lib.runs.files import write_json, write_record
 from kairos_lib.runs.journal import Journal
-from kairos_lib.runs.run import as_planned, base_as_planned
+from kairos_lib.runs.run import LOCK_WAIT_S, as_planned, base_as_planned
 from kairos_lib.vlm.adapter import Adapter
 from kairos_lib.vlm.captioning import Captioning
 from kairos_lib.vlm.context import fuse, prompt_of
@@ -43,7 +44,14 @@ class VlmSession:
     """One session of captioning a video with a model."""
 
     def __init__(
-        self, project: Project, video: Video, profile: Base, model: Model, repeat: int
+        self,
+        project: Project,
+        video: Video,
+        profile: Base,
+        model: Model,
+        repeat: int,
+        wait_s: float = LOCK_WAIT_S,
+        watch: Callable[[str, int, int], None] | None = None,
     ) -> None:
         self.project = project
         self.video = video
@@ -62,8 +70,8 @@ class VlmSession:
                 f"({result.missing[0].reason}): run it again first"
             )
         self.base = result
-        self.run = as_planned(vlm_run(project, base, video, model, repeat))
-        self.lock = self.run.lock()
+        self.run = replace(as_planned(vlm_run(project, base, video, model, repeat)), watch=watch)
+        self.lock = self.run.lock(wait_s)
         self._rests = ExitStack()
         self._rests.enter_context(locks.kept(base.folder))
         self.findings = VideoFindings(base.folder)
@@ -187,10 +195,15 @@ class VlmSession:
                     synthetic_video=self.video.drawn,
                 ),
             )
-        self._rests.close()
-        self.lock.release()
+        self.close()
         assert self.result is not None
         return scenarios_table(self.result)
+
+    def close(self) -> None:
+        """Let others write to the run and use its base run; what is done stays done."""
+        self._sampler.stop()
+        self._rests.close()
+        self.lock.release()
 
     def _resources(self, adapter: Adapter) -> Resources:
         """Resources sampled from outside, with torch's own counts."""

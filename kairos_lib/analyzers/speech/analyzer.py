@@ -131,6 +131,7 @@ class Analyzer(Stage):
         """Pass the model to the engine."""
         if self._engine:
             self._engine.model = self.model
+            self._engine.batch_size = self.batch_size
             self._engine.prepare()
 
     def run(self) -> Iterator[Segment]:

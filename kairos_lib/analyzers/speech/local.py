@@ -108,8 +108,9 @@ class FasterWhisper(Engine):
         """Transcribe windows in batches; yield each once it and all before it are done."""
         language = self._language(wav, spans)
         longest_s = float(self.model.feature_extractor.chunk_length)
+        wanted = self.settings.batch_size
         batches = Batches[np.ndarray, _Heard](
-            lambda batch: self._hear(batch, language), self.settings.batch_size
+            lambda batch: self._hear(batch, language), min(wanted, self.batch_size or wanted)
         )
         joined = windows.chains(spans, longest_s, self._pause_s())
         waiting = deque(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from typing import Any
 
 import pytest
@@ -97,7 +98,9 @@ def test_a_path_outside_the_folders_or_of_no_file_is_refused(api: Api, path: str
         (b'{"videoPath": 7}', 422),
         (b"{}", 422),
         (b'{"videoPath": "videos/match.mp4", "url": "https://videos.example/1"}', 422),
-        (b'{"videoPath": "videos/match.mp4", "priority": false}', 422),
+        (b'{"videoPath": "videos/match.mp4", "priority": true}', 422),
+        (b'{"videoPath": "videos/match.mp4", "priority": "1"}', 422),
+        (b'{"videoPath": "videos/match.mp4", "priority": 1.5}', 422),
         (b'{"videoPath": "videos/match.mp4", "priority": 0}', 422),
         (b'{"videoPath": "videos/match.mp4", "unknown": 1}', 422),
         (b'{"videoPath": "videos/match.mp4", "model": "nobody"}', 404),
@@ -196,5 +199,5 @@ def test_it_is_ready_once_every_group_has_a_process_that_was_seen_lately(api: Ap
     assert api.client.get("/readyz").json()["groups"] == {"cpu": True, "vlm": False}
     api.beat("vlm", state="busy")
     assert api.client.get("/readyz").status_code == 200
-    api.beat("vlm", seen_s=1.0)
+    api.beat("vlm", seen_s=time.time() - 10)
     assert api.client.get("/readyz").status_code == 503

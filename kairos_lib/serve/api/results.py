@@ -41,11 +41,12 @@ def _read(setting: Setting, returned: Any) -> bytes:
     """The result file that a job names: from Redis, where anyone who can add jobs can write."""
     try:
         named = JobResult.model_validate(returned).result
-        path = inside(setting.results, setting.project.root / named, "a job's result")
-        if path.resolve().parent != setting.results.resolve() or path.suffix != ".json":
+        path = (setting.project.root / named).resolve()
+        # Directly in it: uploads are in a folder below.
+        if path.parent != setting.results.resolve() or path.suffix != ".json":
             raise Problem(404, "the job names no result of this service", "no_result")
         return path.read_bytes()
-    except (ValueError, KairosError, OSError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         raise Problem(404, "the job's result is not here any more", "no_result") from error
 
 

@@ -97,7 +97,7 @@ perf-serve: given ## Benchmarks of the service; NAME=residency|overhead|throughp
 	@$(BIN)/python -m benchmarks.serve
 
 chaos-serve: given ## Kill the service's processes while it works; every job must end once
-	@$(BIN)/python -m benchmarks.serve --name chaos
+	@$(BIN)/python -m benchmarks.serve --name chaos,chaos-nano
 
 perf-repeats: given ## How often comparing is right; ROUNDS=n, or NAME=table from what is recorded
 	@$(BIN)/python -m benchmarks.repeats

@@ -33,8 +33,10 @@ class Outcome:
     files: int
     contents: int
     """Different contents among the result files."""
-    reused: int
-    """Jobs of which anything was there before, which must be none."""
+    salvaged: int
+    """Jobs whose last attempt found all of its work done by earlier ones, which were killed."""
+    unrun: int
+    """Analyzers that never ran for a content: a cache answered, which must not be."""
     redone: int
     """Analyzers that had ended and were run again, since a kill came before that was recorded."""
     time_s: float
@@ -48,8 +50,8 @@ class Outcome:
         """
         if (self.done, self.files, self.contents) != (self.jobs,) * 3 or self.failed:
             raise KairosError(f"jobs were lost or done twice: {self}")
-        if self.reused:
-            raise KairosError(f"{self.reused} jobs were answered from a cache")
+        if self.unrun:
+            raise KairosError(f"{self.unrun} analyzers were answered from a cache: {self}")
 
 
 def waiting(root: Path, jobs: int, seconds: float) -> Outcome:
@@ -62,11 +64,11 @@ def waiting(root: Path, jobs: int, seconds: float) -> Outcome:
     )  # fmt: skip
     notes = project.root / standins.NOTES
 
-    def redone() -> int:
+    def counted() -> tuple[int, int]:
         lines = Counter(notes.read_text(encoding="utf-8").splitlines())
-        return lines.total() - len(lines)
+        return lines.total() - len(lines), len(standins.NAMES) * jobs - len(lines)
 
-    return _harassed(served, videos, redone)
+    return _harassed(served, videos, counted)
 
 
 def nano(root: Path, jobs: int) -> Outcome:
@@ -74,7 +76,7 @@ def nano(root: Path, jobs: int) -> Outcome:
     project = nano_project(root / "project")
     videos = nano_videos(project, jobs)
     served = Served(project, "nano", ("cpu", "cpu", "vlm", "vlm"), {}, root / "logs")
-    return _harassed(served, videos, lambda: 0)
+    return _harassed(served, videos, lambda: (0, 0))
 
 
 def nano_project(root: Path) -> Project:
@@ -103,7 +105,9 @@ def _beginning(source: Path, target: Path, seconds: float) -> bytes:
     return target.read_bytes()
 
 
-def _harassed(served: Served, videos: Sequence[str], redone: Callable[[], int]) -> Outcome:
+def _harassed(
+    served: Served, videos: Sequence[str], counted: Callable[[], tuple[int, int]]
+) -> Outcome:
     """Add a job for each video, and kill one process after another until all have ended."""
     killed: Counter[str] = Counter()
     with served.running() as running:
@@ -122,14 +126,16 @@ def _harassed(served: Served, videos: Sequence[str], redone: Callable[[], int]) 
         took_s = time.monotonic() - began
         jobs = running.wait(names, 30)
     found = [whole["result"]["video_sha256"] for whole in results(served.project)]
+    redone, unrun = counted()
     return Outcome(
         jobs=len(names),
         done=sum("failedReason" not in job for job in jobs),
         failed=dict(Counter(job["failedReason"] for job in jobs if "failedReason" in job)),
         files=len(found),
         contents=len(set(found)),
-        reused=sum(map(_reused, jobs)),
-        redone=redone(),
+        salvaged=sum(map(_salvaged, jobs)),
+        redone=redone,
+        unrun=unrun,
         time_s=took_s,
         killed=killed,
     )
@@ -150,12 +156,8 @@ def _kill(running: Served, turn: int) -> str:
     return "a worker"
 
 
-def _reused(job: Mapping[str, Any]) -> bool:
-    """Whether a job was answered from what earlier ones have left.
-
-    Work of its own that a killed attempt has finished counts as reused too: only a job of which
-    all was there was none of its own.
-    """
+def _salvaged(job: Mapping[str, Any]) -> bool:
+    """Whether nothing was left to do for those who reported on a job."""
     told = json.loads(job["progress"])["analyzers"].values()
     return all(one["state"] == "reused" for one in told)
 
@@ -169,8 +171,9 @@ def table(outcome: Outcome) -> list[tuple[str, str]]:
         ("failed", str(sum(outcome.failed.values()))),
         ("result files", str(outcome.files)),
         ("different contents among them", str(outcome.contents)),
-        ("answered from a cache", str(outcome.reused)),
+        ("analyzers answered from a cache", str(outcome.unrun)),
         ("analyzers run again after a kill", str(outcome.redone)),
+        ("jobs of which a killed attempt had done everything", str(outcome.salvaged)),
         ("killed with SIGKILL", f"{outcome.killed.total()}: {kills}"),
         ("seconds", f"{outcome.time_s:.0f}"),
     ]

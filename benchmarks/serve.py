@@ -10,33 +10,36 @@ from pathlib import Path
 import click
 
 from benchmarks.base import RESULTS, check
+from benchmarks.harness import LEAST_ROUNDS
 from benchmarks.table import Page, markdown
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import threads
+from kairos_lib.options import parts
 
-NAMES = ("chaos", "residency", "overhead", "throughput")
+NAMES = ("chaos", "chaos-nano", "residency", "overhead", "throughput")
 CHAOS_JOBS = 200
 NANO_JOBS = 20
 WAIT_S = 0.2
 
 
 @click.command()
-@click.option("--name", envvar="KAIROS_NAME", default="", help=f"One of {', '.join(NAMES)}.")
+@click.option("--name", envvar="KAIROS_NAME", default="", help=f"Of {', '.join(NAMES)}.")
 @click.option("--rounds", envvar="KAIROS_ROUNDS", default=5, show_default=True, type=int)
-@click.option("--jobs", default=CHAOS_JOBS, show_default=True, help="For `chaos`: that wait.")
-@click.option("--nano-jobs", default=NANO_JOBS, show_default=True, help="For `chaos`: of models.")
+@click.option("--jobs", default=CHAOS_JOBS, show_default=True, help="For `chaos`.")
 @click.option(
     "--out", default=RESULTS, show_default="benchmarks/results",
     type=click.Path(file_okay=False, path_type=Path), help="Where the tables are written.",
 )  # fmt: skip
-def main(name: str, rounds: int, jobs: int, nano_jobs: int, out: Path) -> None:
+def main(name: str, rounds: int, jobs: int, out: Path) -> None:
     """Measure the service and write the tables; all benchmarks unless one is named."""
     threads.settle()
     try:
-        check(name, NAMES, rounds)
-        for each in (name,) if name else NAMES:
+        chosen = parts(name) or NAMES
+        for each in chosen:
+            check(each, NAMES, rounds)
+        for each in chosen:
             with tempfile.TemporaryDirectory(prefix="kairos-") as folder:
-                page = _page(each, Path(folder), rounds, jobs, nano_jobs)
+                page = _page(each, Path(folder), rounds, jobs)
             path = page.write(out, f"serve-{each}")
             click.echo(page.text())
             click.echo(f"written to {path}")
@@ -45,9 +48,9 @@ def main(name: str, rounds: int, jobs: int, nano_jobs: int, out: Path) -> None:
         sys.exit(1)
 
 
-def _page(name: str, root: Path, rounds: int, jobs: int, nano_jobs: int) -> Page:
-    if name == "chaos":
-        return _chaos(root, jobs, nano_jobs)
+def _page(name: str, root: Path, rounds: int, jobs: int) -> Page:
+    if name.startswith("chaos"):
+        return _chaos(root, jobs if name == "chaos" else 0)
     page = Page(_TITLES[name], f"make perf-serve NAME={name} ROUNDS={rounds}", rounds)
     {"residency": _residency, "overhead": _overhead, "throughput": _throughput}[name](page, root)
     return page
@@ -60,28 +63,25 @@ _TITLES = {
 }
 
 
-def _chaos(root: Path, jobs: int, nano_jobs: int) -> Page:
+def _chaos(root: Path, jobs: int) -> Page:
+    """Jobs that wait, or of the nano models where there are none of those."""
     from benchmarks import chaos
 
-    page = Page("Jobs whose processes are killed", "make chaos-serve", rounds=5)
+    page = Page("Jobs whose processes are killed", "make chaos-serve", rounds=LEAST_ROUNDS)
     page.add(
         "Two workers a group, each with a process that holds the models. Every ten seconds one "
         "process is killed with SIGKILL: in turns one with models, the coordinator and a worker, "
         "and once Redis. Whatever ends is started again."
     )
     if jobs:
-        found = chaos.waiting(root / "waiting", jobs, WAIT_S)
-        page.add(f"## Two analyzers that wait {WAIT_S} s each", markdown(_HEAD, chaos.table(found)))
-        click.echo(page.text())
-        found.check()
-    if nano_jobs:
-        found = chaos.nano(root / "nano", nano_jobs)
-        page.add(
-            f"## The nano models, on clips of {chaos.CLIP_S:.0f} s",
-            markdown(_HEAD, chaos.table(found)),
-        )
-        click.echo(page.text())
-        found.check()
+        found = chaos.waiting(root, jobs, WAIT_S)
+        page.add(f"Two analyzers that wait {WAIT_S} s each, and the scenes.")
+    else:
+        found = chaos.nano(root, NANO_JOBS)
+        page.add(f"The nano models, on clips of {chaos.CLIP_S:.0f} s.")
+    page.add(markdown(_HEAD, chaos.table(found)))
+    click.echo(page.text())
+    found.check()
     return page
 
 

@@ -6,6 +6,7 @@ Knows nothing of queues. Loads no model: what is asked of it is answered from fi
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kairos_lib.analyzers.analyzer import order
@@ -101,10 +102,11 @@ class Merging:
             *(self._project.runs / "vlm").glob(f"*/{name}/*/r001/key.json"),
         ]
         sha256 = self._session.facts.sha256
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         for path in folders:
             if "superseded" not in str(path.parent):
                 Run(path.parent, {}).set_aside()
         for path in (self._project.runs / RESULTS).glob("*.json"):
             with contextlib.suppress(FileNotFoundError):
                 if sha256 in path.read_text(encoding="utf-8")[:4096]:
-                    path.rename(path.with_suffix(".superseded"))
+                    path.rename(path.with_suffix(f".superseded-{stamp}"))

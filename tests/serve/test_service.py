@@ -200,14 +200,18 @@ def test_more_memory_than_allowed_ends_a_process_after_its_job_and_not_before(
     environment = standins.environment(project)
     groups = ("look", "listen")
     with Served(project, "waiting", groups, environment, tmp_path / "logs").running() as running:
-        before = set(running.residents())
+        before = {one["group"]: one["pid"] for one in running.heartbeats()}
         for job in running.wait(running.add([{"videoPath": path} for path in videos]), LIMIT_S):
             assert outcome(job)
         deadline = time.monotonic() + 30
         while len(running.residents()) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        assert not before & set(running.residents())
+        ready = {
+            one["group"]: one["pid"] for one in running.heartbeats() if one["state"] == "ready"
+        }
+        assert ready["look"] != before["look"]  # Which has read the video.
+        assert ready["listen"] == before["listen"]
         children = [running.keys.hgetall(f"bull:kairos-look:{n}-look-0") for n in (1, 2, 3)]
         assert [child["atm"] for child in children] == ["1"] * 3
 

@@ -62,12 +62,14 @@ def test_a_cancelled_job_is_told_to_its_worker_and_cannot_be_cancelled_again(api
 
 def test_a_failed_job_says_why_in_one_line_without_a_trace(api: Api) -> None:
     async def work(job: Job) -> None:
-        raise UnrecoverableError("it is not a video\nTraceback (most recent call last):")
+        raise UnrecoverableError(
+            f"{api.project.root}/a.mp4 is no video\nTraceback (most recent call"
+        )
 
     job_id = api.submit()
     with worker(api.redis, work):
         failed = api.until(job_id, "failed")
-    assert failed["reason"] == "it is not a video"
+    assert failed["reason"] == "a.mp4 is no video"
     assert "Traceback" not in json.dumps(failed)
 
 

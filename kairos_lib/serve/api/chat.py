@@ -221,6 +221,8 @@ async def _answer(
             if state in ("completed", "failed"):
                 ended = True
                 break
+            if state == "unknown":
+                raise Problem(502, "the question was lost with Redis' data: ask again")
             if await request.is_disconnected():
                 raise Problem(400, "the client has gone")
             if time.monotonic() > until_s:

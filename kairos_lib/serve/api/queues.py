@@ -66,6 +66,7 @@ class Queues:
         from bullmq import Queue
 
         self.setting = setting
+        self.root = setting.project.root
         self.redis = connect(setting.redis)
         self.jobs = Queue(JOBS, {"connection": self.redis})
         self.groups = {
@@ -99,7 +100,9 @@ class Queues:
         queue = self.groups[group]
         state = str(await queue.getJobState(job_id))
         job = await queue.getJob(job_id) if state in ("completed", "failed") else None
-        return (state, job.returnvalue, first_line(job.failedReason)) if job else ("", None, "")
+        if job is None:
+            return state, None, ""
+        return state, job.returnvalue, first_line(job.failedReason, self.root)
 
     def _tried(self) -> dict[str, Any]:
         """How often a job is tried."""
@@ -129,7 +132,7 @@ class Queues:
         """A job as clients see it."""
         job = await self.find(job_id)
         state = await self.jobs.getJobState(job_id)
-        return job_view(job, state, bool(await self.redis.exists(cancel_key(job_id))))
+        return job_view(job, state, bool(await self.redis.exists(cancel_key(job_id))), self.root)
 
     async def newest(self, at_most: int) -> list[JobView]:
         """The newest jobs, whatever has become of them."""
@@ -144,7 +147,7 @@ class Queues:
         keys = [cancel_key(str(job.id)) for job, _ in ordered]
         cancelled = await self.redis.mget(keys)
         return [
-            job_view(job, state, mark is not None)
+            job_view(job, state, mark is not None, self.root)
             for (job, state), mark in zip(ordered, cancelled, strict=True)
         ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -28,17 +28,18 @@ def progress_of(value: Any) -> JobProgress:
         return JobProgress()
 
 
-def job_view(job: Job, state: str, cancelling: bool) -> JobView:
+def job_view(job: Job, state: str, cancelling: bool, root: Path) -> JobView:
     """A job as clients see it.
 
     Args:
         job: From the queue.
         state: Its state there, in the queue's words.
         cancelling: Whether it is to be cancelled.
+        root: The project's.
     """
     data = job.data if isinstance(job.data, dict) else {}
     progress = progress_of(job.progress)
-    reason = first_line(job.failedReason) if state == "failed" else ""
+    reason = first_line(job.failedReason, root) if state == "failed" else ""
     path, url = _text(data.get("videoPath")), _text(data.get("url"))
     analyzers = data.get("analyzers")
     return JobView(
@@ -72,8 +73,14 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def first_line(value: Any) -> str:
-    """The first line of a reason, without what a terminal or a page could take for more."""
+def first_line(value: Any, root: Path) -> str:
+    """The first line of a reason, without what a terminal or a page could take for more.
+
+    Args:
+        value: The reason, from whoever failed.
+        root: The project's, which is nothing that clients need to know.
+    """
     first = next(iter(str(value or "no reason was given").splitlines()), "")
+    first = first.replace(f"{root}/", "")
     shown = first if showable(first) else ascii(first)
     return shortened(shown, LONGEST_REASON)

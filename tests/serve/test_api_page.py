@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from bullmq import Job
-from helpers.api_server import Api, told, until_cancelled, worker, write_result
+from helpers.api_server import UPLOAD_MIB, Api, told, until_cancelled, worker, write_result
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from kairos_lib.serve.api import page as page_module
@@ -26,6 +26,12 @@ pytestmark = [
     pytest.mark.services,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
 ]
+
+DROP = """(name) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File(["a video of the page's test"], name));
+  document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+}"""
 
 
 def found(api: Api, key: str) -> dict[str, Any]:
@@ -85,7 +91,7 @@ def opened(context: BrowserContext, api: Api, path: str = "/") -> Page:
 
 
 def test_a_dropped_file_becomes_a_job_whose_progress_and_result_are_shown(
-    context: BrowserContext, api: Api, tmp_path: Path
+    context: BrowserContext, api: Api
 ) -> None:
     returned, go_on = found(api, "abcd1234"), threading.Event()
 
@@ -98,16 +104,15 @@ def test_a_dropped_file_becomes_a_job_whose_progress_and_result_are_shown(
     def running(done: int) -> dict[str, Any]:
         return {"state": "running", "done": done, "total": 60, "reason": ""}
 
-    clip = tmp_path / f"Final {ALERT.replace('/', '')}.mp4"
-    clip.write_bytes(b"a video of the page's test")
+    name = f"Final {ALERT}.mp4"
     page = opened(context, api)
     with worker(api.redis, work):
-        page.set_input_files("#files", clip)
+        page.evaluate(DROP, name)
         job = page.locator(".job", has_text="Final").first
         expect(job.locator(".parts")).to_have_text("scenes 12/60")
         assert job.locator("progress").evaluate("bar => bar.value") == pytest.approx(0.2)
         # A title stays text.
-        assert job.locator("h3").inner_text() == clip.name
+        assert job.locator("h3").inner_text() == name
         go_on.set()
         expect(job.locator(".pill").first).to_have_text("done")
     job.get_by_role("link", name="Open the result").click()
@@ -140,11 +145,17 @@ def test_a_job_is_added_and_cancelled_by_keyboard_alone(context: BrowserContext,
     expect(job.locator(".pill").first).to_have_text("cancelling")
 
 
-def test_what_the_service_refuses_is_said_in_its_words(context: BrowserContext, api: Api) -> None:
+def test_what_the_service_refuses_is_said_in_its_words(
+    context: BrowserContext, api: Api, tmp_path: Path
+) -> None:
     page = opened(context, api)
     page.fill("#where", "/etc/passwd")
     page.get_by_role("button", name="Analyse").click()
     expect(page.get_by_role("alert").first).to_contain_text("not in a folder of this service")
+    large = tmp_path / "large.mp4"
+    large.write_bytes(bytes(UPLOAD_MIB * 2**20 + 1))
+    page.set_input_files("#files", large)
+    expect(page.locator("#sending [role=alert]")).to_contain_text("at most")
 
 
 def test_a_token_is_asked_for_and_goes_with_what_is_read(

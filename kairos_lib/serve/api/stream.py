@@ -62,15 +62,18 @@ class Hub:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        last = ""
+        last, failing = "", False
         while True:
             try:
                 last = last or await self.last_id()
                 found = await self.redis.xread({KEY: last}, block=BLOCK_MS, count=PAGE)
             except RedisError as error:
-                LOG.warning("events: %s", error)
+                if not failing:  # Said once, not every second.
+                    LOG.warning("events: %s", error)
+                failing = True
                 await asyncio.sleep(AGAIN_S)
                 continue
+            failing = False
             for event_id, fields in _entries(found):
                 last = event_id
                 self._hand_on(event_id, fields)

@@ -35,9 +35,9 @@ class Outcome:
     """Different contents among the result files."""
     salvaged: int
     """Jobs whose last attempt found all of its work done by earlier ones, which were killed."""
-    unrun: int
+    unrun: int | None
     """Analyzers that never ran for a content: a cache answered, which must not be."""
-    redone: int
+    redone: int | None
     """Analyzers that had ended and were run again, since a kill came before that was recorded."""
     time_s: float
     killed: Counter[str] = field(default_factory=Counter)
@@ -76,7 +76,7 @@ def nano(root: Path, jobs: int) -> Outcome:
     project = nano_project(root / "project")
     videos = nano_videos(project, jobs)
     served = Served(project, "nano", ("cpu", "cpu", "vlm", "vlm"), {}, root / "logs")
-    return _harassed(served, videos, lambda: (0, 0))
+    return _harassed(served, videos, lambda: (None, _taken_over(project)))
 
 
 def nano_project(root: Path) -> Project:
@@ -106,7 +106,7 @@ def _beginning(source: Path, target: Path, seconds: float) -> bytes:
 
 
 def _harassed(
-    served: Served, videos: Sequence[str], counted: Callable[[], tuple[int, int]]
+    served: Served, videos: Sequence[str], counted: Callable[[], tuple[int | None, int | None]]
 ) -> Outcome:
     """Add a job for each video, and kill one process after another until all have ended."""
     killed: Counter[str] = Counter()
@@ -141,6 +141,12 @@ def _harassed(
     )
 
 
+def _taken_over(project: Project) -> int:
+    """Stages that another run's results stand for; each video has one base run, and none has."""
+    stages = [stage for whole in results(project) for stage in whole["analysis"]["stages"]]
+    return sum(bool(stage["reused"]) for stage in stages)
+
+
 def _kill(running: Served, turn: int) -> str:
     """Kill one process; what it was."""
     if turn == 2:
@@ -165,15 +171,16 @@ def _salvaged(job: Mapping[str, Any]) -> bool:
 def table(outcome: Outcome) -> list[tuple[str, str]]:
     """The counts, for a page."""
     kills = ", ".join(f"{name} {count}×" for name, count in sorted(outcome.killed.items()))
-    return [
-        ("jobs, each of another content", str(outcome.jobs)),
-        ("done", str(outcome.done)),
-        ("failed", str(sum(outcome.failed.values()))),
-        ("result files", str(outcome.files)),
-        ("different contents among them", str(outcome.contents)),
-        ("analyzers answered from a cache", str(outcome.unrun)),
-        ("analyzers run again after a kill", str(outcome.redone)),
-        ("jobs of which a killed attempt had done everything", str(outcome.salvaged)),
+    rows = [
+        ("jobs, each of another content", outcome.jobs),
+        ("done", outcome.done),
+        ("failed", sum(outcome.failed.values())),
+        ("result files", outcome.files),
+        ("different contents among them", outcome.contents),
+        ("analyzers answered from a cache", outcome.unrun),
+        ("analyzers run again after a kill", outcome.redone),
+        ("jobs of which a killed attempt had done everything", outcome.salvaged),
         ("killed with SIGKILL", f"{outcome.killed.total()}: {kills}"),
         ("seconds", f"{outcome.time_s:.0f}"),
     ]
+    return [(name, str(value)) for name, value in rows if value is not None]

@@ -30,7 +30,7 @@ from kairos_lib.serve import own_redis
 from kairos_lib.serve.contract import JOBS, PREFIX, WORKERS
 from kairos_lib.serve.supervisor import ends_with_parent
 
-START_S = 180.0
+START_S = 600.0
 
 
 @dataclass

@@ -69,7 +69,11 @@ class Analyzer(Stage):
 
 
 def make_project(
-    root: Path, seconds: float, memory_limit_mib: int | None = None, **settings: Any
+    root: Path,
+    seconds: float,
+    memory_limit_mib: int | None = None,
+    processes: int = 1,
+    **settings: Any,
 ) -> Project:
     """A project with two analyzers that wait, each in a group of its own.
 
@@ -77,6 +81,7 @@ def make_project(
         root: Its folder.
         seconds: How long each analyzer waits.
         memory_limit_mib: Of each group.
+        processes: Of each group's worker.
         settings: Of the service.
     """
     (root / "analyzers").mkdir(parents=True)
@@ -92,7 +97,7 @@ def make_project(
         "listen": {"analyzers": [NAMES[1]]},
     }
     for group in groups.values():
-        group["memory_limit_mib"] = memory_limit_mib
+        group |= {"memory_limit_mib": memory_limit_mib, "processes": processes}
     service = {"title": "Waiting", "base": "waiting", "groups": groups, "free_disk_mib": 10}
     for folder, values in (("base", base), ("service", {**service, **settings})):
         path = root / "parameters" / folder / "waiting.yaml"

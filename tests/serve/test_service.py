@@ -240,3 +240,22 @@ def test_no_work_begins_on_a_full_disk(tmp_path: Path) -> None:
     with Served(project, "waiting", groups, environment, tmp_path / "logs").running() as running:
         job = running.wait(running.add([{"videoPath": video}]), LIMIT_S)[0]
         assert "less than free_disk_mib" in job["failedReason"]
+
+
+def test_a_group_s_processes_work_at_once_and_one_that_dies_takes_no_other_along(
+    tmp_path: Path,
+) -> None:
+    project = standins.make_project(tmp_path / "project", seconds=0.5, processes=2)
+    deadly = standins.make_videos(project, 1, standins.DEADLY)
+    others = standins.make_videos(project, 4)
+    environment = standins.environment(project)
+    groups = ("look", "listen")
+    with Served(project, "waiting", groups, environment, tmp_path / "logs").running() as running:
+        names = running.add([{"videoPath": path} for path in [*deadly, *others]])
+        killer, *rest = running.wait(names, LIMIT_S)
+        assert "the process died" in killer["failedReason"]
+        assert all(outcome(job) for job in rest)
+        children = [running.keys.hgetall(f"bull:kairos-look:{n}-look-0") for n in names[1:]]
+        assert [child["atm"] for child in children] == ["1"] * 4
+        jobs = Counter(one["group"] for one in running.heartbeats() if one["jobs"])
+        assert jobs == {"look": 2, "listen": 2}

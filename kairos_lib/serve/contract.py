@@ -113,6 +113,8 @@ class ChildData(Message):
     base: str = ""
     """Name of the base profile."""
     title: str = ""
+    prompt: str = Field("", max_length=50_000)
+    """A question to the model about the whole video, in place of captions of its scenes."""
 
 
 class AnalyzerProgress(Message):
@@ -146,6 +148,16 @@ class JobResult(Message):
     """Folder of the base run."""
     vlm: str | None = None
     """Folder of the model's run."""
+
+
+class Answer(Message):
+    """The return value of a question: a child with a `prompt`, which has no parent."""
+
+    answer: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    truncated: bool = False
+    """Cut off by the model's limit on new tokens."""
 
 
 class Heartbeat(Message):

@@ -134,7 +134,9 @@ class GroupWorker:
     async def _carry_out(self, job: Job) -> dict[str, Any]:
         data = ChildData.model_validate(job.data)
         parent = str((job.parent or {}).get("id", ""))
-        if parent and await self._cancelled(parent):
+        # A question has no parent and is cancelled by its own id.
+        wanted = parent or str(job.id)
+        if await self._cancelled(wanted):
             raise UnrecoverableError("cancelled")
         self._check_disk()
         slot = await self._free.get()
@@ -145,7 +147,10 @@ class GroupWorker:
             slot.work(str(job.id), data, self._service.timeout_s, news.__setitem__)
         )
         try:
-            done = await self._watched(work, parent, news)
+            done = await self._watched(work, wanted, news)
+            if done.answer is not None:
+                counts[0] += 1
+                return done.answer.model_dump(mode="json")
             await self._ended(parent, done, time.monotonic() - began)
             if done.failed:
                 raise KairosError(done.failed)

@@ -25,7 +25,8 @@ from kairos_lib.errors import KairosError
 from kairos_lib.measure.devices import usual_device
 from kairos_lib.parameters.loading import load
 from kairos_lib.parameters.model import Model
-from kairos_lib.pipeline.base_session import BaseSession
+from kairos_lib.parameters.video import Video
+from kairos_lib.pipeline.base_session import BaseSession, video_facts
 from kairos_lib.pipeline.model_keys import warm as warm_up
 from kairos_lib.pipeline.records import BaseResult, StageReport
 from kairos_lib.project import Project
@@ -130,6 +131,8 @@ class Resident:
         self._begun.clear()
         try:
             video = video_of(self._project, self._service, data.video_path, data.title)
+            if data.prompt:
+                return self._answered(video, data)
             profile = profile_of(self._service, self._base, data.analyzers)
             session = BaseSession(
                 self._project, video, profile, self._pool, watch=self._teller(job)
@@ -157,6 +160,17 @@ class Resident:
             failed="; ".join(f"{report.name}: {report.reason}" for report in wrong),
             stats=self.stats(),
         )
+
+    def _answered(self, video: Video, data: ChildData) -> Done:
+        """Answer a question about a video."""
+        from kairos_lib.serve.answering import answered
+
+        if data.model != self._group.model:
+            raise UnusableError(f"this group has the model {self._group.model}, not {data.model}")
+        facts = video_facts(self._project, video)
+        model = self._model(data.model)
+        answer = answered(self._loaded_adapter(), model, video.path, facts, data.prompt)
+        return Done("", "", {}, {}, stats=self.stats(), answer=answer)
 
     def _caption(self, job: str, base: BaseSession, name: str) -> Done:
         """Caption all scenes, on the base run of the whole profile."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kairos_lib.errors import KairosError
 from kairos_lib.parameters.service import Service
-from kairos_lib.serve.contract import AnalyzerProgress
+from kairos_lib.serve.contract import AnalyzerProgress, Answer
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Done:
     failed: str = ""
     """Why not all of it is done; trying again may help."""
     stats: Stats | None = None
+    answer: Answer | None = None
+    """To a question, which leaves no run."""
 
 
 class UnusableError(KairosError):

@@ -22,7 +22,7 @@ from kairos_lib.serve.api.queues import Queues
 from kairos_lib.serve.api.records import Name
 from kairos_lib.serve.api.setting import Setting
 from kairos_lib.serve.api.store import store
-from kairos_lib.serve.contract import ChildData, Message, cancel_key
+from kairos_lib.serve.contract import Answer, ChildData, cancel_key
 
 router = APIRouter(prefix="/v1/chat", tags=["chat"])
 LOOK_S = 0.1
@@ -125,16 +125,6 @@ class Completion(BaseModel):
     usage: Usage
 
 
-class Answer(Message):
-    """What a group's process returns for a `prompt`."""
-
-    answer: str
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    truncated: bool = False
-    """Cut off by the model's limit on new tokens."""
-
-
 @router.post("/completions", responses=documented(404, 413, 429, 502, 504, 507))
 async def complete(
     question: Question, request: Request, queues: TheQueues, setting: TheSetting
@@ -149,8 +139,10 @@ async def complete(
     try:
         prompt, url = _parts(question)
         path = await _video(setting, url)
-        data = ChildData(video_path=path, model=question.model, base=setting.service.base)
-        message = {**data.model_dump(mode="json", exclude_defaults=True), "prompt": prompt}
+        data = ChildData(
+            video_path=path, model=question.model, base=setting.service.base, prompt=prompt
+        )
+        message = data.model_dump(mode="json", exclude_defaults=True)
         group = setting.service.group_with(question.model)
         await queues.ask(group, job_id, message)
         answer = await _answer(request, queues, setting, group, job_id)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
+from kairos_lib.parameters.ingest import IngestLimits
 from kairos_lib.parameters.settings import NAME, ParameterFile, Settings
 
 GROUP = r"[a-z0-9][a-z0-9-]{0,39}"
@@ -62,13 +63,10 @@ class Group(Settings):
         return self
 
 
-class Ingest(Settings):
-    """Fetching videos by their address."""
+class Ingest(IngestLimits):
+    """Fetching videos by their address: without `hosts`, none is fetched."""
 
-    hosts: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
-    """Hosts that videos may come from, those below them included; without any, none may."""
     max_mib: int = Field(2048, ge=1)
-    max_duration_s: float = Field(4 * 3600.0, gt=0)
     timeout_s: float = Field(1800.0, gt=0)
 
 
@@ -99,8 +97,9 @@ class Service(ParameterFile):
     attempts: int = Field(3, ge=1, le=100)
     """How often one group's work on one video is tried."""
     ingest: Ingest = Ingest()
-    publish: Literal["", "cosmos"] = ""
-    """Where results go besides their files."""
+    publish: str = Field("", pattern=r"^(cosmos|jsonl:.+)?$", max_length=4096)
+    """Where results go besides their files, as `kairos publish TO=` has it: `cosmos`, or `jsonl:`
+    and a folder."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Service:

@@ -38,7 +38,7 @@ from kairos_lib.serve.contract import (
 from kairos_lib.serve.merging import Merging
 from kairos_lib.serve.queues import Children, QueueEndedError
 from kairos_lib.serve.telling import Telling
-from kairos_lib.serve.videos import uploads
+from kairos_lib.serve.videos import address_of, uploads
 
 CONCURRENCY = 8
 """Jobs that are looked after at once; the work itself is done elsewhere."""
@@ -220,27 +220,31 @@ class Coordinator:
 
     async def _fetched(self, job: Job, data: JobData) -> JobData:
         """Fetch the video of a job that names an address; the job then has its path."""
-        if not self._service.ingest.hosts:
-            raise KairosError(
-                "this service fetches no addresses: give a videoPath, or name hosts under ingest: "
-                f"in parameters/service/{self._service.name}.yaml"
-            )
-        from kairos_lib.ingest.fetching import fetch  # type: ignore[import-not-found,unused-ignore]
-        from kairos_lib.parameters.ingest import (  # type: ignore[import-not-found,unused-ignore]
-            IngestLimits,
-        )
+        url = address_of(self._service, data.url)
+        from kairos_lib.ingest.fetching import fetch
 
-        limits = IngestLimits(**self._service.ingest.model_dump())
-        path = await asyncio.to_thread(fetch, data.url, uploads(self._project), limits)
+        place = uploads(self._project)
+        path = await asyncio.to_thread(fetch, url, place, self._service.ingest)
         changed = data.model_copy(update={"video_path": self._project.relative(path), "url": ""})
         await job.updateData(changed.model_dump(mode="json", exclude_defaults=True))
         return changed
+
+    def _publish(self, base: str, vlm: str | None) -> None:
+        """Put a video's documents where the service says; those that are there stay."""
+        from kairos_lib.publish import publishing
+
+        store = publishing.opened(self._project, self._service.publish)
+        suite = publishing.of_runs(self._project, base, (vlm,) if vlm else ())
+        publishing.publish_video(suite, store)
 
     async def _merged(self, parent: str, merging: Merging, vlm: Any) -> dict[str, Any]:
         """Put the results together, once all are there."""
         await self._telling.progress(parent, {}, "merging")
         folder = self._project.root / vlm["folder"] if vlm else None
         path, result = await asyncio.to_thread(merging.merged, folder)
+        if self._service.publish:
+            base = self._project.relative(merging.run.folder)
+            await asyncio.to_thread(self._publish, base, vlm["folder"] if vlm else None)
         await self._telling.progress(parent, {}, "done")
         await self._telling.count({"jobs_done": 1, "media_s": result.facts.duration_s})
         return JobResult(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kairos_lib.errors import KairosError
+from kairos_lib.ingest.addresses import checked
 from kairos_lib.names import quoted
 from kairos_lib.parameters import loading
 from kairos_lib.parameters.service import Service
@@ -60,3 +61,17 @@ def video_of(project: Project, service: Service, named: str, title: str = "") ->
             return loading.video(project, name)  # With what is known of it.
     video = loading.video(project, str(path))
     return video.model_copy(update={"title": title}) if title else video
+
+
+def address_of(service: Service, url: str) -> str:
+    """The address that a job names, as far as it can be checked before it is asked.
+
+    Raises:
+        KairosError: It is none, or none that this service fetches from.
+    """
+    if not service.ingest.hosts:
+        raise KairosError(
+            "this service fetches no addresses: give a videoPath, or name hosts under ingest: in "
+            f"parameters/service/{service.name}.yaml"
+        )
+    return checked(url, service.ingest)

@@ -26,7 +26,8 @@ LIMIT_S = 120.0
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Two groups of analyzers that wait for a moment, a worker each."""
     root = tmp_path_factory.mktemp("standins") / "project"
-    project = standins.make_project(root, seconds=0.05)
+    published = f"jsonl:{root / 'published'}"
+    project = standins.make_project(root, seconds=0.05, publish=published)
     environment = standins.environment(project)
     made = Served(project, "waiting", ("look", "listen"), environment, root / "logs")
     with made.running() as running:
@@ -55,6 +56,17 @@ def test_a_job_becomes_work_for_its_groups_and_ends_in_one_file(served: Served) 
     told = progress(job)
     assert (told["state"], told["done"], told["total"]) == ("done", 3, 3)
     assert {one["state"] for one in told["analyzers"].values()} == {"done"}
+
+
+def test_what_a_job_came_to_is_published_where_the_service_says(served: Served) -> None:
+    video = standins.make_videos(served.project, 1, "public")[0]
+    done = outcome(served.wait(served.add([{"videoPath": video}]), LIMIT_S)[0])
+    whole = json.loads((served.project.root / done["result"]).read_text())
+    folder = served.project.root / "published"
+    documents = [json.loads(path.read_text()) for path in folder.glob("videos/*.jsonl")]
+    (document,) = (one for one in documents if one["title"] == whole["result"]["title"])
+    scenes = folder / "scenes" / f"{document['video_id']}.jsonl"
+    assert len(scenes.read_text().splitlines()) == len(whole["scenes"])
 
 
 def test_a_video_that_was_analyzed_before_is_not_analyzed_again(served: Served) -> None:

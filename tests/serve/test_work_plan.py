@@ -16,7 +16,7 @@ from kairos_lib.parameters.yaml_files import validate
 from kairos_lib.project import Project
 from kairos_lib.serve.contract import JobData
 from kairos_lib.serve.merging import model_of
-from kairos_lib.serve.videos import video_of
+from kairos_lib.serve.videos import address_of, video_of
 from kairos_lib.serve.work_plan import part_of, parts, profile_of
 
 HERE = Project(CHECKOUT)
@@ -164,3 +164,14 @@ def test_a_video_lies_in_the_services_folders_or_is_one_of_the_parameters(tmp_pa
     for path in refused:
         with pytest.raises(KairosError):
             video_of(project, one, path)
+
+
+def test_addresses_are_taken_from_the_services_hosts_alone() -> None:
+    asked = "https://cdn.videos.example/match.mp4"
+    with pytest.raises(KairosError, match="this service fetches no addresses: give a videoPath"):
+        address_of(service(), asked)
+    named = service(ingest={"hosts": ["*.videos.example"]})
+    assert address_of(named, f"{asked}#part") == asked
+    for other in ("https://other.example/match.mp4", "http://127.0.0.1/match.mp4", "file:///a"):
+        with pytest.raises(KairosError):
+            address_of(named, other)

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from anyio import CapacityLimiter, to_thread
 
 from kairos_lib.errors import KairosError
-from kairos_lib.names import quoted
 from kairos_lib.serve.api.problems import Problem
 from kairos_lib.serve.api.setting import Setting
+from kairos_lib.serve.videos import address_of
 
 FETCHING = CapacityLimiter(4)
 """Downloads at once. They have threads of their own: other requests wait for none of them."""
 
 
-def check_host(setting: Setting, url: str) -> None:
-    """Check that an address is on an allowed host; where it leads is checked when it is fetched.
+def checked(setting: Setting, url: str) -> str:
+    """Check an address before anything is asked; where it leads is checked when it is fetched.
 
     Raises:
-        Problem: It is not.
+        Problem: This service does not fetch from it.
     """
     try:
-        host = (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        host = ""
-    hosts = setting.service.ingest.hosts
-    if not any(host == known or host.endswith(f".{known}") for known in hosts):
-        listed = ", ".join(hosts) or "none"
-        raise Problem(403, f"{quoted(host)} is not a host to fetch from ({listed})", "outside")
+        return address_of(setting.service, url)
+    except KairosError as error:
+        raise Problem(403, str(error), "outside") from error
 
 
 async def fetched(setting: Setting, url: str) -> str:
@@ -40,21 +34,13 @@ async def fetched(setting: Setting, url: str) -> str:
     Raises:
         Problem: It may not be fetched, or could not be.
     """
-    check_host(setting, url)
-    from kairos_lib.ingest.fetching import fetch  # type: ignore[import-not-found,unused-ignore]
-    from kairos_lib.parameters.ingest import (  # type: ignore[import-not-found,unused-ignore]
-        IngestLimits,
-    )
+    checked(setting, url)
+    from kairos_lib.ingest.fetching import fetch
 
-    ingest = setting.service.ingest
-    limits = IngestLimits(
-        hosts=tuple(name for host in ingest.hosts for name in (host, f"*.{host}")),
-        max_mib=ingest.max_mib,
-        max_duration_s=ingest.max_duration_s,
-        timeout_s=ingest.timeout_s,
-    )
     try:
-        path = await to_thread.run_sync(fetch, url, setting.uploads, limits, limiter=FETCHING)
+        path = await to_thread.run_sync(
+            fetch, url, setting.uploads, setting.service.ingest, limiter=FETCHING
+        )
     except KairosError as error:
         raise Problem(404, str(error), "not_fetched") from error
     return setting.project.relative(path)

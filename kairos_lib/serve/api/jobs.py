@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from kairos_lib.errors import KairosError
 from kairos_lib.names import quoted
-from kairos_lib.serve.api.fetching import check_host
+from kairos_lib.serve.api.fetching import checked
 from kairos_lib.serve.api.problems import Problem, documented
 from kairos_lib.serve.api.queues import Queues
 from kairos_lib.serve.api.records import JOB_ID, JobList, JobView, PathJob, UrlJob
@@ -77,7 +77,7 @@ async def submit(
     if isinstance(job, PathJob):
         await asyncio.to_thread(check_video, setting, job.videoPath)
     else:
-        check_host(setting, job.url)
+        checked(setting, job.url)
     given = job.model_dump(exclude_none=True)
     view = await queues.add(JobData.model_validate(given))
     response.headers["Location"] = f"/v1/jobs/{view.id}"

@@ -54,6 +54,7 @@ def api(host: str, port: int, service: str, names: tuple[str, ...]) -> None:
         raise KairosError(
             f"{error.name} is missing: `pip install -e '.[service]'` installs what a service needs"
         ) from error
+    click.echo(f"page and API: http://{host}:{port}/", err=True)
     uvicorn.run(
         make_app(setting),
         host=host,

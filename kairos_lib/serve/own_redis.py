@@ -55,6 +55,7 @@ def _settings(folder: Path, port: int) -> list[str]:
         "save": "",
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
+        "logfile": str(folder / "redis.log"),
         # Its first write to a file that a kill has cut short must not keep it from starting.
         "aof-load-truncated": "yes",
     }

@@ -230,7 +230,10 @@ class Coordinator:
             IngestLimits,
         )
 
-        limits = IngestLimits(**self._service.ingest.model_dump())
+        own = self._service.ingest
+        # A host here stands for those below it too.
+        hosts = tuple(name for host in own.hosts for name in (host, f"*.{host}"))
+        limits = IngestLimits(**{**own.model_dump(), "hosts": hosts})
         path = await asyncio.to_thread(fetch, data.url, uploads(self._project), limits)
         changed = data.model_copy(update={"video_path": self._project.relative(path), "url": ""})
         await job.updateData(changed.model_dump(mode="json", exclude_defaults=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -29,11 +30,12 @@ from kairos_lib.errors import KairosError
 from kairos_lib.project import Project
 
 SLICES = (1, 2, 3, 4)
-TASKS = {"greedy": {}, "sampled": {"temperature": 0.9, "top_p": 0.95, "seed": 3}}
+# Warm enough for a sure model to say other things than when it is greedy.
+TASKS = {"greedy": {}, "sampled": {"temperature": 2.0, "top_p": 0.98, "seed": 3}}
 UNDISTURBED, KILLED, BATCHED = "undisturbed", "killed, then BATCH=5", "BATCH=5 from the start"
 DISTURBANCES = (UNDISTURBED, KILLED, BATCHED)
 BATCH = "5"
-TO_S = "40"
+TO_S = "30"
 MODEL, VIDEO, TASK = "nano-events", "demo-match-long", "nano"
 CLUSTER = {
     "partition": "main", "gpus": 1, "cpus": 1, "memory_mib": 1500, "limit_minutes": 10,
@@ -111,6 +113,11 @@ def _project(root: Path) -> Project:
         changed = {**task, "sampling": {**task.get("sampling", {}), **sampling}, "batch_size": 4}
         _write(root / "parameters" / "events" / f"{name}.yaml", changed)
     _write(root / "parameters" / "slurm" / "node.yaml", CLUSTER)
+    path = root / "notebooks" / "events-analysis.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    notebook["cells"] = [*code[:2], code[-1]]  # Nobody looks at these reports.
+    path.write_text(json.dumps(notebook), encoding="utf-8")
     return Project(root)
 
 

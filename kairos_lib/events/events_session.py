@@ -209,7 +209,6 @@ class EventsSession:
     def _summed_up(self, resources: Any) -> EventsResult:
         totals = Totals.of(self.asking.answers)
         weights = self.model.weights
-        windows = self.asking.windows.values()
         return EventsResult(
             key=self.run.key,
             model=self.model.name,
@@ -219,7 +218,7 @@ class EventsSession:
             video=self.video.name,
             title=self.video.title,
             duration_s=self.facts.duration_s,
-            asked_s=max(w.end_s for w in windows) - min(w.start_s for w in windows),
+            asked_s=self._asked_s(),
             windows=totals.windows,
             outcomes=dict(totals.outcomes),
             events=len(self.events),
@@ -237,6 +236,12 @@ class EventsSession:
             device=device_of(self.model),
             synthetic_video=self.video.drawn,
         )
+
+    def _asked_s(self) -> float:
+        """Length of the part that is asked about; of more slices than batches, some have none."""
+        windows = self.asking.windows.values()
+        first_s = min((window.start_s for window in windows), default=0.0)
+        return max((window.end_s for window in windows), default=0.0) - first_s
 
     def _as_asked(self) -> Model:
         """The model with what the task says of its answers."""

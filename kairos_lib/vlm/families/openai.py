@@ -177,7 +177,7 @@ class ChatService(Service):
             timeout=self.settings.server.timeout_s,
         )
 
-    def ask(self, messages: Any, max_new_tokens: int, choosing: Choosing) -> Answer:
+    def ask(self, messages: Any, max_new_tokens: int, choosing: Choosing = GREEDY) -> Answer:
         """Request one answer.
 
         Raises:

@@ -144,7 +144,8 @@ def test_events_carry_what_must_be_known_of_them(maker: SuiteMaker) -> None:
     (run,) = data.further
     whole: dict[str, object] = {
         "key": "k", "model": "m", "model_title": "M", "task": "t", "task_title": "T", "video": "v",
-        "title": "V", "duration_s": 9.0, "asked_s": 9.0, "windows": 4, "outcomes": {"event": 4}, "events": 1,
+        "title": "V", "duration_s": 9.0, "asked_s": 9.0, "windows": 4,
+        "outcomes": {"event": 4}, "events": 1,
         "load_s": 1.0, "time_s": 1.0, "timing": {}, "new_tokens": 9, "batch_size": 2, "parts": 2,
         "slices": 2, "weights_source": "hub",
     }  # fmt: skip

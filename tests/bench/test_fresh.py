@@ -103,6 +103,7 @@ def test_fresh_leaves_alone_what_another_bench_is_in_the_middle_of(
     assert found.read_text() == "all"
 
 
+@pytest.mark.services
 def test_fresh_leaves_alone_what_a_notebook_opened_by_hand_is_at_work_on(
     unloaded: Project, held_up: FirstBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

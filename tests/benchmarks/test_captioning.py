@@ -34,6 +34,7 @@ def test_both_ways_write_the_same_and_the_table_says_how_fast(
     assert "A trial: 1 rounds" in page
 
 
+@pytest.mark.services
 def test_captions_that_part_without_a_near_tie_have_no_time(
     cache: Path, llava_weights: Path
 ) -> None:

@@ -109,6 +109,7 @@ def hold(folder: Path, held: "multiprocessing.synchronize.Event") -> None:
     lock.release()
 
 
+@pytest.mark.services
 def test_a_second_writer_is_refused_until_the_first_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,7 +70,10 @@ def run(command: str, say: Callable[[str], None]) -> Page:
         "was given again with `BATCH=5`, which a run that has begun does not take: it keeps its "
         "size. On the cluster a task that ran was cancelled (`scancel`)."
     )
-    with tempfile.TemporaryDirectory() as folder, one_node(Path(folder) / "slurm") as environment:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        one_node(Path(folder) / "slurm") as environment,
+    ):
         project = _project(Path(folder) / "project")
         cells: dict[Cell, str] = {}
         places = ["local"] + (["SLURM"] if environment else [])

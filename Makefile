@@ -51,7 +51,7 @@ bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=
 plan: $(INSTALLED) ## Same choices as bench: say what would run, and start nothing
 	@$(BIN)/kairos plan
 
-events: $(INSTALLED) ## MODEL=.. VIDEO=.. TASK=..: find events; FROM=1:30 TO=.. SLICES=n SLOTS=n FRESH=1
+events: $(INSTALLED) ## MODEL=.. VIDEO=.. TASK=..: find events; FROM=1:30 TO=.. SLICES=n TEMPERATURES=0,0.7
 	@$(BIN)/kairos events
 
 status: $(INSTALLED) ## SUITE=..: how what was handed to a cluster by ON=slurm:NAME stands

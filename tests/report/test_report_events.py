@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from helpers.light_meter import TASK, LightMeter
 from helpers.projects import fill, make_project, tiny_model, write_parameters
 
+from kairos_lib import formats
 from kairos_lib.bench import execution
 from kairos_lib.bench.events_plan import EventsRequest, plan_events
 from kairos_lib.bench.events_request import events_suite
@@ -21,6 +22,7 @@ from kairos_lib.parameters.settings import Changes
 from kairos_lib.project import Project
 from kairos_lib.report.events_report import EventsReport
 from kairos_lib.report.executed import analysis_notebook
+from kairos_lib.report.sections import spotting as sections
 from kairos_lib.results import suite as suites
 from kairos_lib.results.spotted import spotted, voted
 from kairos_lib.runs.files import write_record
@@ -197,6 +199,10 @@ def test_a_part_is_scored_by_what_happens_in_it(
     assert (found.measures.scores.micro.true, found.measures.scores.micro.recall) == (1, 1.0)
     assert found.result is not None
     assert found.result.asked_s == pytest.approx(4.0)
+    slow = replace(found, result=found.result.model_copy(update={"time_s": 8.0}))
+    table = text(sections.found(suites.read(ready, suite.name), [slow]))
+    assert formats.factor(2.0) in table  # Twice the four seconds, not two thirds of all twelve.
+    assert formats.factor(8.0 / 12) not in table
 
 
 def test_events_are_exported_as_chapters_as_soccernet_has_them_and_as_csv(

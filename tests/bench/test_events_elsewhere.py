@@ -81,6 +81,12 @@ def test_status_says_how_many_events_there_are_so_far(handed: Place, unloaded: P
     assert shown() == []
     run_task(unloaded, handed, 0, 1, Row(), launcher=Node())
     assert shown() == ["events of tiny on twelve so far: 2 in 6 windows"]
+    # One that was killed just after it had gathered them: no window counts twice.
+    (answered,) = unloaded.runs.glob("events/tiny/twelve/*/slices/*/windows.jsonl")
+    gathered = answered.parents[2] / answered.name
+    gathered.write_bytes(answered.read_bytes())
+    assert shown() == ["events of tiny on twelve so far: 2 in 6 windows"]
+    gathered.unlink()
     run_task(unloaded, handed, 1, 1, Row(), launcher=Node())
     run_task(unloaded, handed, 2, 1, Row(), launcher=Node())
     (whole,) = unloaded.runs.glob("events/tiny/twelve/*/events.jsonl")

@@ -194,8 +194,10 @@ def _temporary(folder: Path) -> Iterator[Path]:
     """
     place = folder / f"{PREFIX}{uuid.uuid4().hex}"
     lock = FileLock(place / "lock", thread_local=False)
-    # Between making a folder and locking it nobody else may look.
-    with FileLock(folder / f"{PREFIX}lock", thread_local=False):
+    # Nobody else may look between making a folder and locking it, nor between unlocking it and
+    # the end of its removal.
+    looking = FileLock(folder / f"{PREFIX}lock", thread_local=False)
+    with looking:
         _sweep(folder)
         with room_for(place):
             (place / "files").mkdir(parents=True)
@@ -203,8 +205,9 @@ def _temporary(folder: Path) -> Iterator[Path]:
     try:
         yield (place / "files").resolve()
     finally:
-        lock.release()
-        shutil.rmtree(place, ignore_errors=True)
+        with looking:
+            lock.release()
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _sweep(folder: Path) -> None:

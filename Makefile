@@ -119,7 +119,7 @@ lint: given ## Format, lint and types only
 
 lock: given ## Pin requirements.txt anew from pyproject.toml
 	$(VENV)/.uv/bin/uv pip compile --universal --no-emit-index-url --python-version 3.11 \
-		--extra service --extra dev --upgrade --quiet --custom-compile-command 'make lock' \
+		--extra analysis --extra service --extra dev --upgrade --quiet --custom-compile-command 'make lock' \
 		pyproject.toml -o requirements.txt
 
 clean: $(INSTALLED) ## Remove reports and results that were set aside

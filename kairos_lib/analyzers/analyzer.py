@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from kairos_lib import analyzers
+from kairos_lib.analyzers.marks import Box, Mark
 from kairos_lib.errors import KairosError, closest
 from kairos_lib.media.facts import VideoFacts
 from kairos_lib.media.scene import Scene
@@ -217,6 +218,35 @@ class Stage(ABC):
         Anything that is not HTML already is escaped.
         """
         return cls.prompt_line(records)
+
+    # How a page of a video shows its records
+
+    @classmethod
+    def marks(cls, records: Sequence[Any]) -> Sequence[Mark]:
+        """Its lane in the timeline, in order of time; empty for no lane.
+
+        Args:
+            records: All of a video.
+        """
+        return ()
+
+    @classmethod
+    def boxes(cls, records: Sequence[Any]) -> Sequence[Box]:
+        """What is drawn on pictures.
+
+        Args:
+            records: All of a video, or of a scene.
+        """
+        return ()
+
+    @classmethod
+    def figures(cls, records: Sequence[Any]) -> Mapping[str, str]:
+        """Key figures of a video: a name in a word or three, and a value with its unit.
+
+        Args:
+            records: All of a video.
+        """
+        return {}
 
     # For one video
 

@@ -96,7 +96,7 @@ perf-vlm: given ## Benchmarks of captioning; NAME=captions|phi35|busy ROUNDS=n
 perf-events: given ## Benchmarks of event spotting; NAME=scoring|slices ROUNDS=n; SOCCERNET_PYTHON before make
 	@$(BIN)/python -m benchmarks.events
 
-perf-serve: given ## Benchmarks of the service; NAME=residency|overhead|throughput ROUNDS=n
+perf-serve: given ## Benchmarks of the service; NAME=residency|overhead|throughput|parents|soak ROUNDS=n
 	@$(BIN)/python -m benchmarks.serve
 
 chaos-serve: given ## Kill the service's processes while it works; every job must end once

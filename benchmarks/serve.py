@@ -10,27 +10,29 @@ from pathlib import Path
 import click
 
 from benchmarks.base import RESULTS, check
-from benchmarks.harness import LEAST_ROUNDS
+from benchmarks.harness import LEAST_ROUNDS, Spread
 from benchmarks.table import Page, markdown
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import threads
 from kairos_lib.options import parts
 
-NAMES = ("chaos", "chaos-nano", "residency", "overhead", "throughput")
+NAMES = ("chaos", "chaos-nano", "residency", "overhead", "throughput", "parents", "soak")
 CHAOS_JOBS = 200
 NANO_JOBS = 20
 WAIT_S = 0.2
+JOBS_A_ROUND = 40
 
 
 @click.command()
 @click.option("--name", envvar="KAIROS_NAME", default="", help=f"Of {', '.join(NAMES)}.")
 @click.option("--rounds", envvar="KAIROS_ROUNDS", default=5, show_default=True, type=int)
 @click.option("--jobs", default=CHAOS_JOBS, show_default=True, help="For `chaos`.")
+@click.option("--minutes", default=30.0, show_default=True, help="For `soak`.")
 @click.option(
     "--out", default=RESULTS, show_default="benchmarks/results",
     type=click.Path(file_okay=False, path_type=Path), help="Where the tables are written.",
 )  # fmt: skip
-def main(name: str, rounds: int, jobs: int, out: Path) -> None:
+def main(name: str, rounds: int, jobs: int, minutes: float, out: Path) -> None:
     """Measure the service and write the tables; all benchmarks unless one is named."""
     threads.settle()
     try:
@@ -39,7 +41,10 @@ def main(name: str, rounds: int, jobs: int, out: Path) -> None:
             check(each, NAMES, rounds)
         for each in chosen:
             with tempfile.TemporaryDirectory(prefix="kairos-") as folder:
-                page = _page(each, Path(folder), rounds, jobs)
+                if each == "soak":
+                    page = _soak(Path(folder), minutes, out)
+                else:
+                    page = _page(each, Path(folder), rounds, jobs)
             path = page.write(out, f"serve-{each}")
             click.echo(page.text())
             click.echo(f"written to {path}")
@@ -52,7 +57,13 @@ def _page(name: str, root: Path, rounds: int, jobs: int) -> Page:
     if name.startswith("chaos"):
         return _chaos(root, jobs if name == "chaos" else 0)
     page = Page(_TITLES[name], f"make perf-serve NAME={name} ROUNDS={rounds}", rounds)
-    {"residency": _residency, "overhead": _overhead, "throughput": _throughput}[name](page, root)
+    measures = {
+        "residency": _residency,
+        "overhead": _overhead,
+        "throughput": _throughput,
+        "parents": _parents,
+    }
+    measures[name](page, root)
     return page
 
 
@@ -60,6 +71,7 @@ _TITLES = {
     "residency": "The first video of a service, and the second",
     "overhead": "What the service costs beside the pipeline",
     "throughput": "Jobs a minute",
+    "parents": "What the queue costs",
 }
 
 
@@ -131,17 +143,69 @@ def _overhead(page: Page, root: Path) -> None:
 
 
 def _throughput(page: Page, root: Path) -> None:
+    """All numbers of workers in each round, so that a drift of the machine falls on all."""
     from benchmarks.residency import throughput
 
-    rows = []
-    for workers in (1, 2, 4):
-        rate, cpu_s = throughput(root, workers, jobs=40, seconds=WAIT_S)
-        rows.append((str(workers), f"{rate:.0f}", f"{1000 * cpu_s:.0f}"))
+    counts = (1, 2, 4)
+    found: dict[int, list[tuple[float, float]]] = {workers: [] for workers in counts}
+    for number in range(page.rounds):
+        for workers in counts:
+            place = root / f"{number}-{workers}"
+            found[workers].append(throughput(place, workers, jobs=JOBS_A_ROUND, seconds=WAIT_S))
     page.add(
-        f"Forty videos of a second, two analyzers that wait {WAIT_S} s each in groups of their "
-        "own, and the scenes.",
-        markdown(("workers a group", "jobs a minute", "coordinator, ms of CPU a job"), rows),
+        f"{JOBS_A_ROUND} videos of a second, two analyzers that wait {WAIT_S} s each in groups of "
+        "their own, and the scenes.",
+        markdown(
+            ("workers a group", "jobs a minute, median [range]", "coordinator, ms of CPU a job"),
+            [
+                (
+                    str(workers),
+                    Spread(tuple(rate for rate, _ in measured)).told(),
+                    Spread(tuple(1000 * cpu_s for _, cpu_s in measured)).told(),
+                )
+                for workers, measured in found.items()
+            ],
+        ),
     )
+
+
+def _parents(page: Page, root: Path) -> None:
+    from benchmarks.parents import CHILDREN, PARENTS, parent_cpu_s
+
+    used = [1000 * parent_cpu_s(root / str(number)) for number in range(page.rounds)]
+    page.add(
+        f"A parent with {CHILDREN} children that do nothing, {PARENTS} times a round, as the "
+        "coordinator and the workers use the queue: their calls and settings, in one process. "
+        "Redis itself is not counted.",
+        markdown(
+            ("", "ms of CPU a parent"),
+            [
+                *((f"round {number}", f"{one:.1f}") for number, one in enumerate(used, start=1)),
+                ("median [range]", Spread(tuple(used)).told()),
+            ],
+        ),
+    )
+
+
+def _soak(root: Path, minutes: float, out: Path) -> Page:
+    from benchmarks import soak
+
+    found = soak.soak(root, minutes, click.echo)
+    page = Page("Memory of the service's processes", "make perf-serve NAME=soak", LEAST_ROUNDS)
+    found.write(out / "serve-soak.csv")
+    page.add(
+        f"`make serve SERVICE=nano` for {minutes:g} minutes, with jobs waiting all the time, each "
+        f"a clip of {soak.CLIP_S:.0f} s of another content. Resident memory of every process each "
+        f"{soak.EVERY_S:.0f} s is in `serve-soak.csv`; below, medians of a minute.",
+        markdown(
+            ("process", "after ten minutes, MiB", "at the end, MiB", "difference"),
+            soak.table(found.rows()),
+        ),
+        "Jobs: " + ", ".join(f"{count} {state}" for state, count in found.jobs.items()) + ".",
+    )
+    click.echo(page.text())
+    found.check()
+    return page
 
 
 if __name__ == "__main__":

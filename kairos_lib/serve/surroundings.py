@@ -25,6 +25,8 @@ def settle(service: Service, name: str) -> None:
         for variable in (threads.COUNT, threads.COUNT_OF_MKL):
             os.environ[variable] = str(group.threads)
     threads.settle()
+    # A log is no terminal: each bar of a loading model would fill a line of it many times over.
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     if service.offline:
         os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "YOLO_OFFLINE": "1"}
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"

@@ -32,6 +32,7 @@ def twice(load: Callable[[], Any], make_room: Callable[[], None]) -> Any:
         return load()
     except Exception:
         make_room()
+        gc.unfreeze()  # Models that stayed until now may lie in cycles.
         gc.collect()
         free_cached_memory()
     try:

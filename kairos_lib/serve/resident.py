@@ -158,7 +158,6 @@ class Resident:
                 if report.name in self._begun and report.state == "done"
             },
             failed="; ".join(f"{report.name}: {report.reason}" for report in wrong),
-            stats=self.stats(),
         )
 
     def _answered(self, video: Video, data: ChildData) -> Done:
@@ -170,7 +169,7 @@ class Resident:
         facts = video_facts(self._project, video)
         model = self._model(data.model)
         answer = answered(self._loaded_adapter(), model, video.path, facts, data.prompt)
-        return Done("", "", {}, {}, stats=self.stats(), answer=answer)
+        return Done("", "", {}, {}, answer=answer)
 
     def _caption(self, job: str, base: BaseSession, name: str) -> Done:
         """Caption all scenes, on the base run of the whole profile."""
@@ -209,7 +208,6 @@ class Resident:
             key=session.run.key,
             analyzers={VLM: state},
             times_s={} if known else {VLM: time.perf_counter() - started},
-            stats=self.stats(),
         )
 
     def _teller(self, job: str) -> Callable[[str, int, int], None]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
+import weakref
 from pathlib import Path
 
 import pytest
@@ -17,9 +20,11 @@ from kairos_lib.parameters.yaml_files import validate
 from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.pipeline.pool import Key, Pool
 from kairos_lib.project import Project
+from kairos_lib.serve import resident_process
+from kairos_lib.serve.contract import ChildData
 from kairos_lib.serve.patient_pool import PatientPool
 from kairos_lib.serve.resident import Resident
-from kairos_lib.serve.work_records import Setup
+from kairos_lib.serve.work_records import Done, Setup, Stats, WorkError
 
 
 def key(name: str) -> Key:
@@ -132,3 +137,41 @@ def test_hashes_known_from_before_are_not_trusted_at_start(tmp_path: Path) -> No
     assert resident(project).warm(verify=False).loads == 1
     with pytest.raises(KairosError, match="weights of objects"):
         resident(project).warm(verify=True)
+
+
+class Loop:
+    itself: Loop
+
+
+class Cyclic:
+    """Work that leaves something behind that only the garbage collector finds."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    def work(self, job: str, data: ChildData) -> Done:
+        left = Loop()
+        left.itself = left
+        self.left = weakref.ref(left)
+        if self._error:
+            raise self._error
+        return Done("", "", {}, {})
+
+    def stats(self) -> Stats:
+        return Stats(0, 0, 0, 0, rss_mib=float(self.left() is not None), vram_mib=0)
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("it failed")], ids=["done", "failed"])
+def test_what_a_job_left_behind_is_gone_before_memory_is_looked_at(
+    error: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Cyclic(error)
+    monkeypatch.setattr(resident_process, "_here", [job])
+    gc.disable()
+    try:
+        with pytest.raises(WorkError) if error else contextlib.nullcontext():
+            done = resident_process.work("7", ChildData(video_path="a.mp4", analyzers=(), base=""))
+            assert done.stats is not None and done.stats.rss_mib == 0
+        assert job.left() is None
+    finally:
+        gc.enable()

@@ -64,8 +64,7 @@ def work(job: str, data: ChildData) -> Done:
         log.exception("job %s failed", job)
         said = next(iter(str(error).splitlines()), "")
         raise WorkError(f"{type(error).__name__}: {said}") from None
-    finally:
-        # Frames and sound lie in cycles of few small objects, which Python comes to by itself only
-        # after hundreds of MiB of them.
-        gc.collect()
+    # Frames and sound lie in cycles of few small objects, which Python comes to by itself only
+    # after hundreds of MiB of them.
+    gc.collect()
     return replace(done, stats=_here[0].stats())

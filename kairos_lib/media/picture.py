@@ -94,11 +94,11 @@ def upright(
         frame: The frame, as decoded.
         width: Wanted width, after turning.
         height: Wanted height, after turning.
-        colour: `rgb24` or `bgr24`.
+        colour: `rgb24`, `bgr24` or `gray`.
         interpolation: A name of swscale's, such as `BILINEAR`.
 
     Returns:
-        Shape (height, width, 3), uint8, contiguous.
+        Shape (height, width, 3), or (height, width) in grey, uint8, contiguous.
     """
     matrix = _matrix(frame)
     lying = _is_lying(matrix)
@@ -155,5 +155,5 @@ def _turn(image: np.ndarray, matrix: Matrix) -> np.ndarray:
     """Turn to the nearest quarter and mirror; a view of the image."""
     a, b, c, d = matrix
     if _is_lying(matrix):
-        image, a, d = image.transpose(1, 0, 2), c, b
+        image, a, d = image.swapaxes(0, 1), c, b
     return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]

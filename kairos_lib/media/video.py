@@ -133,11 +133,11 @@ class Frame:
         colour: str = "rgb24",
         interpolation: str = "BICUBIC",
     ) -> np.ndarray:
-        """The frame upright as an array of shape (height, width, 3) and type uint8.
+        """The frame upright: shape (height, width, 3), or (height, width) in grey, of type uint8.
 
         Args:
             longest_px: Scale so that the longer side has this length; never enlarges.
-            colour: Order of the channels: `rgb24` or `bgr24`.
+            colour: Order of the channels, `rgb24` or `bgr24`, or `gray`: brightness alone.
             interpolation: libswscale's name of a method. `AREA`, the mean of the pixels that fall
                 together, costs a third of `BICUBIC` and is as good for looking for cuts.
         """

@@ -1,0 +1,285 @@
+"""How one small grey picture becomes the next: a similarity, and what does not follow it.
+
+Knows nothing of frames or times. Dense optical flow (DIS: Kroeger et al., "Fast Optical Flow using
+Dense Inverse Search", 2016) says where each part of the picture went. A similarity is fitted to it:
+a guess that most points follow, then re-weighted least squares. It is refined on the pictures' own
+brightness (Lucas and Kanade, 1981), because the flow of small patches is some hundredths short of a
+zoom or a roll. Whether the result can be believed is checked on the pictures: flow is smooth even
+between pictures that have nothing in common.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+STEP_PX = 8
+"""Distance of the points at which flow is looked at: the size of its patches."""
+SMALLEST_PX = 32
+"""OpenCV's DIS crashes the process on pictures with a shorter side than this."""
+BORDER_PX = 3
+CORNER_PX = 7
+CORNER_AT_LEAST = 1e-5
+"""Least eigenvalue of the structure tensor as OpenCV scales it (Shi and Tomasi, 1994): below, a
+point is flat or on a straight edge, and its flow is a guess of its neighbours'."""
+POINTS_AT_LEAST = 20
+FOLLOWS_PX = 1.0
+"""A point follows the similarity if its flow is no further away than this."""
+FINEST_SCALE = 1
+"""Half of the size. The presets' quarter blurs what moves by itself by twice as much."""
+GUESSES = 60
+"""If half of the points follow, the chance that no guess has two of them is below 1e-7."""
+FIT_ROUNDS = 3
+TOLERANCE_PX = 0.75
+"""Tukey's biweight is never narrower than this, the noise of flow."""
+TO_SIGMA = 1.4826
+"""From the median absolute deviation to the standard deviation of a normal distribution."""
+LOST_SHARE = 0.5
+"""If fewer points follow, flow is tried again from where phase correlation says."""
+REFINE_ROUNDS = 3
+REFINE_PX = 2
+"""Every other row and column is enough."""
+REFINED_PX = 0.002
+"""A smaller step ends the refinement."""
+NOISE_LEVELS = 0.5
+"""Rounding to whole levels of grey."""
+
+
+class Similarity(NamedTuple):
+    """A point (x, y) from the picture's centre goes to (x + dx + zoom x - turn y, ...)."""
+
+    dx_px: float
+    dy_px: float
+    zoom: float
+    """Cosine part: 0 for none."""
+    turn: float
+    """Sine part: positive is clockwise, as y points down."""
+
+    def of(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """By how much points move, in pixels."""
+        return (
+            self.dx_px + self.zoom * x - self.turn * y,
+            self.dy_px + self.zoom * y + self.turn * x,
+        )
+
+    @property
+    def log_scale(self) -> float:
+        """Natural logarithm of the factor by which the picture grows."""
+        return float(np.log(np.hypot(1 + self.zoom, self.turn)))
+
+    @property
+    def angle_deg(self) -> float:
+        """By how much the picture turns clockwise."""
+        return float(np.degrees(np.arctan2(self.turn, 1 + self.zoom)))
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """One picture brought onto another."""
+
+    similarity: Similarity
+    inliers: float
+    """Share of the points with texture that follow the similarity."""
+    alike: float
+    """Correlation of the two pictures where they do, once aligned: 1 is the same but for
+    brightness and contrast."""
+    loose: float
+    """Share of the points with texture, of those still in the picture, that do not follow it."""
+    apart_px: float
+    """Mean distance from the similarity of these."""
+
+
+class Aligner:
+    """Aligns pictures of one size.
+
+    Args:
+        shape: Height and width.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        import cv2
+
+        self._cv2: Any = cv2
+        flows: Any = cv2
+        self._flow = flows.DISOpticalFlow_create(flows.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._flow.setFinestScale(FINEST_SCALE)
+        self._height, self._width = shape
+        self._centre = np.array([(self._width - 1) / 2, (self._height - 1) / 2])
+        self._rows = np.arange(STEP_PX // 2, self._height, STEP_PX)
+        self._columns = np.arange(STEP_PX // 2, self._width, STEP_PX)
+        self._x, self._y = np.meshgrid(
+            self._columns - self._centre[0], self._rows - self._centre[1]
+        )
+        fine = slice(BORDER_PX, -BORDER_PX or None, REFINE_PX)
+        ys, xs = np.mgrid[0 : self._height, 0 : self._width].astype(np.float32)
+        self._fine = fine
+        self._fine_x = xs[fine, fine] - np.float32(self._centre[0])
+        self._fine_y = ys[fine, fine] - np.float32(self._centre[1])
+
+    def align(self, before: np.ndarray, after: np.ndarray) -> Alignment | None:
+        """How the first picture becomes the second.
+
+        Args:
+            before: Grey, shape (height, width), uint8.
+            after: The same.
+
+        Returns:
+            None if the first has too little texture to tell, or is too small.
+        """
+        if min(before.shape) < SMALLEST_PX:
+            return None
+        corners = self._cv2.cornerMinEigenVal(before, CORNER_PX)
+        textured = corners[np.ix_(self._rows, self._columns)] > CORNER_AT_LEAST
+        if textured.sum() < POINTS_AT_LEAST:
+            return None
+        found = self._followed(self._flow.calc(before, after, None), textured)
+        if found[1].sum() < LOST_SHARE * textured.sum():
+            again = self._followed(
+                self._flow.calc(before, after, self._jump(before, after)), textured
+            )
+            found = max(found, again, key=lambda one: int(one[1].sum()))
+        similarity, follows, apart = found
+        inliers = float(follows.sum() / textured.sum())
+        similarity, alike = self._refined(similarity, follows, before, after)
+        inside = textured & self._inside(similarity)
+        loose = inside & ~follows
+        share = float(loose.sum() / inside.sum()) if inside.any() else 0.0
+        apart_px = float(apart[loose].mean()) if loose.any() else 0.0
+        return Alignment(similarity, inliers, alike, share, apart_px)
+
+    def _jump(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """Flow of the one shift that phase correlation finds, however far it is."""
+        half = [
+            self._cv2.resize(one, None, fx=0.5, fy=0.5).astype(np.float32)
+            for one in (before, after)
+        ]
+        window = self._cv2.createHanningWindow(half[0].shape[::-1], self._cv2.CV_32F)
+        (dx, dy), _ = self._cv2.phaseCorrelate(*half, window)
+        flow = np.empty((self._height, self._width, 2), np.float32)
+        flow[:] = np.nan_to_num((2 * dx, 2 * dy))
+        return flow
+
+    def _followed(
+        self, flow: np.ndarray, textured: np.ndarray
+    ) -> tuple[Similarity, np.ndarray, np.ndarray]:
+        """The similarity that most points follow.
+
+        Args:
+            flow: Of all pixels.
+            textured: Which points can be believed, shape (rows, columns).
+
+        Returns:
+            The similarity; which points follow it; how far each is from it, in pixels.
+        """
+        seen = flow[np.ix_(self._rows, self._columns)].astype(np.float64)
+        x, y, (u, v) = self._x[textured], self._y[textured], seen[textured].T
+        one, none = np.ones_like(x), np.zeros_like(x)
+        system = np.concatenate([np.stack([one, none, x, -y], 1), np.stack([none, one, y, x], 1)])
+        target = np.concatenate([u, v])
+        similarity = _guessed(x + 1j * y, u + 1j * v)
+        for _ in range(FIT_ROUNDS):
+            du, dv = similarity.of(x, y)
+            far = np.hypot(u - du, v - dv)
+            width = max(TOLERANCE_PX, 1.5 * TO_SIGMA * float(np.median(far)))
+            weight = np.tile(np.maximum(0, 1 - (far / width) ** 2) ** 2, 2)
+            normal = system.T @ (system * weight[:, None]) + 1e-6 * np.eye(4)
+            similarity = Similarity(*np.linalg.solve(normal, system.T @ (target * weight)))
+        du, dv = similarity.of(self._x, self._y)
+        apart = np.hypot(seen[..., 0] - du, seen[..., 1] - dv)
+        return similarity, textured & (apart < FOLLOWS_PX), apart
+
+    def _inside(self, similarity: Similarity) -> np.ndarray:
+        """Which points are still in the picture afterwards."""
+        dx, dy = similarity.of(self._x, self._y)
+        stays: np.ndarray = (np.abs(self._x + dx) < self._centre[0] - BORDER_PX) & (
+            np.abs(self._y + dy) < self._centre[1] - BORDER_PX
+        )
+        return stays
+
+    def _refined(
+        self, start: Similarity, follows: np.ndarray, before: np.ndarray, after: np.ndarray
+    ) -> tuple[Similarity, float]:
+        """Gauss-Newton on brightness, where points follow; and how alike the pictures then are.
+
+        A gain and an offset are solved for as well, so that a fade is no motion.
+        """
+        fine = self._fine
+        first, second = (
+            self._cv2.GaussianBlur(one, (0, 0), 1.0).astype(np.float32) for one in (before, after)
+        )
+        reference = first[fine, fine]
+        gx = self._cv2.Sobel(first, self._cv2.CV_32F, 1, 0, ksize=1, scale=0.5)[fine, fine]
+        gy = self._cv2.Sobel(first, self._cv2.CV_32F, 0, 1, ksize=1, scale=0.5)[fine, fine]
+        x, y = self._fine_x, self._fine_y
+        jacobian = np.stack(
+            [gx, gy, gx * x + gy * y, gy * x - gx * y, reference, np.ones_like(x)], -1
+        )
+        held = self._cv2.resize(
+            follows.astype(np.float32), (self._width, self._height),
+            interpolation=self._cv2.INTER_NEAREST,
+        )[fine, fine]  # fmt: skip
+        similarity = start
+        for _ in range(REFINE_ROUNDS):
+            warped, inside = self._warped(second, similarity)
+            weight = held * inside
+            if not weight.any():
+                return start, 0.0
+            difference = warped - reference
+            spread = TO_SIGMA * float(np.median(np.abs(difference[weight > 0]))) + NOISE_LEVELS
+            weight = weight / (1 + (difference / (2 * spread)) ** 2)
+            rows = jacobian[weight > 0].astype(np.float64)
+            weighted = rows * weight[weight > 0][:, None]
+            normal = rows.T @ weighted
+            normal[np.diag_indices(6)] = normal.diagonal() * (1 + 1e-6) + 1e-3
+            step = np.linalg.solve(normal, weighted.T @ difference[weight > 0])
+            similarity = Similarity(*(np.array(similarity) - step[:4]))
+            if np.abs(step[:2]).max() < REFINED_PX:
+                break
+        warped, inside = self._warped(second, similarity)
+        return similarity, _correlation(reference, warped, (held > 0) & inside)
+
+    def _warped(self, second: np.ndarray, similarity: Similarity) -> tuple[np.ndarray, np.ndarray]:
+        """The second picture brought back onto the first; and where there is any of it."""
+        dx, dy = similarity.of(self._fine_x, self._fine_y)
+        x = (self._fine_x + dx + self._centre[0]).astype(np.float32)
+        y = (self._fine_y + dy + self._centre[1]).astype(np.float32)
+        inside = (x >= 0) & (y >= 0) & (x <= self._width - 1) & (y <= self._height - 1)
+        warped = self._cv2.remap(second, x, y, self._cv2.INTER_LINEAR)
+        return warped, inside
+
+
+def _guessed(points: np.ndarray, moves: np.ndarray) -> Similarity:
+    """The similarity by two points that most others follow (RANSAC: Fischler and Bolles, 1981).
+
+    The same for the same flow, whatever was looked at before.
+
+    Args:
+        points: Places from the picture's centre as complex numbers, shape (points,).
+        moves: Their flow, likewise.
+    """
+    random = np.random.default_rng(0)
+    one, other = random.integers(0, len(points), (2, GUESSES))
+    apart = np.abs(points[one] - points[other]) > 2 * STEP_PX
+    one, other = one[apart], other[apart]
+    # A similarity is a complex factor and an offset.
+    factor = (moves[one] - moves[other]) / (points[one] - points[other])
+    offset = moves[one] - factor * points[one]
+    factor, offset = np.append(factor, 0), np.append(offset, 0)
+    away = np.abs(moves - factor[:, None] * points - offset[:, None])
+    best = int((away < FOLLOWS_PX).sum(1).argmax())
+    return Similarity(
+        float(offset[best].real), float(offset[best].imag),
+        float(factor[best].real), float(factor[best].imag),
+    )  # fmt: skip
+
+
+def _correlation(one: np.ndarray, other: np.ndarray, where: np.ndarray) -> float:
+    """Pearson's, of the marked pixels; 0 where there are few or they are all the same."""
+    if where.sum() < POINTS_AT_LEAST:
+        return 0.0
+    a, b = one[where].astype(np.float64), other[where].astype(np.float64)
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / size if size > NOISE_LEVELS * len(a) else 0.0

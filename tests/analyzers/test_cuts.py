@@ -1,0 +1,89 @@
+"""Shots and how one becomes the next, held against films that were cut by a test."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from helpers.moves import film
+from helpers.projects import make_project, write_parameters
+from helpers.shots import blend, drift, during, plain
+
+from kairos_lib.analyzers.cuts.analyzer import Shot
+from kairos_lib.pipeline.base_session import BaseSession
+from kairos_lib.project import Project
+from kairos_lib.runs.journal import Journal
+
+PROFILE = {"title": "Plain", "stages": ["cuts"], "scenes": {"thumbnail_px": 96}}
+
+
+def shots_of(project: Project, video: Path) -> list[Shot]:
+    """The shots of a video."""
+    write_parameters(project, "base", "plain", dict(PROFILE))
+    session = BaseSession.open(str(video), "plain")
+    session.process()
+    return list(Journal(session.run.file("cuts.jsonl"), Shot))
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> list[Shot]:
+    """A film with one of each.
+
+    At 1.4 s a cut, from 2.8 s to 3.6 s a dissolve, from 5.0 s to 6.6 s
+    a fade through black, at 7.8 s a flash of two frames, at 9.0 s a cut, at 10.4 s a fade to white.
+    """
+    root = tmp_path_factory.mktemp("cuts")
+    frames = chain(
+        during(drift(0), 1.4),
+        during(drift(1), 1.4),
+        blend(drift(1), drift(2), 0.8, (1.4, 0.0)),
+        during(drift(2), 1.4, 0.8),
+        blend(drift(2), plain(0), 0.6, (2.2, 0.0)),
+        during(plain(0), 0.4),
+        blend(plain(0), drift(3), 0.6),
+        during(drift(3), 1.2, 0.6),
+        during(plain(250), 0.08),
+        during(drift(3), 1.2, 1.88),
+        during(drift(4), 1.4),
+        blend(drift(4), plain(255), 0.6, (1.4, 0.0)),
+        during(plain(255), 0.4),
+    )
+    video = film(root / "film.mp4", frames)
+    with pytest.MonkeyPatch.context() as patch:
+        project = make_project(root / "project")
+        patch.setenv("KAIROS_ROOT", str(project.root))
+        patch.chdir(project.root)
+        return shots_of(project, video)
+
+
+def test_each_shot_opens_as_it_was_made_to(shots: list[Shot]) -> None:
+    assert [one.opens_with for one in shots] == [
+        "start", "cut", "dissolve", "fade through black", "cut",
+    ]  # fmt: skip
+    assert [one.closes_with for one in shots] == [
+        "cut", "dissolve", "fade through black", "cut", "fade to white",
+    ]  # fmt: skip
+
+
+def test_transitions_are_where_they_are(shots: list[Shot]) -> None:
+    """A cut to the frame, anything longer within two of the frames looked at: 0.2 s."""
+    assert shots[1].opening_start_s == shots[1].opening_end_s == pytest.approx(1.4)
+    assert shots[2].opening_start_s == pytest.approx(2.8, abs=0.2)
+    assert shots[2].opening_end_s == pytest.approx(3.6, abs=0.2)
+    assert shots[3].opening_start_s == pytest.approx(5.0, abs=0.2)
+    assert shots[3].opening_end_s == pytest.approx(6.6, abs=0.2)
+    assert shots[4].opening_start_s == pytest.approx(9.08)
+
+
+def test_a_flash_is_no_cut(shots: list[Shot]) -> None:
+    assert all(not one.flashes_s for number, one in enumerate(shots) if number != 3)
+    for flash_s in shots[3].flashes_s:
+        assert flash_s == pytest.approx(7.84, abs=0.1)
+
+
+def test_shots_cover_the_video(shots: list[Shot]) -> None:
+    assert shots[0].start_s == 0
+    assert [one.end_s for one in shots[:-1]] == [one.start_s for one in shots[1:]]
+    assert shots[-1].end_s == pytest.approx(11.48)
+    assert [one.length_s for one in shots] == pytest.approx([1.4, 1.8, 2.6, 3.3, 2.4], abs=0.3)

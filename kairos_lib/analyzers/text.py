@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +30,8 @@ class TextSettings(Settings):
     """How often to look whether the picture has changed; texts come and go at these moments."""
     reads_per_second: float = Field(1.0, gt=0)
     """How often at most a picture that changes is read; one that becomes another all at once is
-    read at once, and one that stays is not read again."""
+    read at once, and one that stays is not read again. What comes and goes between two readings of
+    one picture is missed."""
     image_px: int = Field(1280, ge=64)
     """Longer side of the picture that is read: at 640 px a caption of 12 px at 720p has wrong
     letters."""
@@ -77,10 +79,6 @@ LINES_AT_MOST = 8
 """Maximum number in a prompt: a page has a hundred."""
 LINE_CHARACTERS = 120
 LABEL_CHARACTERS = 60
-BOX_EVERY_S = 1.0
-"""Boxes are repeated, so that a picture from the middle of a long text has it."""
-BOXES_AT_MOST = 60
-"""Of one line, however long it stays."""
 
 
 class Analyzer(Stage):
@@ -150,14 +148,16 @@ class Analyzer(Stage):
 
     @classmethod
     def boxes(cls, records: Sequence[Text]) -> Sequence[Box]:
-        """Each line at its first sight and regularly until its last."""
+        """Each line at every whole second while it is seen, as others that are seen then.
+
+        One that no whole second falls into has its first sight's.
+        """
         boxes = []
-        for one in _in_order(records):
-            length_s = one.end_s - one.start_s
-            count = min(BOXES_AT_MOST, int(length_s / BOX_EVERY_S) + 1)
-            for time_s in np.linspace(one.start_s, one.end_s, count + 1 if length_s else 1):
-                boxes.append(Box(round(float(time_s), 3), one.box, one.text))
-        return sorted(boxes, key=lambda box: box.time_s)
+        for one in records:
+            seconds = range(math.ceil(one.start_s), math.floor(one.end_s) + 1)
+            moments: Sequence[float] = seconds or [one.start_s]
+            boxes += [Box(float(time_s), one.box, one.text) for time_s in moments]
+        return sorted(boxes, key=lambda box: (box.time_s, box.box[1]))
 
     @classmethod
     def figures(cls, records: Sequence[Text]) -> Mapping[str, str]:

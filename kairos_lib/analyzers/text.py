@@ -47,7 +47,10 @@ class TextSettings(Settings):
 
 
 class Text(Record):
-    """A line of text, as long as it stays in its place."""
+    """A line of text, as long as it stays in its place.
+
+    One that stays over a cut is among the records of each of its scenes, with all of its time.
+    """
 
     scene: int
     start_s: float
@@ -94,6 +97,7 @@ class Analyzer(Stage):
     filter_title: ClassVar[str] = "Text"
     in_pictures: ClassVar[bool] = True
     placed: ClassVar[bool] = True
+    in_each_scene: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = (
         PACKAGE, "onnxruntime", "av", "opencv-python-headless", "numpy",
     )  # fmt: skip
@@ -282,8 +286,9 @@ def _record(gone: Lasting.Seen) -> Text:
 
 
 def _in_order(records: Sequence[Text]) -> list[Text]:
-    """By their first sight, then from top to bottom."""
-    return sorted(records, key=lambda one: (one.start_s, one.box[1], one.box[0]))
+    """Each once, by its first sight, then from top to bottom."""
+    once = {(one.start_s, one.end_s, one.text, one.box): one for one in records}
+    return sorted(once.values(), key=lambda one: (one.start_s, one.box[1], one.box[0]))
 
 
 def _by_length(records: Sequence[Text]) -> list[str]:

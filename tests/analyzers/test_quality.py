@@ -22,7 +22,7 @@ def soft(seed: int = 1) -> np.ndarray:
     """A grey picture with large shapes, of which neither noise nor blocks are a part."""
     random = np.random.default_rng(seed).normal(0, 1, SIZE).astype(np.float32)
     smooth = cv2.GaussianBlur(random, (0, 0), 8)
-    levels = np.clip(128 + smooth / smooth.std() * 40, 20, 235)
+    levels = np.clip(128 + (smooth - smooth.mean()) / smooth.std() * 40, 20, 235)
     return np.rint(levels).astype(np.uint8)
 
 

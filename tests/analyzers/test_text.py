@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.pictures import film_of, found_in, session_of
+from helpers.pictures import by_scene, film_of, found_in, session_of
 from PIL import Image, ImageDraw, ImageFont
 
 from kairos_lib.analyzers import text
@@ -232,6 +232,17 @@ def test_importing_the_three_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "set()"
+
+
+def test_a_text_that_stays_over_a_cut_is_in_both_scenes(
+    project: Project, tmp_path: Path, counted: Counted
+) -> None:
+    pictures = [page(paper="#c01010")] * 8 + [page(paper="#1010c0")] * 8
+    session = session_of(project, film_of(tmp_path / "two.mp4", pictures), "text")
+    first, second = by_scene(session, "text")
+    assert [one.text for one in first] == [one.text for one in second] == [*counted.words]
+    assert {(one.start_s, one.end_s) for one in [*first, *second]} == {(0.0, 3.75)}
+    assert len(Analyzer.marks([*first, *second])) == 2
 
 
 # What is one text, and how it is shown.

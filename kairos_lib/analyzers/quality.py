@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from kairos_lib.analyzers.analyzer import Context, Stage
+from kairos_lib.analyzers.changes import mean_change
 from kairos_lib.analyzers.flaws import blockiness, blur, noise
 from kairos_lib.analyzers.marks import Mark, until_next
 from kairos_lib.media.video import Frame
@@ -173,7 +174,7 @@ class Analyzer(Stage):
             time_s = frame.time_s
             small = frame.image(settings.small_px, colour="bgr24", interpolation="AREA")
             dark = _is_black(small, settings)
-            still = before is not None and _change(small, before) < settings.frozen_change
+            still = mean_change(small, before) < settings.frozen_change
             # Compared with the first picture of the stretch: one that changes slowly is not still.
             before = before if still else small
             yield from watches[0].see(time_s, goes_on=dark, begins=dark)
@@ -295,12 +296,3 @@ def _is_black(image: np.ndarray, settings: QualitySettings) -> bool:
     """Whether next to all pixels of a BGR picture are black."""
     black = image.max(axis=2) <= settings.black_level * 255
     return bool(black.mean(dtype=np.float64) >= settings.black_share)
-
-
-def _change(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean difference of two pictures as a share of the range; 1 if their sizes differ."""
-    import cv2
-
-    if one.shape != other.shape:
-        return 1.0
-    return float(cv2.norm(one, other, cv2.NORM_L1) / one.size / 255)

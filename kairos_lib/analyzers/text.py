@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from kairos_lib.analyzers.analyzer import Context, Stage
+from kairos_lib.analyzers.changes import changed_share, has_changed
 from kairos_lib.analyzers.lasting import Lasting, Line
 from kairos_lib.analyzers.marks import Box, Mark
 from kairos_lib.errors import KairosError
@@ -42,6 +43,9 @@ class TextSettings(Settings):
     are scaled once for both."""
     min_score: float = Field(0.8, ge=0, le=1)
     """How certain the letters of a line must be, on average."""
+    once_min_score: float = Field(0.9, ge=0, le=1)
+    """The same for a line that was read only once: shapes that are taken for letters seldom are so
+    twice."""
     min_characters: int = Field(2, ge=1)
     """Letters and digits of a line; single ones are mostly rings and bars read as letters."""
 
@@ -70,11 +74,6 @@ PACKAGE = "rapidocr"
 DETECTOR, RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 REMEDY = "run `make install`, which brings the package rapidocr"
 
-CHANGED_LEVELS = 24
-"""Grey levels of 256 that a pixel of the small picture must change by: far above a codec's noise,
-which the small picture averages away."""
-CHANGED_PIXELS = 4
-"""So many make a change: a letter of 24 px at 720p covers about six."""
 CUT_SHARE = 0.3
 """Share of changed pixels that makes it another picture."""
 
@@ -187,18 +186,31 @@ class Analyzer(Stage):
         due_s = 0.0
         for frame in self.frames:
             small = frame.image(settings.small_px, colour="bgr24", interpolation="AREA")
-            other = _changed_share(small, before) >= CUT_SHARE
-            if not _has_changed(small, read):
+            other = changed_share(small, before) >= CUT_SHARE
+            if not has_changed(small, read):
                 seen.stay(frame.time_s)
             elif frame.time_s >= due_s or other:
                 picture = frame.image(settings.image_px, colour="bgr24")
-                for gone in seen.read(frame.time_s, lines(self.model, picture, settings)):
-                    yield _record(gone)
+                gone = seen.read(frame.time_s, lines(self.model, picture, settings))
+                yield from self._records(gone)
                 read, due_s = small, frame.time_s + 1 / settings.reads_per_second
             before = small
             self.context.progress(round(frame.time_s), round(self.context.facts.duration_s))
-        for gone in seen.end():
-            yield _record(gone)
+        yield from self._records(seen.end())
+
+    def _records(self, gone: Iterator[Lasting.Seen]) -> Iterator[Text]:
+        """The lines that were read well enough."""
+        for one in gone:
+            if one.readings > 1 or one.line.score >= self._settings.once_min_score:
+                yield Text(
+                    scene=-1,
+                    start_s=one.start_s,
+                    end_s=one.end_s,
+                    text=one.line.text,
+                    score=one.line.score,
+                    box=one.line.box,
+                    readings=one.readings,
+                )
 
 
 def load(models: Path, detection_px: int) -> Any:
@@ -256,33 +268,6 @@ def lines(reader: Any, picture: np.ndarray, settings: TextSettings) -> list[Line
         box = tuple(round(float(min(1, max(0, edge))), 4) for edge in (left, top, right, bottom))
         found.append(Line(text, round(float(score), 4), (box[0], box[1], box[2], box[3])))
     return sorted(found, key=lambda line: (line.box[1], line.box[0]))
-
-
-def _changed_share(one: np.ndarray, other: np.ndarray | None) -> float:
-    """Share of the pixels that differ between two small pictures; all if there is no other."""
-    if other is None or one.shape != other.shape:
-        return 1.0
-    import cv2
-
-    different = cv2.absdiff(one, other).max(axis=2) > CHANGED_LEVELS
-    return float(different.mean(dtype=np.float64))
-
-
-def _has_changed(one: np.ndarray, other: np.ndarray | None) -> bool:
-    pixels: int = one.shape[0] * one.shape[1]
-    return _changed_share(one, other) * pixels >= min(CHANGED_PIXELS, pixels) - 0.5
-
-
-def _record(gone: Lasting.Seen) -> Text:
-    return Text(
-        scene=-1,
-        start_s=gone.start_s,
-        end_s=gone.end_s,
-        text=gone.line.text,
-        score=gone.line.score,
-        box=gone.line.box,
-        readings=gone.readings,
-    )
 
 
 def _in_order(records: Sequence[Text]) -> list[Text]:

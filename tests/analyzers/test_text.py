@@ -51,6 +51,7 @@ class Counted:
 
     def __init__(self, *words: str) -> None:
         self.words = words
+        self.score = 0.99
         self.asked = 0
 
     def __call__(self, picture: np.ndarray) -> object:
@@ -60,7 +61,7 @@ class Counted:
 
         class Answer:
             txts = self.words
-            scores = tuple(0.99 for _ in self.words)
+            scores = tuple(self.score for _ in self.words)
             boxes = np.array(
                 [corners + np.array([0, n * height / 8]) for n in range(len(self.words))]
             )
@@ -203,6 +204,16 @@ def test_a_small_caption_is_a_change(project: Project, tmp_path: Path, counted: 
     pictures = [page(size=(1280, 720))] * 4 + [page((60, 650, 12, "by us"), size=(1280, 720))] * 4
     found_in(project, film_of(tmp_path / "small.mp4", pictures), "text")
     assert counted.asked == 2
+
+
+@pytest.mark.parametrize(("score", "moves", "count"), [(0.85, 0, 0), (0.85, 9, 2), (0.92, 0, 2)])
+def test_what_is_read_once_must_be_sure(
+    project: Project, tmp_path: Path, counted: Counted, score: float, moves: int, count: int
+) -> None:
+    counted.score = score
+    pictures = [page((10 + moves * n, 100, 24, "oo")) for n in range(8)]
+    found = found_in(project, film_of(tmp_path / "once.mp4", pictures), "text")
+    assert len(found) == count
 
 
 def test_without_the_package_the_stage_is_skipped_and_says_what_to_do(

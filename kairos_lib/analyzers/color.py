@@ -16,6 +16,7 @@ from kairos_lib.analyzers.analyzer import Context, Stage
 from kairos_lib.analyzers.marks import Mark, until_next
 from kairos_lib.analyzers.palette import Swatch, hex_colour, merged, name_of, palette_of
 from kairos_lib.analyzers.warmth import temperature_k
+from kairos_lib.measure import threads
 from kairos_lib.parameters.settings import Settings
 from kairos_lib.runs.record import Record
 
@@ -162,6 +163,10 @@ class Analyzer(Stage):
     def frames_per_second(self) -> float:
         """As the profile says."""
         return self._settings.frames_per_second
+
+    def prepare(self) -> None:
+        """Import OpenCV, one stage at a time."""
+        threads.one_of_opencv()
 
     def run(self) -> Iterator[ColorSample]:
         """Yield a sample for each frame; scenes are assigned later."""

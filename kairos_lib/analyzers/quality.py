@@ -14,6 +14,7 @@ from kairos_lib.analyzers.analyzer import Context, Stage
 from kairos_lib.analyzers.changes import mean_change
 from kairos_lib.analyzers.flaws import blockiness, blur, noise
 from kairos_lib.analyzers.marks import Mark, until_next
+from kairos_lib.measure import threads
 from kairos_lib.media.video import Frame
 from kairos_lib.parameters.settings import Settings
 from kairos_lib.runs.record import Record
@@ -161,6 +162,10 @@ class Analyzer(Stage):
     def frames_per_second(self) -> float:
         """Enough to measure and to look."""
         return max(self._settings.frames_per_second, self._settings.looks_per_second)
+
+    def prepare(self) -> None:
+        """Import OpenCV, one stage at a time."""
+        threads.one_of_opencv()
 
     def run(self) -> Iterator[Quality]:
         """Yield a record for each measured frame, and for each stretch when it ends."""

@@ -16,6 +16,7 @@ from kairos_lib.analyzers.changes import changed_share, has_changed
 from kairos_lib.analyzers.lasting import Lasting, Line
 from kairos_lib.analyzers.marks import Box, Mark
 from kairos_lib.errors import KairosError
+from kairos_lib.measure import threads
 from kairos_lib.parameters.settings import Settings
 from kairos_lib.parameters.weights import Weights
 from kairos_lib.runs.record import Record
@@ -226,9 +227,10 @@ def load(models: Path, detection_px: int) -> Any:
     for name in (DETECTOR, RECOGNIZER):
         if not (models / name).is_file():
             raise KairosError(f"{models} has no {name}: {REMEDY} of the pinned version")
+    threads.one_of_opencv()
     from rapidocr import RapidOCR
 
-    threads = "EngineConfig.onnxruntime"
+    engine = "EngineConfig.onnxruntime"
     return RapidOCR(
         params={
             # It tells every picture without text on a handler of its own.
@@ -239,8 +241,8 @@ def load(models: Path, detection_px: int) -> Any:
             "Det.limit_type": "max",
             "Det.limit_side_len": detection_px,
             "Rec.model_path": str(models / RECOGNIZER),
-            f"{threads}.intra_op_num_threads": 1,
-            f"{threads}.inter_op_num_threads": 1,
+            f"{engine}.intra_op_num_threads": 1,
+            f"{engine}.inter_op_num_threads": 1,
         }
     )
 

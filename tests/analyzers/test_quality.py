@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from helpers.films import Film
 from helpers.pictures import by_scene, film_of, found_in, session_of
 from PIL import Image
 
@@ -143,6 +144,25 @@ def test_stored_pixels_are_neither_scaled_nor_turned(tmp_path: Path) -> None:
     stored = frame.stored_grey()
     assert stored.shape == SIZE
     assert np.abs(stored.astype(int) - grey).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels", "name"),
+    [
+        ("libx265", "yuv420p10le", "ten.mp4"),
+        ("ffv1", "bgr0", "rgb.mkv"),
+        ("ffv1", "gray16le", "deep.mkv"),
+        ("libx264", "yuv444p", "full.mp4"),
+    ],
+)
+def test_stored_pixels_of_any_kind_are_grey_from_black_to_white(
+    tmp_path: Path, codec: str, pixels: str, name: str
+) -> None:
+    film = Film(frames=1, codec=codec, pixels=pixels, size=(128, 96), plain=(255, 255, 255))
+    (frame,) = VideoFile(film.write(tmp_path / name)).frames()
+    stored = frame.stored_grey()
+    assert (stored.shape, stored.dtype) == ((96, 128), np.uint8)
+    assert stored.mean() == pytest.approx(255, abs=3)
 
 
 def test_frozen_and_black_stretches_have_their_times(project: Project, tmp_path: Path) -> None:

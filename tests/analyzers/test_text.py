@@ -6,7 +6,9 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from helpers.pictures import by_scene, film_of, found_in, session_of
@@ -134,6 +136,15 @@ def test_where_nothing_is_written_nothing_is_read(reader: object, picture: np.nd
 @reads
 def test_single_letters_are_left_out(reader: object) -> None:
     assert read(reader, page((300, 150, 40, "O"))) == []
+
+
+@reads
+def test_each_net_has_one_thread(reader: Any) -> None:
+    read(reader, page((40, 40, 30, "Some words")))
+    for net in (reader.text_det, reader.text_rec):
+        options = net.session.session.get_session_options()
+        assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+    assert cv2.getNumThreads() == 1
 
 
 @reads

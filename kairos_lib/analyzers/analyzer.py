@@ -100,6 +100,9 @@ class Stage(ABC):
     placed: ClassVar[bool] = False
     """Whether its records (with `scene`, and `time_s` or `start_s` and `end_s`) are assigned to
     scenes afterwards. Such a stage need not wait for the scenes."""
+    in_each_scene: ClassVar[bool] = False
+    """Whether a placed record that lasts over cuts is given to each scene that it lasts into, with
+    all of its time; otherwise it is given to the scene that it overlaps most."""
     not_in_key: ClassVar[frozenset[str]] = frozenset()
     """Those of its settings that do not affect its results."""
     files: ClassVar[tuple[str, ...]] = ()
@@ -351,11 +354,16 @@ def scene_of(scenes: Sequence[Scene], start_s: float, end_s: float | None = None
     Anything before the first scene or after the last belongs to the nearest.
     """
     end_s = start_s if end_s is None else end_s
-    # Scenes cover the video without gaps, so their ends are in order like their starts.
-    first = max(0, bisect_right(scenes, start_s, key=lambda scene: scene.start_s) - 1)
-    last = max(first + 1, bisect_left(scenes, end_s, key=lambda scene: scene.start_s))
 
     def overlap_s(scene: Scene) -> float:
         return min(end_s, scene.end_s) - max(start_s, scene.start_s)
 
-    return max(scenes[first:last], key=overlap_s).index
+    return max(scenes_of(scenes, start_s, end_s), key=overlap_s).index
+
+
+def scenes_of(scenes: Sequence[Scene], start_s: float, end_s: float) -> Sequence[Scene]:
+    """The scenes that a range lasts into: at least one, as for `scene_of`."""
+    # Scenes cover the video without gaps, so their ends are in order like their starts.
+    first = max(0, bisect_right(scenes, start_s, key=lambda scene: scene.start_s) - 1)
+    last = max(first + 1, bisect_left(scenes, end_s, key=lambda scene: scene.start_s))
+    return scenes[first:last]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -28,3 +29,12 @@ class Box:
     box: tuple[float, float, float, float]
     """Left, top, right, bottom as shares of the frame's width and height."""
     text: str = ""
+
+
+def until_next(times_s: Sequence[float]) -> list[float]:
+    """When each of several samples is followed by the next.
+
+    The last is taken to be as long as the one before; a lone one as long as a second.
+    """
+    last_s = times_s[-1] - times_s[-2] if len(times_s) > 1 else 1.0
+    return [*times_s[1:], *(time_s + last_s for time_s in times_s[-1:])]

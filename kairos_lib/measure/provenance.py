@@ -31,6 +31,8 @@ PACKAGES = [
     "faster-whisper",
     "ctranslate2",
     "scenedetect",
+    "rapidocr",
+    "onnxruntime",
     "av",
     "opencv-python-headless",
     "numpy",

@@ -38,6 +38,17 @@ def settle() -> None:
         os.environ.update(missing())
 
 
+def one_of_opencv() -> None:
+    """Import OpenCV and keep it to one thread, for the whole process.
+
+    By default every caller's thread has all cores work on each small picture: with several
+    analyzers at once, on a busy machine, they mostly wait for one another.
+    """
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
 def missing(given: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables to add to the environment of a process that is about to be started.
 

@@ -120,6 +120,23 @@ def upright(
     return np.ascontiguousarray(_turn(image, matrix))
 
 
+def stored_grey(frame: av.VideoFrame) -> np.ndarray:
+    """A frame's brightness as it is stored: neither scaled, nor turned, nor with square pixels.
+
+    What a codec leaves, such as the edges of its blocks, is where the codec put it only here. Of an
+    interlaced frame the first field.
+
+    Args:
+        frame: The frame, as decoded.
+
+    Returns:
+        Shape (height, width), uint8, from 0 (black) to 255 (white).
+    """
+    target = (frame.width, frame.height, "gray", "BICUBIC")
+    grey = _scalers.of(target).reformat(frame, format="gray", threads=1).to_ndarray()
+    return np.ascontiguousarray(grey[:: 2 if frame.interlaced_frame else 1])
+
+
 def rotation_deg(frame: av.VideoFrame) -> int:
     """Counter-clockwise turn that makes a frame upright, to the nearest quarter: 0 to 270."""
     return round(frame.rotation / 90) % 4 * 90

@@ -147,6 +147,14 @@ class Frame:
                 self._images[target] = picture.upright(self.picture, *target)
             return self._images[target]
 
+    def stored_grey(self) -> np.ndarray:
+        """The brightness of the pixels as stored, of shape (height, width) and type uint8.
+
+        Neither scaled nor turned: for measures of what the camera and the codec left in them.
+        """
+        with self._scaling:
+            return picture.stored_grey(self.picture)
+
 
 class _Decoder:
     """Decodes one stream; frames come in presentation order with their times."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kairos_lib.analyzers.analyzer import Context, Stage, order, scene_of
+from kairos_lib.analyzers.analyzer import Context, Stage, order, scene_of, scenes_of
 from kairos_lib.analyzers.profile import Base
 from kairos_lib.errors import KairosError, no_room
 from kairos_lib.measure.devices import usual_device
@@ -247,7 +247,9 @@ class Graph:
             if reason := self._failed(("scenes",)):
                 raise KairosError(reason)
             started = time.perf_counter()
-            Journal(results, stage.record).write_all(self._placed(Journal(raw, stage.record)))
+            Journal(results, stage.record).write_all(
+                self._placed(stage, Journal(raw, stage.record))
+            )
             raw.unlink()
             work.time_s += time.perf_counter() - started
 
@@ -288,8 +290,8 @@ class Graph:
                 raise _InterruptedError
             yield record
 
-    def _placed(self, records: Journal[Record]) -> Iterator[Record]:
-        """Assign each record to its scene."""
+    def _placed(self, stage: Stage, records: Journal[Record]) -> Iterator[Record]:
+        """Assign each record to its scene, or to each of its scenes."""
         scenes = self._contexts["scenes"].scenes()
         for record in records:
             moment = getattr(record, "time_s", None)
@@ -298,7 +300,13 @@ class Graph:
             assert start_s is not None
             if start_s >= scenes[-1].end_s:
                 continue  # Audio can continue after the last picture; no scene has it.
-            yield record.model_copy(update={"scene": scene_of(scenes, start_s, end_s)})
+            if stage.in_each_scene:
+                assert end_s is not None
+                indices = [scene.index for scene in scenes_of(scenes, start_s, end_s)]
+            else:
+                indices = [scene_of(scenes, start_s, end_s)]
+            for index in indices:
+                yield record.model_copy(update={"scene": index})
 
 
 @contextmanager

@@ -35,7 +35,7 @@ class FacesSettings(Settings):
     frames_per_second: float = Field(4.0, gt=0)
     image_px: int = Field(640, ge=64)
     """Longer side of the picture that is looked at."""
-    min_score: float = Field(0.6, ge=0, le=1)
+    min_score: float = Field(0.5, ge=0, le=1)
     max_faces: int = Field(16, ge=1)
     """The largest faces of a frame are recorded; the others are only counted."""
     iris: bool = False

@@ -9,9 +9,11 @@ import numpy as np
 
 from kairos_lib.analyzers.faces.detector import overlaps
 
+REACH = 2.0
+"""Boxes are made so many times as wide and high before they are compared: between two frames of a
+few per second, a head moves by its own width."""
 SAME = 0.2
-"""Least overlap (intersection over union) with the last box: low, since a face moves far between
-two frames of a few per second."""
+"""Least overlap (intersection over union) of these with the last ones, about 1.3 widths apart."""
 LOST_S = 1.0
 """A face that is not seen for longer gets a new number when it comes back."""
 
@@ -64,5 +66,10 @@ class Tracks:
     def _shared(self, box: np.ndarray) -> list[float]:
         if not self._known:
             return []
-        known = np.stack([one.box for one in self._known])
-        return [float(one) for one in overlaps(box, known)]
+        known = np.stack([_wide(one.box) for one in self._known])
+        return [float(one) for one in overlaps(_wide(box), known)]
+
+
+def _wide(box: np.ndarray) -> np.ndarray:
+    middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * REACH
+    return np.concatenate([middle - half, middle + half])

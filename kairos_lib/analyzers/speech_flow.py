@@ -93,9 +93,16 @@ class _Talk(NamedTuple):
     """A passage before it is cut into scenes."""
 
     words: list[_Spoken]
+    """By their middles."""
     middles_s: list[float]
-    """Of the words, in order."""
-    end_s: float
+    reached_s: list[float]
+    """The end of all words up to each."""
+
+    @classmethod
+    def of(cls, words: list[_Spoken]) -> _Talk:
+        """With what is looked up in it."""
+        ends_s = itertools.accumulate((word.end_s for word in words), max)
+        return cls(words, [word.middle_s for word in words], list(ends_s))
 
 
 class Analyzer(Stage):
@@ -236,12 +243,12 @@ def _talks(spoken: Sequence[_Spoken], silence_s: float) -> Iterator[_Talk]:
     end_s = 0.0
     for word in spoken:
         if words and word.start_s - end_s > silence_s:
-            yield _Talk(words, [one.middle_s for one in words], end_s)
+            yield _Talk.of(words)
             words = []
         end_s = max(end_s, word.end_s) if words else word.end_s
         words.append(word)
     if words:
-        yield _Talk(words, [one.middle_s for one in words], end_s)
+        yield _Talk.of(words)
 
 
 def _piece(talk: _Talk, scene: Scene, pause_s: float) -> Passage | None:
@@ -251,10 +258,11 @@ def _piece(talk: _Talk, scene: Scene, pause_s: float) -> Passage | None:
     if first >= last:
         return None
     # A passage that goes on over a cut fills the scene up to it, in a pause as well.
-    start_s = scene.start_s if first > 0 else words[0].start_s
-    end_s = scene.end_s if last < len(words) else talk.end_s
+    begun_s = min(word.start_s for word in words[first:last])
+    start_s = scene.start_s if first > 0 else begun_s
+    end_s = scene.end_s if last < len(words) else talk.reached_s[-1]
     pauses = []
-    until_s = words[first - 1].end_s if first > 0 else words[0].start_s
+    until_s = talk.reached_s[first - 1] if first > 0 else begun_s
     for word in words[first : last + 1]:
         gap = (max(until_s, start_s), min(word.start_s, end_s))
         if word.start_s - until_s >= pause_s and gap[0] < gap[1]:

@@ -263,7 +263,7 @@ def _piece(talk: _Talk, scene: Scene, pause_s: float) -> Passage | None:
     end_s = scene.end_s if last < len(words) else talk.reached_s[-1]
     pauses = []
     until_s = talk.reached_s[first - 1] if first > 0 else begun_s
-    for word in words[first : last + 1]:
+    for word in sorted(words[first : last + 1]):
         gap = (max(until_s, start_s), min(word.start_s, end_s))
         if word.start_s - until_s >= pause_s and gap[0] < gap[1]:
             pauses.append(gap)

@@ -32,8 +32,8 @@ pytestmark = [
 ]
 
 
-def heard(sound: Path, folder: Path) -> tuple[list[Segment], np.ndarray]:
-    """What is said, with times of words, and the samples."""
+def heard(sound: Path, folder: Path, word_times: bool = True) -> tuple[list[Segment], np.ndarray]:
+    """What is said, and the samples."""
     from faster_whisper.audio import decode_audio
 
     samples = np.asarray(decode_audio(str(sound)))
@@ -41,7 +41,7 @@ def heard(sound: Path, folder: Path) -> tuple[list[Segment], np.ndarray]:
     spans = [
         Span(start_s=a / 16_000, end_s=b / 16_000) for a, b in vad.stretches(wav, VadSettings())
     ]
-    settings = SpeechSettings(language="en", word_times=True)
+    settings = SpeechSettings(language="en", word_times=word_times)
     engine = find("faster-whisper")(Setup(settings, WHISPER, Path("none")))
     engine.model = engine.load(WHISPER, "cpu")
     engine.prepare()
@@ -75,6 +75,8 @@ def test_words_of_a_known_speech_are_where_there_is_voice(tmp_path: Path) -> Non
         "and so my fellow americans ask not what your country can do for you "
         "ask what you can do for your country"
     )
+    plain, _ = heard(CLIPS / "jfk.flac", tmp_path, word_times=False)
+    assert [segment.without_words() for segment in segments] == plain
     for word in words:
         assert 0 <= word.start_s < word.end_s <= len(samples) / 16_000
         assert 0 < word.probability <= 1

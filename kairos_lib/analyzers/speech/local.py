@@ -109,7 +109,7 @@ class FasterWhisper(Engine):
 
     def prepare(self) -> None:
         """Create the pipeline that decodes several windows at once."""
-        self._listener = _listener(self.model)
+        self._listener = _listener(self.model, self.settings.word_times)
 
     def transcribe(
         self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]
@@ -186,7 +186,6 @@ class FasterWhisper(Engine):
             language=language,
             beam_size=self.settings.beam_size,
             without_timestamps=False,
-            word_timestamps=self.settings.word_times,
             clip_timestamps=[
                 {"start": start_s, "end": end_s} for start_s, end_s in itertools.pairwise(edges)
             ],
@@ -231,15 +230,13 @@ def _segments(window: Window, lines: Iterable[_Line]) -> list[Segment]:
     for line in lines:
         start_s, end_s = window.trimmed(window.start_s + line.start_s, window.start_s + line.end_s)
         if line.text.strip() and end_s > start_s:
-            words = tuple(_placed(window, word) for word in line.words)
             found.append(
                 Segment(
                     scene=UNASSIGNED,
-                    # Times of words may reach beyond those of their sentence.
-                    start_s=min([start_s, *(word.start_s for word in words)]),
-                    end_s=max([end_s, *(word.end_s for word in words)]),
+                    start_s=start_s,
+                    end_s=end_s,
                     text=line.text.strip(),
-                    words=words,
+                    words=tuple(_placed(window, word) for word in line.words),
                 )
             )
     return found
@@ -251,7 +248,7 @@ def _placed(window: Window, word: Word) -> Word:
     return word.model_copy(update={"start_s": start_s, "end_s": end_s})
 
 
-def _listener(model: WhisperModel) -> Any:
+def _listener(model: WhisperModel, word_times: bool) -> Any:
     """The batched pipeline, extended to keep what it decoded of each window.
 
     By itself it drops a sentence that is cut off by its window's end, and does not say where it
@@ -264,8 +261,9 @@ def _listener(model: WhisperModel) -> Any:
         heard: tuple[_Heard, ...] = ()
 
         def generate_segment_batched(self, features: Any, tokenizer: Any, options: Any) -> Any:
-            encoded, self._decoded = super().generate_segment_batched(features, tokenizer, options)
-            return encoded, self._decoded
+            found = super().generate_segment_batched(features, tokenizer, options)
+            self._encoded, self._decoded = found
+            return found
 
         def forward(self, features: Any, tokenizer: Any, windows: Any, options: Any) -> Any:
             found = super().forward(features, tokenizer, windows, options)
@@ -275,6 +273,7 @@ def _listener(model: WhisperModel) -> Any:
                     raise KairosError(
                         "the scores of speech are NaN or infinite: the weights are damaged"
                     )
+            worded = self._worded(found, tokenizer, windows, options) if word_times else found
             self.heard = tuple(
                 _Heard(
                     lines=tuple(
@@ -282,9 +281,9 @@ def _listener(model: WhisperModel) -> Any:
                             piece["start"] - window["offset"],
                             piece["end"] - window["offset"],
                             piece["text"],
-                            _words(piece.get("words", ()), window["offset"]),
+                            _words(same.get("words", ()), window["offset"]),
                         )
-                        for piece in pieces
+                        for piece, same in zip(pieces, aligned, strict=True)
                     ),
                     rest_s=_rest_s(decoded["tokens"], tokenizer, self.model.time_precision),
                     mean_log_probability=decoded["avg_logprob"],
@@ -293,9 +292,27 @@ def _listener(model: WhisperModel) -> Any:
                         tokenizer.decode(decoded["tokens"]).strip()
                     ),
                 )
-                for window, pieces, decoded in zip(windows, found, self._decoded, strict=True)
+                for window, pieces, aligned, decoded in zip(
+                    windows, found, worded, self._decoded, strict=True
+                )
             )
             return found
+
+        def _worded(self, found: Any, tokenizer: Any, windows: Any, options: Any) -> Any:
+            """Copies of the pieces with words, since faster-whisper changes their times by these:
+            sentences have the same times with words and without."""
+            rate = self.model.frames_per_second
+            copies = [[dict(piece) for piece in pieces] for pieces in found]
+            self.model.add_word_timestamps(
+                copies,
+                tokenizer,
+                self._encoded,
+                [int(math.ceil(window["duration"]) * rate) for window in windows],
+                options.prepend_punctuations,
+                options.append_punctuations,
+                0.0,  # Nothing was said before.
+            )
+            return copies
 
     return Listener(model)
 

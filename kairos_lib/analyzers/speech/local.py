@@ -299,8 +299,11 @@ def _listener(model: WhisperModel, word_times: bool) -> Any:
             return found
 
         def _worded(self, found: Any, tokenizer: Any, windows: Any, options: Any) -> Any:
-            """Copies of the pieces with words, since faster-whisper changes their times by these:
-            sentences have the same times with words and without."""
+            """Copies of the pieces, with words.
+
+            faster-whisper changes the times of pieces by those of their words; here, sentences
+            have the same times with words and without.
+            """
             rate = self.model.frames_per_second
             copies = [[dict(piece) for piece in pieces] for pieces in found]
             self.model.add_word_timestamps(

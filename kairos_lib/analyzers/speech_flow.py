@@ -8,17 +8,23 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
 from kairos_lib.analyzers.analyzer import Stage
 from kairos_lib.analyzers.marks import Mark
 from kairos_lib.analyzers.speech.segment import Segment
+from kairos_lib.analyzers.speech.settings import SpeechSettings
 from kairos_lib.media.scene import Scene
 from kairos_lib.parameters.settings import Settings
+from kairos_lib.parameters.weights import Weights
 from kairos_lib.runs.journal import Journal
 from kairos_lib.runs.record import Record
+
+if TYPE_CHECKING:
+    from kairos_lib.analyzers.profile import Base
 
 
 class SpeechFlowSettings(Settings):
@@ -169,6 +175,22 @@ class Analyzer(Stage):
             crossed = sum(one.runs_on for one in records)
             found["cuts within sentences"] = f"{crossed} of {len(records) - 1}"
         return found
+
+    @classmethod
+    def weights(cls, profile: Base) -> Weights | None:
+        """Those of `speech`: where they are missing, it has not heard whether there is any."""
+        own: SpeechSettings = profile.speech
+        return own.weights
+
+    @classmethod
+    def uses_weights(cls, profile: Base) -> bool:
+        """As `speech` does."""
+        own: SpeechSettings = profile.speech
+        return own.engine == "faster-whisper"
+
+    @classmethod
+    def load(cls, settings: Any, weights: Path, device: str) -> None:
+        """Nothing: only what `speech` wrote is read."""
 
     def skip(self) -> str:
         """There must be speech to count."""

@@ -1,8 +1,11 @@
 """The pace of speech whose words have known times."""
 
 import itertools
+from pathlib import Path
 
 import pytest
+from helpers.clips import write_clip
+from helpers.projects import write_parameters
 
 from kairos_lib.analyzers.speech.segment import Segment, Word
 from kairos_lib.analyzers.speech_flow import (
@@ -14,6 +17,13 @@ from kairos_lib.analyzers.speech_flow import (
     total,
 )
 from kairos_lib.media.scene import Scene
+from kairos_lib.nano.truth import CLIPS, ClipTruth
+from kairos_lib.pipeline.base_session import BaseSession
+from kairos_lib.pipeline.records import StageReport
+from kairos_lib.project import Project
+from kairos_lib.runs.files import read_record
+from kairos_lib.runs.journal import Journal
+from workshop.nano.whisper import WEIGHTS
 
 
 def sentence(start_s: float, words: int, each_s: float = 0.4, timed: bool = True) -> Segment:
@@ -135,3 +145,47 @@ def test_words_that_overlap_are_no_pause() -> None:
     (scene,) = measured([longer, sentence(1.0, 5), sentence(5.1, 5)], 0, 10)
     assert scene.pauses == 0
     assert scene.spoken_s == pytest.approx(7.1)
+
+
+def run(video: Path, project: Project, weights: Path = WEIGHTS) -> BaseSession:
+    speech = {"language": "en", "weights": {"source": "path", "id": str(weights)}}
+    profile = {"title": "Flow", "stages": ["speech_flow"], "speech": speech}
+    write_parameters(project, "base", "flow", profile)
+    session = BaseSession.open(str(video), "flow")
+    session.process()
+    return session
+
+
+@pytest.mark.services
+def test_a_clip_whose_words_are_known_has_its_rate(project: Project) -> None:
+    said = ClipTruth.of_demo("demo-match").utterances
+    seconds = sum(one.end_s - one.start_s for one in said)
+    true_wpm = 60 * sum(len(one.text.split()) for one in said) / seconds
+    session = run(CLIPS / "demo-match.mp4", project)
+    records = list(Journal(session.run.file("speech_flow.jsonl"), SceneFlow))
+    assert [one.scene for one in records] == list(range(12))
+    assert total(records).speaking_wpm == pytest.approx(true_wpm, rel=0.05)
+    assert sum(one.spoken_s for one in records) == pytest.approx(seconds, rel=0.05)
+    assert not any(one.by_words for one in records)
+
+
+def test_where_speech_has_no_weights_nobody_says_that_there_is_none(
+    project: Project, clip: Path, tmp_path: Path
+) -> None:
+    session = run(clip, project, tmp_path / "nowhere")
+    report = read_record(session.run.file("speech_flow.json"), StageReport)
+    assert report is not None
+    assert report.state == "skipped"
+    assert "there are no weights" in report.reason
+
+
+def test_a_tone_is_no_speech_and_a_film_without_sound_is_not_listened_to(
+    project: Project, tmp_path: Path
+) -> None:
+    tone = run(write_clip(tmp_path / "tone.mp4", [(200, 30, 30)]), project)
+    (scene,) = Journal(tone.run.file("speech_flow.jsonl"), SceneFlow)
+    assert scene.words == 0
+    mute = run(write_clip(tmp_path / "mute.mp4", [(200, 30, 30)], tone=False), project)
+    report = read_record(mute.run.file("speech_flow.json"), StageReport)
+    assert report is not None
+    assert (report.state, report.reason) == ("skipped", "the video has no audio stream")

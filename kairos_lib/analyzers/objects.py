@@ -161,7 +161,7 @@ class Analyzer(Stage):
             return {}
         kinds = {one.label for one in records}
         most = max(Counter(one.time_s for one in records).values())
-        return {"Kinds of objects": f"{len(kinds):,}", "Objects at once (most)": f"{most:,}"}
+        return {"Kinds of objects": f"{len(kinds):,}", "Objects at once": f"{most:,}"}
 
     def frames_per_second(self) -> float:
         """As the profile says."""

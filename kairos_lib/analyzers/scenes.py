@@ -72,7 +72,7 @@ class Analyzer(Stage):
         usual_s = median(scene.end_s - scene.start_s for scene in records)
         return {
             "Scenes": f"{len(records):,}",
-            "Length of a scene (median)": formats.length(usual_s),
+            "Median scene": formats.length(usual_s),
         }
 
     def frames_per_second(self) -> float:

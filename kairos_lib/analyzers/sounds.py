@@ -95,7 +95,7 @@ class Analyzer(Stage):
     def figures(cls, records: Sequence[SoundEvent]) -> Mapping[str, str]:
         """The sound of most scenes. They have no times: the labels of scenes are its lane."""
         heard = Counter(sound.label for sound in records).most_common(1)
-        return {"Heard in most scenes": heard[0][0]} if heard else {}
+        return {"Most often heard": heard[0][0]} if heard else {}
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:

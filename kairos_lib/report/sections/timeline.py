@@ -22,6 +22,8 @@ LONE_PX = 22
 CURVE_PX = 34
 GAP_PX = 9
 NARROWEST_PX = 620
+USUAL_PX = 930
+"""On a page of usual width."""
 SCENE_PX = 12
 """Of the widest timeline: each scene can still be hit with a finger's or a pointer's precision."""
 WIDEST_PX = 9000
@@ -147,10 +149,10 @@ def _mark(
     said = [formats.shortened(mark.text, TITLE_CHARACTERS)] if mark.text else []
     if mark.level is not None:
         said.append(formats.share(mark.level))
-    room = int((width * width_px - 6) / LETTER_PX)
     inside = "" if row.text or mark.colour or mark.level is not None else mark.text
-    if len(inside) > room:
-        inside = formats.shortened(inside, room) if room >= SHORTENED_CHARACTERS else ""
+    # What is too long is cut off by the mark's edge.
+    room = USUAL_PX / NARROWEST_PX * width * width_px / LETTER_PX
+    inside = formats.shortened(inside, math.ceil(room)) if room >= SHORTENED_CHARACTERS else ""
     return DrawnMark(
         x=round(100 * min(mark.start_s / end_s, 1 - LEAST_SHARE), 3),
         width=round(100 * width, 3),

@@ -31,7 +31,8 @@ from kairos_lib.runs.files import read_record, write_bytes
 from kairos_lib.runs.journal import Journal
 
 SECTIONS = {
-    "figures": "In figures", "missing": "What is missing", "timeline": "Timeline", "scenes": "Scenes"
+    "figures": "In figures", "missing": "What is missing", "timeline": "Timeline",
+    "scenes": "Scenes",
 }  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from helpers.suites import SuiteMaker
-
 from kairos_lib import analyzers
 from kairos_lib.analyzers import analyzer
 from kairos_lib.analyzers.objects import Detection

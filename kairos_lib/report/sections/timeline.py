@@ -112,6 +112,7 @@ def timeline(lanes: Sequence[Lane], scenes: Sequence[Scene], end_s: float) -> Ht
         height_px=top,
         axis_px=AXIS_PX,
         width_px=width_px,
+        long=width_px > USUAL_PX,
         ticks=[(100 * at_s / end_s, _tick(at_s)) for at_s in _ticks_s(end_s, width_px)],
     )
 

@@ -86,6 +86,11 @@
       scene.focus({ preventScroll: true });
       scene.scrollIntoView();
     });
+    const fit = document.querySelector(".kairos .fit");
+    fit?.addEventListener("click", () => {
+      const whole = document.querySelector(".kairos .track").classList.toggle("whole");
+      fit.setAttribute("aria-pressed", String(whole));
+    });
     choose(marks[0]);
     for (const piece of document.querySelectorAll(".kairos .scripted")) piece.hidden = false;
   }

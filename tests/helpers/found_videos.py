@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -108,21 +109,25 @@ OWN = {"made_up": MADE_UP, "strip": STRIP}
 
 @contextmanager
 def own_analyzers(folder: Path, **sources: str) -> Iterator[None]:
-    """Custom analyzers as if `KAIROS_ANALYZERS` named their folder."""
+    """Custom analyzers as if `KAIROS_ANALYZERS` named their folder alone."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, source in sources.items():
         (folder / f"{name}.py").write_text(source)
     before = list(analyzers.__path__)
-    analyzers.__path__.append(str(folder))
-    analyzer._sources.cache_clear()
+    _look_in([str(Path(analyzers.__file__).parent), str(folder)], sources)
     try:
         yield
     finally:
-        analyzers.__path__[:] = before
-        analyzer._sources.cache_clear()
-        for name in sources:
-            sys.modules.pop(f"kairos_lib.analyzers.{name}", None)
-            vars(analyzers).pop(name, None)
+        _look_in(before, sources)
+
+
+def _look_in(folders: list[str], names: Iterable[str]) -> None:
+    analyzers.__path__[:] = folders
+    analyzer._sources.cache_clear()
+    importlib.invalidate_caches()
+    for name in names:
+        sys.modules.pop(f"kairos_lib.analyzers.{name}", None)
+        vars(analyzers).pop(name, None)
 
 
 def found_video(

@@ -14,6 +14,8 @@
   // The timeline.
   if (drawn) {
     const readout = document.querySelector(".kairos .readout");
+    // Listened to here: an SVG that listens to the focus can be focused itself.
+    const track = drawn.closest(".track");
     const cursor = drawn.querySelector(".cursor");
     const share = (mark, name) => parseFloat(mark.querySelector("rect").getAttribute(name));
     const rows = [...drawn.querySelectorAll(".row")]
@@ -42,7 +44,7 @@
         Math.abs(share(mark, "x") - x) < Math.abs(share(best, "x") - x) ? mark : best);
     }
     const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-    drawn.addEventListener("keydown", (event) => {
+    track.addEventListener("keydown", (event) => {
       const mark = event.target.closest("a");
       const number = rows.findIndex((row) => row.includes(mark));
       if (number < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -59,23 +61,22 @@
       event.preventDefault();
       next?.focus();
     });
-    drawn.addEventListener("focusin", (event) => {
+    track.addEventListener("focusin", (event) => {
       const mark = event.target.closest("a");
       if (!mark) return;
       choose(mark);
       show(mark);
       mark.querySelector("rect").scrollIntoView({ block: "nearest", inline: "nearest" });
       // Not beneath the names, which stay at the left.
-      const track = mark.closest(".track");
       const hidden = track.querySelector(".names").getBoundingClientRect().right
         - mark.getBoundingClientRect().left;
       if (hidden > 0) track.scrollLeft -= hidden + 12;
     });
-    drawn.addEventListener("pointerover", (event) => {
+    track.addEventListener("pointerover", (event) => {
       const mark = event.target.closest("a");
       if (mark) show(mark);
     });
-    drawn.addEventListener("click", (event) => {
+    track.addEventListener("click", (event) => {
       const mark = event.target.closest("a");
       const scene = mark && document.querySelector(mark.getAttribute("href"));
       if (!scene) return;
@@ -88,7 +89,7 @@
     });
     const fit = document.querySelector(".kairos .fit");
     fit?.addEventListener("click", () => {
-      const whole = document.querySelector(".kairos .track").classList.toggle("whole");
+      const whole = track.classList.toggle("whole");
       fit.setAttribute("aria-pressed", String(whole));
     });
     choose(marks[0]);

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,8 +142,8 @@ def _rows(marks: list[Mark]) -> tuple[list[Row], int]:
         by_text[mark.text].append(mark)
     texts = sorted(by_text, key=lambda text: -sum(m.end_s - m.start_s for m in by_text[text]))
     shares: list[tuple[str, list[Mark]]]
-    # Sentences, say, are said once; and what a colour shows needs no name.
-    if len(texts) > max(1, len(marks) / 2) or any(mark.colour for mark in marks):
+    curve = any(mark.level is not None for mark in marks)
+    if len(texts) > 1 and (_in_one_row(marks) if curve else _needs_no_names(marks, len(texts))):
         shares = [("", row) for row in _packed(marks)]
     elif len(texts) <= ROWS_AT_MOST:
         shares = [(text, by_text[text]) for text in texts]
@@ -156,6 +157,19 @@ def _rows(marks: list[Mark]) -> tuple[list[Row], int]:
         left_out += 0 if share[0].level is not None else len(share) - len(drawn)
         rows.append(Row(text, tuple(drawn)))
     return rows, left_out
+
+
+def _needs_no_names(marks: Sequence[Mark], texts: int) -> bool:
+    """Whether rows are as many as there is at a time: what is said is said once."""
+    return texts > len(marks) / 2 or any(mark.colour for mark in marks)
+
+
+def _in_one_row(marks: Sequence[Mark]) -> bool:
+    """Whether a curve is one: its texts say what its heights mean."""
+    return all(
+        before.end_s <= after.start_s + OVERLAP_S and before.start_s < after.start_s
+        for before, after in pairwise(marks)
+    )
 
 
 def _packed(marks: Sequence[Mark]) -> list[list[Mark]]:

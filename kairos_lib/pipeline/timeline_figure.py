@@ -55,7 +55,15 @@ def timeline_figure(lanes: Sequence[Lane], end_s: float, title: str) -> Figure:
         for number, (lane, tops) in enumerate(zip(lanes, places, strict=True)):
             colours = [SERIES[(number - 1) % len(SERIES)]] if number else ALTERNATING
             for row, (top, height) in zip(lane.rows, tops, strict=True):
-                _draw(axes, row.marks, top, height, colours, row.text == "" or not number, end_s)
+                _draw(
+                    axes,
+                    row.marks,
+                    top,
+                    height,
+                    colours,
+                    not lane.curve and (not row.text or not number),
+                    end_s,
+                )
         rows = [
             (top + height / 2, _name(lane, number))
             for lane, tops in zip(lanes, places, strict=True)
@@ -65,7 +73,9 @@ def timeline_figure(lanes: Sequence[Lane], end_s: float, title: str) -> Figure:
         axes.set_ylim(ends, -0.2)
         axes.set_xlim(0, end_s)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=10, steps=[1, 2, 3, 6, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda at_s, _: formats.time_code(at_s).removesuffix(".0")))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda at_s, _: formats.time_code(at_s).removesuffix(".0"))
+        )
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=GREY, alpha=0.3, linewidth=0.6)

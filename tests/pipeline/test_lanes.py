@@ -72,6 +72,14 @@ def test_values_at_moments_go_on_until_the_next(folder: Path) -> None:
     assert read(folder)["made_up"].curve
 
 
+def test_one_curve_is_one_row_whatever_its_heights_are_called(strip: Of) -> None:
+    marks = "[Mark(n, n + 1, f'{n % 3} faces', level=n % 3 / 2) for n in range(60)]"
+    (row,) = strip(marks)["strip"].rows
+    assert len(row.marks) == 60
+    two = "[Mark(n, n, name, level=0.5) for n in range(60) for name in ('loud', 'low')]"
+    assert [row.text for row in strip(two)["strip"].rows] == ["loud", "low"]
+
+
 def test_rare_texts_share_the_last_row(strip: Of) -> None:
     lane = strip("[Mark(n, n + 1, f'kind {n % 9}') for n in range(54)]")["strip"]
     assert len(lane.rows) == ROWS_AT_MOST

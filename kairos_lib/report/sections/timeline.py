@@ -74,6 +74,7 @@ class DrawnLane:
     height: int
     title_px: int
     rows: tuple[DrawnRow, ...]
+    curve: bool
     tone: int
     """Number of its colour, from 1; 0 for the scenes, which need none."""
 
@@ -135,7 +136,7 @@ def _lane(
         rows.append(DrawnRow(formats.shortened(row.text, LABEL_CHARACTERS), y, row_px, marks))
     left_out = f"{lane.left_out:,} shorter marks are not drawn" if lane.left_out else ""
     height = title_px + len(rows) * row_px
-    return DrawnLane(lane.title, left_out, top, height, title_px, tuple(rows), tone)
+    return DrawnLane(lane.title, left_out, top, height, title_px, tuple(rows), lane.curve, tone)
 
 
 def _mark(
@@ -148,7 +149,7 @@ def _mark(
     if mark.end_s > mark.start_s:
         when += f"–{formats.time_code(mark.end_s)}"
     said = [formats.shortened(mark.text, TITLE_CHARACTERS)] if mark.text else []
-    if mark.level is not None:
+    elif mark.level is not None:
         said.append(formats.share(mark.level))
     inside = "" if row.text or mark.colour or mark.level is not None else mark.text
     # What is too long is cut off by the mark's edge.

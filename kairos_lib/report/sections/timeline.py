@@ -148,9 +148,10 @@ def _mark(
     when = formats.time_code(mark.start_s)
     if mark.end_s > mark.start_s:
         when += f"–{formats.time_code(mark.end_s)}"
-    said = [formats.shortened(mark.text, TITLE_CHARACTERS)] if mark.text else []
+    if mark.text:
+        when = f"{formats.shortened(mark.text, TITLE_CHARACTERS)}, {when}"
     elif mark.level is not None:
-        said.append(formats.share(mark.level))
+        when = f"{formats.share(mark.level)}, {when}"
     inside = "" if row.text or mark.colour or mark.level is not None else mark.text
     # What is too long is cut off by the mark's edge.
     room = USUAL_PX / NARROWEST_PX * width * width_px / LETTER_PX
@@ -161,7 +162,7 @@ def _mark(
         y=round(y + 1 + height_px - tall, 1),
         height=round(tall, 1),
         scene=scene_number(scene_of(scenes, mark.start_s)),
-        title=f"{' '.join(said)}, {when}" if said else when,
+        title=when,
         inside=inside,
         fill=mark.colour,
     )

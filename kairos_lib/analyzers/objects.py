@@ -14,7 +14,8 @@ from pydantic import Field
 
 from kairos_lib.analyzers.analyzer import Context, Device, Stage
 from kairos_lib.analyzers.batching import Batches
-from kairos_lib.analyzers.marks import Box, Mark, joined
+from kairos_lib.analyzers.marks import Box, Mark
+from kairos_lib.analyzers.sightings import joined
 from kairos_lib.errors import KairosError
 from kairos_lib.parameters.settings import Settings
 from kairos_lib.parameters.weights import Weights

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kairos_lib.analyzers.analyzer import find
-from kairos_lib.analyzers.marks import Box, Mark, joined
+from kairos_lib.analyzers.marks import Box, Mark
 from kairos_lib.analyzers.objects import Detection
+from kairos_lib.analyzers.sightings import joined
 from kairos_lib.analyzers.sounds import SoundEvent
 from kairos_lib.analyzers.speech.segment import Segment
 from kairos_lib.media.scene import Scene

@@ -226,7 +226,10 @@ class Stage(ABC):
 
     @classmethod
     def marks(cls, records: Sequence[Any]) -> Sequence[Mark]:
-        """Its lane in the timeline, in order of time; empty for no lane.
+        """Its lane in the timeline, in order of time.
+
+        An analyzer that marks nothing has no lane; with a `filter_title`, the labels of the scenes
+        are its lane, each as long as its scene.
 
         Args:
             records: All of a video.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -14,6 +14,8 @@ from pydantic import Field
 
 from kairos_lib.analyzers.analyzer import Context, Device, Stage
 from kairos_lib.analyzers.batching import Batches
+from kairos_lib.analyzers.marks import Box, Mark
+from kairos_lib.analyzers.sightings import joined
 from kairos_lib.errors import KairosError
 from kairos_lib.parameters.settings import Settings
 from kairos_lib.parameters.weights import Weights
@@ -138,6 +140,29 @@ class Analyzer(Stage):
     def exported_data(cls, records: Sequence[Detection]) -> dict[str, Any]:
         """The same summary."""
         return cls.scene_data(records)
+
+    @classmethod
+    def marks(cls, records: Sequence[Detection]) -> list[Mark]:
+        """When each kind of object is in view."""
+        return joined((one.time_s, one.label) for one in records)
+
+    @classmethod
+    def boxes(cls, records: Sequence[Detection]) -> list[Box]:
+        """Each detection, with the number that a tracker gave it."""
+        return [
+            Box(one.time_s, one.box, one.label if one.track_id is None
+                else f"{one.label} {one.track_id}")
+            for one in records
+        ]  # fmt: skip
+
+    @classmethod
+    def figures(cls, records: Sequence[Detection]) -> Mapping[str, str]:
+        """How many kinds there are, and how many objects are in view at once."""
+        if not records:
+            return {}
+        kinds = {one.label for one in records}
+        most = max(Counter(one.time_s for one in records).values())
+        return {"Kinds of objects": f"{len(kinds):,}", "Objects at once": f"{most:,}"}
 
     def frames_per_second(self) -> float:
         """As the profile says."""

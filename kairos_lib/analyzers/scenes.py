@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from kairos_lib import formats
 from kairos_lib.analyzers import transnet
 from kairos_lib.analyzers.analyzer import Context, Stage
+from kairos_lib.analyzers.marks import Mark
 from kairos_lib.errors import KairosError
 from kairos_lib.media.scene import Scene
 from kairos_lib.media.thumbnails import ThumbnailPicker
@@ -71,6 +74,22 @@ class Analyzer(Stage):
         self._picker = ThumbnailPicker(late_s)
         self._start_s = 0.0
         self._index = 0
+
+    @classmethod
+    def marks(cls, records: Sequence[Scene]) -> list[Mark]:
+        """Each scene by its number."""
+        return [Mark(scene.start_s, scene.end_s, f"Scene {scene.number}") for scene in records]
+
+    @classmethod
+    def figures(cls, records: Sequence[Scene]) -> Mapping[str, str]:
+        """How many there are, and how long they usually are."""
+        if not records:
+            return {}
+        usual_s = median(scene.end_s - scene.start_s for scene in records)
+        return {
+            "Scenes": f"{len(records):,}",
+            "Median scene": formats.length(usual_s),
+        }
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:

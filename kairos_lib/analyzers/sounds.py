@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -89,6 +90,12 @@ class Analyzer(Stage):
     def labels(cls, records: Sequence[SoundEvent]) -> list[str]:
         """Labels as the model names them."""
         return [sound.label for sound in records]
+
+    @classmethod
+    def figures(cls, records: Sequence[SoundEvent]) -> Mapping[str, str]:
+        """The sound of most scenes. They have no times: the labels of scenes are its lane."""
+        heard = Counter(sound.label for sound in records).most_common(1)
+        return {"Most often heard": heard[0][0]} if heard else {}
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:

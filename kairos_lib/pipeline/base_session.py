@@ -40,6 +40,7 @@ from kairos_lib.weights.location import Found, find
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 NOTEBOOK = "base.ipynb"
 TRANSCRIPTS = "transcripts"
@@ -289,3 +290,18 @@ class BaseSession:
                 for s in Journal(self.run.file("scenes.jsonl"), Scene)
             ]
         )
+
+    def timeline(self) -> Figure:
+        """What every analyzer marks, over time; a matplotlib figure that can be changed.
+
+        Raises:
+            KairosError: The run has no result yet.
+        """
+        from kairos_lib.pipeline.lanes import lanes
+        from kairos_lib.pipeline.timeline_figure import timeline_figure
+
+        result = self.run.result(BaseResult)
+        if result is None:
+            raise KairosError("there is no result yet: run the stages first")
+        drawn = list(lanes(self.run.folder, result))
+        return timeline_figure(drawn, result.facts.duration_s, result.title)

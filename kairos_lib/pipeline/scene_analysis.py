@@ -72,6 +72,11 @@ class VideoFindings:
             if "scene" in kind.record.model_fields and kind.about_scenes
         }
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The analyzers that have results by scene."""
+        return tuple(self._found)
+
     def of(self, scene: Scene) -> SceneFindings:
         """All findings in a scene."""
         return SceneFindings(

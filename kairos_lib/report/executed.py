@@ -155,4 +155,4 @@ def _page(project: Project, one: Executed, outputs: bool) -> bytes:
         cells = [Cell(None, "", (render("text", kind="error", text=message),))]
     body = render("notebook", title=one.title, notebook=one.notebook, cells=cells)
     contents = Html(Markup('<ol><li><a href="../index.html">The report</a></li></ol>'))
-    return document(one.title, Html(Markup(body._repr_html_())), contents, scripted=False)
+    return document(one.title, Html(Markup(body._repr_html_())), contents, scripts=())

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from markupsafe import Markup
 
+from kairos_lib import formats
 from kairos_lib.analyzers.analyzer import Context, Stage
+from kairos_lib.analyzers.marks import Mark
 from kairos_lib.analyzers.speech.engine import Engine, Setup, find
-from kairos_lib.analyzers.speech.segment import Segment, in_order, transcript
+from kairos_lib.analyzers.speech.segment import Segment, in_order, spoken_s, transcript
 from kairos_lib.analyzers.speech.settings import SpeechSettings
 from kairos_lib.analyzers.vad import Span
 from kairos_lib.media.facts import VideoFacts
@@ -86,6 +88,19 @@ class Analyzer(Stage):
         """The whole transcript."""
         words = transcript(records)
         return Html(Markup("<q>{}</q>").format(words)) if words else ""
+
+    @classmethod
+    def marks(cls, records: Sequence[Segment]) -> list[Mark]:
+        """Each segment with its words."""
+        return [Mark(one.start_s, one.end_s, one.text) for one in in_order(records)]
+
+    @classmethod
+    def figures(cls, records: Sequence[Segment]) -> Mapping[str, str]:
+        """For how long somebody speaks, and how many words; these are what spaces set apart."""
+        if not records:
+            return {}
+        words = sum(len(one.text.split()) for one in records)
+        return {"Speech": formats.length(spoken_s(records)), "Words": f"{words:,}"}
 
     @classmethod
     def weights(cls, profile: Base) -> Weights | None:

@@ -51,3 +51,12 @@ def in_order(segments: Sequence[Segment]) -> tuple[Segment, ...]:
 def transcript(segments: Sequence[Segment]) -> str:
     """The text spoken in a scene."""
     return " ".join(segment.text for segment in in_order(segments))
+
+
+def spoken_s(segments: Sequence[Segment]) -> float:
+    """For how long somebody speaks; segments that overlap count once."""
+    total_s, until_s = 0.0, 0.0
+    for segment in in_order(segments):
+        total_s += max(0.0, segment.end_s - max(until_s, segment.start_s))
+        until_s = max(until_s, segment.end_s)
+    return total_s

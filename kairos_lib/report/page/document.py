@@ -22,26 +22,33 @@ NOTHING_ELSE = (
 """Nothing is loaded, sent or run."""
 
 
-def document(title: str, body: Html, contents: Html, scripted: bool = True) -> bytes:
+def document(
+    title: str,
+    body: Html,
+    contents: Html,
+    scripts: tuple[str, ...] = SCRIPTS,
+    styles: tuple[str, ...] = STYLES,
+) -> bytes:
     """A self-contained page.
 
     Args:
         title: Window title.
         body: Content of the page.
         contents: Links to its parts or to other pages, for the bar at the top.
-        scripted: Whether tables can be sorted and scenes filtered. The page allows only that
-            script; a page without it allows none.
+        scripts: Files of `template/`; by default those by which tables are sorted and scenes
+            filtered. The page allows only these; a page without any allows none.
+        styles: Files of `template/`.
     """
-    script = _joined(SCRIPTS) if scripted else ""
+    script = _joined(scripts)
     policy = NOTHING_ELSE + (f"; script-src '{_digest(script)}'" if script else "")
     page = render(
         "document",
         title=title,
         body=body,
         contents=contents,
-        style=Html(Markup(_joined(STYLES))),
+        style=Html(Markup(_joined(styles))),
         script=Html(Markup(script)),
-        scripted=scripted,
+        scripted=bool(scripts),
         policy=Markup(policy),
     )
     return str(page.markup).encode()

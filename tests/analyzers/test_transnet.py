@@ -51,6 +51,7 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"source": "path", "id": str(path)}
 
 
+@pytest.mark.services
 def test_dissolves_and_fades_are_found_and_flashes_are_not(
     project: Project, tmp_path: Path
 ) -> None:

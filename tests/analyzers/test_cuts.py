@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pytest
-from helpers.moves import film
+from helpers.moves import View, film, shot
 from helpers.projects import make_project, write_parameters
 from helpers.shots import blend, drift, during, plain
 
+from kairos_lib.analyzers.cuts import Analyzer as Cuts
 from kairos_lib.analyzers.cuts.analyzer import Shot
 from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.project import Project
@@ -87,3 +89,65 @@ def test_shots_cover_the_video(shots: list[Shot]) -> None:
     assert [one.end_s for one in shots[:-1]] == [one.start_s for one in shots[1:]]
     assert shots[-1].end_s == pytest.approx(11.48)
     assert [one.length_s for one in shots] == pytest.approx([1.4, 1.8, 2.6, 3.3, 2.4], abs=0.3)
+
+
+def test_it_is_told_in_words_marks_and_figures(shots: list[Shot]) -> None:
+    assert Cuts.prompt_line(shots[1:2]).endswith(" s after a cut")
+    assert Cuts.prompt_line(shots[:1]) == "Shots: 1.4 s at the beginning"
+    assert Cuts.labels(shots) == ["start", "cut", "dissolve", "fade through black"]
+    marks = Cuts.marks(shots)
+    assert [mark.start_s for mark in marks] == sorted(mark.start_s for mark in marks)
+    assert {mark.text for mark in marks} >= {"cut", "dissolve", "fade through black"}
+    figures = Cuts.figures(shots)
+    assert figures["Shots"] == "5"
+    assert figures["Transitions"] == "2 cut, 1 dissolve, 1 fade through black"
+    assert shots[0].transitions_per_minute == pytest.approx(4 / 11.48 * 60)
+    assert Cuts.figures([]) == {}
+    assert Cuts.prompt_line([]) == ""
+
+
+def test_every_cut_between_plain_colours_is_one(project: Project, clip: Path) -> None:
+    found = shots_of(project, clip)
+    assert [one.start_s for one in found] == pytest.approx([float(n) for n in range(12)])
+    assert [one.opens_with for one in found] == ["start"] + ["cut"] * 11
+    assert [one.scene for one in found] == list(range(12))
+
+
+def test_a_video_that_comes_out_of_black_opens_with_a_fade(
+    project: Project, tmp_path: Path
+) -> None:
+    frames = chain(
+        during(plain(0), 0.4), blend(plain(0), drift(1), 0.8), during(drift(1), 1.0, 0.8)
+    )
+    (found,) = shots_of(project, film(tmp_path / "film.mp4", frames))
+    assert found.opens_with == "fade from black"
+    assert found.opening_end_s == pytest.approx(1.2, abs=0.2)
+    assert (found.start_s, found.closes_with) == (0, "end")
+
+
+def test_a_pan_that_starts_and_stops_is_no_dissolve(project: Project, tmp_path: Path) -> None:
+    def path(t: float) -> View:
+        return View(700 + 300 * min(max(t - 0.8, 0), 1))
+
+    (found,) = shots_of(project, film(tmp_path / "pan.mp4", shot(path, 2.6)))
+    assert (found.opens_with, found.closes_with) == ("start", "end")
+
+
+RANDOM = np.random.default_rng(5)
+ODD = {
+    "black": (lambda n: np.zeros((90, 160), np.uint8), 20),
+    "white noise": (lambda n: RANDOM.integers(0, 256, (90, 160), dtype=np.uint8), 20),
+    "one frame": (lambda n: np.full((90, 160), 120, np.uint8), 1),
+    "two frames": (lambda n: np.full((90, 160), 60 * n, np.uint8), 2),
+    "a still": (lambda n: np.tile(np.arange(160, dtype=np.uint8), (90, 1)), 60),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_has_no_cut_is_one_shot(project: Project, tmp_path: Path, name: str) -> None:
+    image, count = ODD[name]
+    video = film(tmp_path / "odd.mp4", [image(number) for number in range(count)])
+    (found,) = shots_of(project, video)
+    assert (found.opens_with, found.closes_with) == ("start", "end")
+    assert found.length_s == pytest.approx(count / 25)
+    assert found.transitions_per_minute == 0

@@ -22,6 +22,8 @@ PLAIN_MOST = 24
 """and in none of its parts."""
 FADE_FRAMES = 3
 """A fade has at least this many steps down or up,"""
+FADED = 0.35
+"""What has no more left of its light before a cut has faded to black: a frame later it is."""
 FADE_STEP = 0.6
 """none of which is a larger share of it."""
 DISSOLVE_S = (0.3, 2.5)
@@ -90,6 +92,9 @@ def transitions(looks: Looks, boundaries_s: Sequence[float]) -> list[Transition]
     for boundary_s in boundaries_s:
         if _explained(boundary_s, boundary_s, found):
             continue
+        if fade := _fade_before(looks, boundary_s):
+            found.append(fade)
+            continue
         kind: Kind = "flash" if _unchanged(looks, boundary_s) else "cut"
         found.append(Transition(kind, boundary_s, boundary_s))
     return sorted(found, key=lambda one: one.start_s)
@@ -120,6 +125,18 @@ def _fades(looks: Looks, colour: str) -> Iterator[Transition]:
             kind, start = "fade from", last
         end = first if kind == "fade to" else end
         yield Transition(kind, float(looks.time_s[start]), float(looks.time_s[end]), colour)
+
+
+def _fade_before(looks: Looks, boundary_s: float) -> Transition | None:
+    """A fade to black that ends with the shot: the next begins before anybody has seen black."""
+    last = int(np.searchsorted(looks.time_s, boundary_s - 0.001)) - 1
+    if last < FADE_FRAMES:
+        return None
+    level = looks.grid.mean(1)
+    start = _slope(level, last, -1)
+    if start == last or level[last] > FADED * level[start]:
+        return None
+    return Transition("fade to", float(looks.time_s[start]), boundary_s, "black")
 
 
 def _runs(plain: np.ndarray) -> Iterator[tuple[int, int]]:

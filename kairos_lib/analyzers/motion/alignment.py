@@ -38,6 +38,13 @@ TO_SIGMA = 1.4826
 """From the median absolute deviation to the standard deviation of a normal distribution."""
 LOST_SHARE = 0.5
 """If fewer points follow, flow is tried again from where phase correlation says."""
+PARTS = 4
+EDGE_LEVELS = 3.0
+"""Levels of grey per pixel that make an edge."""
+EDGE_PX = 0.5
+"""An edge is where it should be if it is no further away across itself."""
+STAYS_SHARE = 0.1
+"""The picture is still if by so much more of the edges stay than move along."""
 REFINE_ROUNDS = 3
 REFINE_PX = 2
 """Every other row and column is enough."""
@@ -75,6 +82,18 @@ class Similarity(NamedTuple):
         return float(np.degrees(np.arctan2(self.turn, 1 + self.zoom)))
 
 
+STILL = Similarity(0.0, 0.0, 0.0, 0.0)
+
+
+class _Agreement(NamedTuple):
+    share: float
+    """Of the pixels on edges that are where they should be."""
+    alike: float
+    """Correlation of the two pictures there."""
+    spread: float
+    """In which share of the picture's parts there are any."""
+
+
 @dataclass(frozen=True)
 class Alignment:
     """One picture brought onto another."""
@@ -85,6 +104,8 @@ class Alignment:
     alike: float
     """Correlation of the two pictures where they do, once aligned: 1 is the same but for
     brightness and contrast."""
+    spread: float
+    """Share of the 4 × 4 parts of the picture in which any point follows."""
     loose: float
     """Share of the points with texture, of those still in the picture, that do not follow it."""
     apart_px: float
@@ -143,11 +164,21 @@ class Aligner:
         similarity, follows, apart = found
         inliers = float(follows.sum() / textured.sum())
         similarity, alike = self._refined(similarity, follows, before, after)
+        spread = _spread(follows)
+        moved, stayed = (self._agreeing(one, before, after) for one in (similarity, STILL))
+        if stayed.share > moved.share + STAYS_SHARE:
+            # Things move before a plain background: there are more corners on them, but more of
+            # all edges stay.
+            similarity, inliers, alike = STILL, stayed.share, stayed.alike
+            spread = stayed.spread
+            flow = self._flow.calc(before, after, None)
+            apart = np.hypot(*np.moveaxis(flow[np.ix_(self._rows, self._columns)], -1, 0))
+            follows = textured & (apart < FOLLOWS_PX)
         inside = textured & self._inside(similarity)
         loose = inside & ~follows
         share = float(loose.sum() / inside.sum()) if inside.any() else 0.0
         apart_px = float(apart[loose].mean()) if loose.any() else 0.0
-        return Alignment(similarity, inliers, alike, share, apart_px)
+        return Alignment(similarity, inliers, alike, spread, share, apart_px)
 
     def _jump(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Flow of the one shift that phase correlation finds, however far it is."""
@@ -240,6 +271,30 @@ class Aligner:
         warped, inside = self._warped(second, similarity)
         return similarity, _correlation(reference, warped, (held > 0) & inside)
 
+    def _agreeing(
+        self, similarity: Similarity, before: np.ndarray, after: np.ndarray
+    ) -> _Agreement:
+        """How many of all edges are where a similarity has them, in any brightness."""
+        fine = self._fine
+        first, second = (
+            self._cv2.GaussianBlur(one, (0, 0), 1.0).astype(np.float32) for one in (before, after)
+        )
+        gx = self._cv2.Sobel(first, self._cv2.CV_32F, 1, 0, ksize=1, scale=0.5)[fine, fine]
+        gy = self._cv2.Sobel(first, self._cv2.CV_32F, 0, 1, ksize=1, scale=0.5)[fine, fine]
+        slope = np.hypot(gx, gy)
+        warped, inside = self._warped(second, similarity)
+        edges = (slope > EDGE_LEVELS) & inside
+        if edges.sum() < POINTS_AT_LEAST:
+            return _Agreement(0.0, 0.0, 0.0)
+        a, b = first[fine, fine][edges], warped[edges]
+        gain = float(b.std() / max(a.std(), NOISE_LEVELS))
+        away = np.abs((b - b.mean()) / max(gain, 1e-3) - (a - a.mean())) / slope[edges]
+        agree = away < EDGE_PX
+        where = np.zeros_like(edges)
+        where[edges] = agree
+        alike = _correlation(first[fine, fine], warped, where)
+        return _Agreement(float(agree.mean()), alike, _spread(where))
+
     def _warped(self, second: np.ndarray, similarity: Similarity) -> tuple[np.ndarray, np.ndarray]:
         """The second picture brought back onto the first; and where there is any of it."""
         dx, dy = similarity.of(self._fine_x, self._fine_y)
@@ -273,6 +328,12 @@ def _guessed(points: np.ndarray, moves: np.ndarray) -> Similarity:
         float(offset[best].real), float(offset[best].imag),
         float(factor[best].real), float(factor[best].imag),
     )  # fmt: skip
+
+
+def _spread(marked: np.ndarray) -> float:
+    """In how many of the picture's parts anything is marked, as a share of all."""
+    rows, columns = (np.arange(count) * PARTS // count for count in marked.shape)
+    return len(np.unique((rows[:, None] * PARTS + columns)[marked])) / PARTS**2
 
 
 def _correlation(one: np.ndarray, other: np.ndarray, where: np.ndarray) -> float:

@@ -34,6 +34,9 @@ class MotionSettings(Settings):
     """Between two of these frames, a pan may cover about a third of the width."""
     min_inliers: float = Field(0.4, ge=0, le=1)
     """Share of the textured points that must follow one movement for it to be the picture's."""
+    min_spread: float = Field(0.5, ge=0, le=1)
+    """Share of the picture's 4 × 4 parts in which something must follow it: what moves in fewer,
+    before a plain background, may be a thing and not the picture."""
     min_alike: float = Field(0.9, ge=0, le=1)
     """Correlation that two frames must have once one is brought onto the other: less is a cut, a
     dissolve, or noise."""
@@ -133,7 +136,11 @@ class Analyzer(Stage):
         """A record with what was found."""
         told = {"inliers": round(found.inliers, DIGITS), "alike": round(found.alike, DIGITS)}
         settings = self._settings
-        if found.inliers < settings.min_inliers or found.alike < settings.min_alike:
+        if (
+            found.inliers < settings.min_inliers
+            or found.alike < settings.min_alike
+            or found.spread < settings.min_spread
+        ):
             return motion.model_copy(update=told)
         similarity = found.similarity
         movement = Movement(

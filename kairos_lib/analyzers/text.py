@@ -241,6 +241,8 @@ def load(models: Path, detection_px: int) -> Any:
             "Det.limit_type": "max",
             "Det.limit_side_len": detection_px,
             "Rec.model_path": str(models / RECOGNIZER),
+            # In a batch a line is padded to the longest, which changes how it is read.
+            "Rec.rec_batch_num": 1,
             f"{engine}.intra_op_num_threads": 1,
             f"{engine}.inter_op_num_threads": 1,
         }

@@ -65,8 +65,8 @@ def timeline_figure(lanes: Sequence[Lane], end_s: float, title: str) -> Figure:
                     end_s,
                 )
         rows = [
-            (top + height / 2, _name(lane, number))
-            for lane, tops in zip(lanes, places, strict=True)
+            (top + height / 2, _name(lane, number) if place else lane.title)
+            for place, (lane, tops) in enumerate(zip(lanes, places, strict=True))
             for number, (top, height) in enumerate(tops)
         ]
         axes.set_yticks([at for at, _ in rows], [name for _, name in rows])

@@ -149,13 +149,12 @@ def _draw(
 
 def _shown_by_notebooks() -> type[Figure]:
     """A figure that a notebook shows as the value of a cell, without pyplot."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     class Timeline(Figure):
         def _repr_png_(self) -> bytes:
             picture = io.BytesIO()
-            FigureCanvasAgg(self).print_png(picture)
+            self.savefig(picture, format="png", dpi="figure")
             return picture.getvalue()
 
     return Timeline

@@ -143,7 +143,10 @@ def _rows(marks: list[Mark]) -> tuple[list[Row], int]:
     texts = sorted(by_text, key=lambda text: -sum(m.end_s - m.start_s for m in by_text[text]))
     shares: list[tuple[str, list[Mark]]]
     curve = any(mark.level is not None for mark in marks)
-    if len(texts) > 1 and (_in_one_row(marks) if curve else _needs_no_names(marks, len(texts))):
+    coloured = any(mark.colour for mark in marks)
+    # What is said is said once, and what a colour shows needs no name.
+    unnamed = _in_one_row(marks) if curve else coloured or len(texts) > len(marks) / 2
+    if unnamed and (coloured or len(texts) > 1):
         shares = [("", row) for row in _packed(marks)]
     elif len(texts) <= ROWS_AT_MOST:
         shares = [(text, by_text[text]) for text in texts]
@@ -157,11 +160,6 @@ def _rows(marks: list[Mark]) -> tuple[list[Row], int]:
         left_out += 0 if share[0].level is not None else len(share) - len(drawn)
         rows.append(Row(text, tuple(drawn)))
     return rows, left_out
-
-
-def _needs_no_names(marks: Sequence[Mark], texts: int) -> bool:
-    """Whether rows are as many as there is at a time: what is said is said once."""
-    return texts > len(marks) / 2 or any(mark.colour for mark in marks)
 
 
 def _in_one_row(marks: Sequence[Mark]) -> bool:

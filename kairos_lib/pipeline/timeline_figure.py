@@ -65,8 +65,8 @@ def timeline_figure(lanes: Sequence[Lane], end_s: float, title: str) -> Figure:
                     end_s,
                 )
         rows = [
-            (top + height / 2, _name(lane, number))
-            for lane, tops in zip(lanes, places, strict=True)
+            (top + height / 2, _name(lane, number) if place else lane.title)
+            for place, (lane, tops) in enumerate(zip(lanes, places, strict=True))
             for number, (top, height) in enumerate(tops)
         ]
         axes.set_yticks([at for at, _ in rows], [name for _, name in rows])
@@ -149,13 +149,12 @@ def _draw(
 
 def _shown_by_notebooks() -> type[Figure]:
     """A figure that a notebook shows as the value of a cell, without pyplot."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     class Timeline(Figure):
         def _repr_png_(self) -> bytes:
             picture = io.BytesIO()
-            FigureCanvasAgg(self).print_png(picture)
+            self.savefig(picture, format="png", dpi="figure")
             return picture.getvalue()
 
     return Timeline

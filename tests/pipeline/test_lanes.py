@@ -80,6 +80,12 @@ def test_one_curve_is_one_row_whatever_its_heights_are_called(strip: Of) -> None
     assert [row.text for row in strip(two)["strip"].rows] == ["loud", "low"]
 
 
+def test_colours_are_one_strip_that_needs_no_names(strip: Of) -> None:
+    marks = "[Mark(n, n + 1, 'grey', colour='#80808' + str(n % 4)) for n in range(60)]"
+    (row,) = strip(marks)["strip"].rows
+    assert (row.text, len(row.marks)) == ("", 60)
+
+
 def test_rare_texts_share_the_last_row(strip: Of) -> None:
     lane = strip("[Mark(n, n + 1, f'kind {n % 9}') for n in range(54)]")["strip"]
     assert len(lane.rows) == ROWS_AT_MOST

@@ -123,6 +123,7 @@ def _kinds(findings: VideoFindings) -> list[type[Stage]]:
 def _listed(
     findings: VideoFindings, folder: Path, result: BaseResult, tones: Mapping[str, int]
 ) -> Iterator[ListedScene]:
+    asked_for = {report.name for report in result.stages}
     done = {report.name for report in result.stages if report.state == "done"}
     for scene in findings.scenes[:SCENES_AT_MOST]:
         of_scene = findings.of(scene)
@@ -131,7 +132,7 @@ def _listed(
             there = kind.name in done
             if kind.filter_title and there:
                 labels[kind.name] = _labels(kind, records)
-            if kind.heading:
+            if kind.heading and kind.name in asked_for:
                 said = _view(kind, records) if there else ""
                 nothing = kind.nothing if there else kind.not_run
                 found.append(Found(title_of(kind), said, nothing, tones.get(kind.name, 0)))

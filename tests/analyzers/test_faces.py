@@ -58,6 +58,10 @@ def test_a_point_of_a_crop_is_found_again_in_the_picture(
     y, x = np.mgrid[:192, :192] + 0.5
     seen = np.array([[(x * bright).sum(), (y * bright).sum()]]) / bright.sum()
     assert crop.back(seen)[0] == pytest.approx((222, 142), abs=0.5)
+    # Right of the middle in the picture: left of it in a mirrored crop.
+    upright = Crop(np.array([200.0, 150.0]), side, 0, 192, mirrored)
+    columns = np.clip(upright.of(picture)[:, :, 0].astype(float) - 130, 0, None).sum(axis=0)
+    assert (columns @ (np.arange(192) + 0.5) / columns.sum() < 96) == mirrored
 
 
 def test_faces_keep_their_numbers_while_they_move_and_lose_them_when_gone() -> None:
@@ -99,14 +103,14 @@ def test_ages_are_estimates_and_prompts_hear_of_them_only_if_asked() -> None:
 
 
 def test_the_lane_has_a_stretch_for_each_number_of_faces() -> None:
-    # Four frames a second of 25: not quite even. Two faces from 0.52 on, none at 1.28.
-    counts = {0.0: 1, 0.28: 1, 0.52: 2, 0.76: 2, 1.0: 2, 1.52: 1}
+    # Four frames a second of 25: not quite even. Two faces from 0.52 on, none at 1.28 and 1.76.
+    counts = {0.0: 1, 0.28: 1, 0.52: 2, 0.76: 2, 1.0: 2, 1.52: 1, 2.0: 1}
     seen = [face(t, track, n) for t, n in counts.items() for track in range(n)]
     marks = Analyzer.marks(seen)
-    assert [mark.text for mark in marks] == ["1 face", "2 faces", "1 face"]
-    assert [mark.level for mark in marks] == [0.5, 1.0, 0.5]
-    assert [mark.start_s for mark in marks] == [0.0, 0.52, 1.52]
-    assert [mark.end_s for mark in marks] == pytest.approx([0.52, 1.24, 1.76])
+    assert [mark.text for mark in marks] == ["1 face", "2 faces", "1 face", "1 face"]
+    assert [mark.level for mark in marks] == [0.5, 1.0, 0.5, 0.5]
+    assert [mark.start_s for mark in marks] == [0.0, 0.52, 1.52, 2.0]
+    assert [mark.end_s for mark in marks] == pytest.approx([0.52, 1.24, 1.76, 2.24])
     assert Analyzer.figures(seen)["faces at once"] == "2 at most"
     assert [box.text for box in Analyzer.boxes(seen)][:3] == ["face 1", "face 1", "face 1"]
     assert Analyzer.labels(seen) == ["2 faces"]

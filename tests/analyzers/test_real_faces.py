@@ -84,7 +84,7 @@ def test_a_portrait_is_one_face_where_it_is_and_leans_as_the_picture_does(faces:
     assert abs(upright.pitch_deg or 99) < 15
     assert clockwise.roll_deg == pytest.approx((upright.roll_deg or 0) + 20, abs=5)
     assert other.roll_deg == pytest.approx((upright.roll_deg or 0) - 20, abs=5)
-    # She was 52, which a small model does not see; no baby, at least.
+    # A grown woman: more cannot be asked of a small model.
     assert 18 < (upright.age_years or 0) < 70
 
 

@@ -23,7 +23,7 @@ from kairos_lib.pipeline.records import StageReport
 from kairos_lib.project import Project
 from kairos_lib.runs.files import read_record
 from kairos_lib.runs.journal import Journal
-from workshop.nano.whisper import WEIGHTS
+from kairos_lib.weights.location import NANO
 
 
 def sentence(start_s: float, words: int, each_s: float = 0.4, timed: bool = True) -> Segment:
@@ -147,7 +147,7 @@ def test_words_that_overlap_are_no_pause() -> None:
     assert scene.spoken_s == pytest.approx(7.1)
 
 
-def run(video: Path, project: Project, weights: Path = WEIGHTS) -> BaseSession:
+def run(video: Path, project: Project, weights: Path = NANO / "whisper") -> BaseSession:
     speech = {"language": "en", "weights": {"source": "path", "id": str(weights)}}
     profile = {"title": "Flow", "stages": ["speech_flow"], "speech": speech}
     write_parameters(project, "base", "flow", profile)

@@ -1,7 +1,8 @@
 """An age estimated from a face: a small model's guess, no more.
 
 Cydral's age predictor for dlib (CC0): a ResNet of ten layers trained on some 110,000 faces, for
-ages up to 80. What it says of one person differs by decades from picture to picture.
+ages up to 80. What it says of one person differs by more than ten years from picture to
+picture.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class FacesSettings(Settings):
 
 
 AGE_MIN_PX = 64
-"""Narrower faces get no age: of some 25 pixels, the model says anything."""
+"""Narrower faces get no age: they have fewer pixels than the model's input."""
 AGE_MAX_YAW_DEG = 35
 """Nor do faces that are turned away further."""
 TOLD_AT_MOST = 4

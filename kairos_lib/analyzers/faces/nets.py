@@ -35,7 +35,7 @@ class Net:
         if not path.is_file():
             raise KairosError(f"the weights of faces have no {path.name}: they belong into {path}")
         # On a busy machine more threads collapse: each waits for the slowest of them. OpenCV has
-        # one number for the whole process; this is the only place that needs more than a moment.
+        # one number for the whole process.
         cv2.setNumThreads(1)
         self._path = path
         self._outputs = list(outputs)

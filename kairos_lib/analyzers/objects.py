@@ -19,7 +19,7 @@ from kairos_lib.parameters.settings import Settings
 from kairos_lib.parameters.weights import Weights
 from kairos_lib.runs.record import Record
 from kairos_lib.weights.checkpoints import check_numbers
-from kairos_lib.weights.location import downloads
+from kairos_lib.weights.disk import downloads
 
 if TYPE_CHECKING:
     from kairos_lib.analyzers.profile import Base

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kairos_lib.commands.addresses import videos_here
 from kairos_lib.errors import KairosError
 from kairos_lib.options import model_id_option
 from kairos_lib.project import Project
+
+if TYPE_CHECKING:
+    from kairos_lib.parameters.weights import Weights
 
 
 @click.command()
@@ -22,8 +27,6 @@ def fetch(model: str | None, model_id: str | None, base: str | None, video: str 
     from kairos_lib.bench.request import AUTO, by_id
     from kairos_lib.parameters import loading
     from kairos_lib.parameters.model import Model
-    from kairos_lib.parameters.weights import Weights
-    from kairos_lib.weights import location
 
     project = Project.find()
     if model_id and model not in (None, AUTO):
@@ -38,21 +41,39 @@ def fetch(model: str | None, model_id: str | None, base: str | None, video: str 
             return
         known = loading.names(project, Model)
         raise KairosError(f"MODEL is not given: name one of {', '.join(known)}")
-    wanted: list[Weights | None] = []
     if model or model_id:
         changes = by_id(model_id) if model_id else None
         chosen = loading.load(project, Model, model or AUTO, changes)
-        wanted.append(chosen.weights)
+        _bring(project, chosen.weights)
         base = base or chosen.base
     profile = loading.load(project, Base, str(base))
-    wanted += [s.weights(profile) for s in order(profile.stages) if s.uses_weights(profile)]
-    for one in wanted:
-        if one is None or one.source in ("nano", "path", "dummy", "server"):
-            continue
-        found = location.find(project, one)
-        if found.path is not None:
-            click.echo(f"here already: {one.id}")
-            continue
-        click.echo(f"fetching {one.id}")
-        click.echo(f"fetched: {location.fetch(one)}")
-    click.echo("all weights that come from a hub are on this machine")
+    failed: dict[str, KairosError] = {}
+    for stage in order(profile.stages):
+        if stage.uses_weights(profile):
+            try:
+                _bring(project, stage.weights(profile))
+            except KairosError as error:  # Others come from other places.
+                failed[stage.name] = error
+    if len(failed) == 1:
+        raise next(iter(failed.values()))
+    if failed:
+        for error in failed.values():
+            click.echo(f"kairos: {error}", err=True)
+        raise KairosError(
+            f"{', '.join(failed)}: weights not fetched; all others are here, and the same command "
+            "tries again"
+        )
+    click.echo("all weights that can be fetched are on this machine")
+
+
+def _bring(project: Project, weights: Weights | None) -> None:
+    """Fetch weights that are not on this machine, if they are of a kind that can be fetched."""
+    from kairos_lib.weights import location
+
+    if weights is None or weights.source in ("nano", "path", "dummy", "server"):
+        return
+    if location.find(project, weights).path is not None:
+        click.echo(f"here already: {weights.id}")
+        return
+    click.echo(f"fetching {weights.id}")
+    click.echo(f"fetched: {location.fetch(weights)}")

@@ -69,7 +69,7 @@ def fetching(project: Project, weights: Weights) -> str:
     owners = [
         name for name in names(project, Model) if load(project, Model, name).weights == weights
     ]
-    if weights.source != "hub":
+    if weights.source != "hub" and not (weights.source == "package" and owners):
         return f"see {project.relative(project.parameters)}/models/{(owners or ['*'])[0]}.yaml"
     if owners:
         return f"run `make fetch MODEL={owners[0]}`, or time it with WEIGHTS=dummy"

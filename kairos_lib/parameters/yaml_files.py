@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -83,12 +83,19 @@ def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
 def _model_at(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
     """The model that a nested key belongs to."""
     for part in location:
-        if isinstance(part, int):  # An index into a list, whose items the key before it describes.
-            continue
-        annotation = kind.model_fields[part].annotation
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        kind = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
+        # An index into a list and a name in a mapping are described by the key before them.
+        if part in kind.model_fields:
+            within = _models_in(kind.model_fields[str(part)].annotation)
+            kind = next(within, kind)
     return kind
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a type is made of, such as `X` of `dict[str, X] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
 
 
 class _StrictLoader(yaml.SafeLoader):

@@ -28,7 +28,7 @@ class StageReport(Record):
     records: int = 0
     weights: str = ""
     """Identity of the weights used: a commit or a SHA-256."""
-    weights_source: Literal["", "hub", "url", "path", "nano", "dummy", "server"] = ""
+    weights_source: Literal["", "hub", "url", "path", "nano", "dummy", "server", "package"] = ""
     batch_size: int | None = None
     """Largest batch that fitted, for a stage that works in batches."""
     resources: Resources | None = None

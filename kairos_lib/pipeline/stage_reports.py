@@ -18,7 +18,7 @@ from kairos_lib.runs.files import read_record, write_record
 from kairos_lib.weights.location import Found
 
 RESOURCES = "resources.jsonl"
-Source = Literal["", "hub", "url", "path", "nano", "dummy", "server"]
+Source = Literal["", "hub", "url", "path", "nano", "dummy", "server", "package"]
 State = Literal["running", "done", "skipped", "failed"]
 
 

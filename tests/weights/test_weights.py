@@ -9,7 +9,7 @@ import pytest
 from kairos_lib.errors import KairosError
 from kairos_lib.parameters.weights import Weights
 from kairos_lib.project import Project
-from kairos_lib.weights import location
+from kairos_lib.weights import disk, location
 
 CONTENT = b"weights" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -49,7 +49,7 @@ def test_a_file_that_is_not_the_pinned_one_is_thrown_away(project: Project, addr
     wanted = Weights(source="url", id=f"{address}/a.pt", sha256="0" * 64)
     with pytest.raises(KairosError, match="not the pinned 000000000000…: it was deleted"):
         location.fetch(wanted)
-    assert not list(location.downloads().iterdir())
+    assert not list(disk.downloads().iterdir())
 
 
 def test_a_download_that_fails_is_one_line(project: Project, address: str) -> None:
@@ -60,7 +60,7 @@ def test_a_download_that_fails_is_one_line(project: Project, address: str) -> No
 def test_a_changed_file_is_found_out(project: Project, address: str) -> None:
     wanted = Weights(source="url", id=f"{address}/a.pt", sha256=SHA256)
     location.fetch(wanted)
-    (location.downloads() / "a.pt").write_bytes(b"other")
+    (disk.downloads() / "a.pt").write_bytes(b"other")
     found = location.find(project, wanted)
     assert found.path is None
     assert "is not the file that the parameters pin" in found.missing
@@ -78,7 +78,7 @@ def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatc
 
 def test_a_disk_without_room_is_told_before_the_download(tmp_path: Path) -> None:
     with pytest.raises(KairosError, match=r"takes 1000000000.0 GB .*make room"):
-        location.check_room(tmp_path / "not" / "yet", 10**18)
+        disk.check_room(tmp_path / "not" / "yet", 10**18)
 
 
 def test_a_folder_of_weights_is_known_by_its_content_but_its_notes(project: Project) -> None:

@@ -36,7 +36,7 @@ from kairos_lib.remote.service import (
 from kairos_lib.vlm.adapter import Adapter, Generated, Prepared, Request
 from kairos_lib.vlm.choosing import Choosing
 from kairos_lib.vlm.controls import Controls
-from kairos_lib.weights.location import downloads
+from kairos_lib.weights.disk import downloads
 
 if TYPE_CHECKING:
     import openai

@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 # Made last, so that an install that was cut short is done again.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo bench plan events status report compare reproduce export publish \
+.PHONY: help install demo bench base plan events status report compare reproduce export publish \
 	serve fetch lab nano nano-score perf-base perf-vlm perf-events perf-serve chaos-serve \
 	perf-repeats test test-services lint lock clean clean-all given
 
@@ -47,6 +47,9 @@ demo: given ## Run the demo suite offline and write reports/demo/index.html
 
 bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=1 BASE=.. ON=slurm:..
 	@$(BIN)/kairos bench
+
+base: $(INSTALLED) ## VIDEO=.. BASE=..: what is in a video, with no model, and its page; FRESH=1 DRY_RUN=1
+	@$(BIN)/kairos base
 
 plan: $(INSTALLED) ## Same choices as bench: say what would run, and start nothing
 	@$(BIN)/kairos plan

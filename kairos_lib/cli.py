@@ -17,6 +17,7 @@ import click
 
 from kairos_lib import __version__
 from kairos_lib.commands.api import api
+from kairos_lib.commands.base import base
 from kairos_lib.commands.bench import bench, plan
 from kairos_lib.commands.compare import compare
 from kairos_lib.commands.ending import stop
@@ -100,7 +101,19 @@ def main(debug: bool) -> None:
             signal.signal(number, _interrupt)
 
 
-for command in (bench, plan, events, status, task, compare, reproduce, export, publish, fetch):
+for command in (
+    bench,
+    base,
+    plan,
+    events,
+    status,
+    task,
+    compare,
+    reproduce,
+    export,
+    publish,
+    fetch,
+):
     main.add_command(command)
 for command in (serve, worker, coordinator, api):
     main.add_command(command)

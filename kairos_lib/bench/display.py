@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, get_args
 
@@ -20,8 +21,9 @@ from rich.progress import (
 from rich.text import Text
 
 from kairos_lib import formats
-from kairos_lib.bench.plan import Plan
+from kairos_lib.bench.plan import Plan, UnusableVideo
 from kairos_lib.bench.requirements import Requirement
+from kairos_lib.bench.step import Step
 from kairos_lib.project import Project
 from kairos_lib.runs.status import Progress as NotebookProgress
 from kairos_lib.runs.status import Status
@@ -171,8 +173,16 @@ def ending(label: str, status: Status) -> str:
 
 def plan_lines(project: Project, planned: Plan) -> list[str]:
     """What a bench would do, two lines per notebook: what and why, then its folder."""
+    report = project.relative(project.reports / planned.suite.name / "index.html")
+    return step_lines(project, planned.steps, planned.unusable, f"the report: {report}")
+
+
+def step_lines(
+    project: Project, steps: Sequence[Step], unusable: Iterable[UnusableVideo], then: str
+) -> list[str]:
+    """Two lines per notebook, what and why, then its folder; and what comes in the end."""
     lines = []
-    for step in planned.steps:
+    for step in steps:
         state = "[dim]cached[/]" if step.cached else "[bold]run[/]   "
         facts = [step.why]
         if step.key and not step.cached:
@@ -189,13 +199,10 @@ def plan_lines(project: Project, planned: Plan) -> list[str]:
             facts.append("weights are here")
         lines.append(f"{state}  {escape(step.label)}: {escape('; '.join(facts))}")
         lines.append(f"        [dim]{escape(project.relative(step.job.run.folder))}[/]")
-    for one in planned.unusable:
+    for one in unusable:
         lines.append(f"[red]left out[/]  {escape(one.name)}: {escape(one.why)}")
-    cached = sum(step.cached for step in planned.steps)
-    lines.append(
-        f"{len(planned.steps) - cached} to run, {cached} cached, then the report: "
-        + escape(project.relative(project.reports / planned.suite.name / "index.html"))
-    )
+    cached = sum(step.cached for step in steps)
+    lines.append(f"{len(steps) - cached} to run, {cached} cached, then {escape(then)}")
     return lines
 
 

@@ -80,7 +80,7 @@ def plan_events(project: Project, suite: Suite, asked: EventsRequest, fresh: boo
         except (KairosError, OSError) as error:
             unusable.append(UnusableVideo(video.name, video.title, error))
     if not steps:
-        raise unusable[0].error if len(unusable) == 1 else none_left(unusable)
+        raise none_left(unusable)
     return Plan(suite, steps, unusable, asked)
 
 

@@ -6,7 +6,7 @@ Imports no torch: whatever is loaded here stays in memory beside every kernel.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -61,13 +61,13 @@ def check_weights(project: Project, planned: Plan) -> None:
             raise KairosError(f"{step.missing_weights}: {fetching(project, step.model.weights)}")
 
 
-def check_keys(planned: Plan) -> None:
+def check_keys(steps: Iterable[Step]) -> None:
     """Check that every key needed by a step to run is in the environment.
 
     Raises:
         KairosError: One is not set.
     """
-    for step in planned.steps:
+    for step in steps:
         if step.key and not step.cached and not step.tried_without_key:
             raise KairosError(f"{step.key} is not set, and {step.label} needs it: export it first")
 
@@ -96,7 +96,7 @@ def carry_out(
             nothing has been started.
     """
     check_weights(project, planned)
-    check_keys(planned)
+    check_keys(planned.steps)
     room = Slots(slots)
     launcher = launcher or LocalLauncher(project)
     todo = [step for step in planned.steps if not step.cached]

@@ -58,7 +58,7 @@ def planned_for(
     with absent_allowed():
         planned = plan_of(project, suite, events, fresh)
     check_weights(project, planned)
-    check_keys(planned)
+    check_keys(planned.steps)
     return planned
 
 

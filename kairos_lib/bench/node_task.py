@@ -172,7 +172,7 @@ def _step(project: Project, submission: Submission, number: int, fresh: bool) ->
                 device_of(step.model)
             alone = replace(planned, steps=[step])
             check_weights(project, alone)
-            check_keys(alone)
+            check_keys(alone.steps)
             return step
     why = next((f": {one.why}" for one in planned.unusable if one.name == task.planned.video), "")
     raise KairosError(

@@ -113,17 +113,10 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
             f"{len(videos):,} videos, {suite.repeats:,} rounds); {NOTEBOOKS_AT_MOST:,} is the most"
         )
     profile = load(project, Base, suite.base or _common_base([each.model for each in chosen]))
-    bases: list[Step] = []
-    for video in videos:
-        try:
-            run = base_run(project, video, profile)
-            # A file that is not a video is reported now, not in a notebook.
-            facts = video_facts(project, video)
-            bases.append(base_step(project, video, facts, profile, run, fresh))
-        except (KairosError, OSError) as error:
-            unusable.append(UnusableVideo(video.name, video.title, error))
+    bases, unreadable = base_steps(project, videos, profile, fresh)
+    unusable += unreadable
     if not bases:
-        raise unusable[0].error if len(unusable) == 1 else none_left(unusable)
+        raise none_left(unusable)
     vlms = [
         vlm_step(project, base, profile, each, repeat, fresh)
         for repeat in range(1, suite.repeats + 1)
@@ -133,8 +126,27 @@ def make_plan(project: Project, suite: Suite, fresh: bool = False) -> Plan:
     return Plan(suite, [*bases, *vlms], unusable)
 
 
-def none_left(unusable: list[UnusableVideo]) -> KairosError:
+def base_steps(
+    project: Project, videos: list[Video], profile: Base, fresh: bool
+) -> tuple[list[Step], list[UnusableVideo]]:
+    """Base processing of each video, and the videos that cannot be used."""
+    steps: list[Step] = []
+    unusable: list[UnusableVideo] = []
+    for video in videos:
+        try:
+            run = base_run(project, video, profile)
+            # A file that is not a video is reported now, not in a notebook.
+            facts = video_facts(project, video)
+            steps.append(base_step(project, video, facts, profile, run, fresh))
+        except (KairosError, OSError) as error:
+            unusable.append(UnusableVideo(video.name, video.title, error))
+    return steps, unusable
+
+
+def none_left(unusable: list[UnusableVideo]) -> Exception:
     """The error if no video can be used."""
+    if len(unusable) == 1:
+        return unusable[0].error
     if len({one.why for one in unusable}) == 1:
         return KairosError(unusable[0].why)
     reasons = "; ".join(f"{one.name}: {one.why}" for one in unusable)

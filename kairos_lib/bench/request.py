@@ -52,7 +52,7 @@ def suite_of(project: Project, asked: BenchRequest) -> Suite:
     request = Request(
         suite=asked.suite,
         models=parts(asked.model),
-        videos=_video_parts(asked.video),
+        videos=video_parts(asked.video),
         model_id=asked.model_id,
         base=base,
         dummy=dummy,
@@ -86,7 +86,7 @@ def _named(project: Project, asked: BenchRequest) -> Suite:
     suite = load(project, Suite, asked.suite)
     if asked.model_id:
         raise KairosError("MODEL_ID goes with MODEL=auto and VIDEO, not with a SUITE")
-    other = {"models": parts(asked.model), "videos": _video_parts(asked.video)}
+    other = {"models": parts(asked.model), "videos": video_parts(asked.video)}
     return suite.model_copy(update={k: v for k, v in other.items() if v})
 
 
@@ -94,7 +94,7 @@ def _together(project: Project, asked: BenchRequest) -> Suite:
     if asked.model_id and asked.model not in ("", AUTO):
         raise KairosError(f"MODEL_ID goes with MODEL={AUTO}, not with MODEL={asked.model}")
     models = (AUTO,) if asked.model_id else parts(asked.model)
-    videos = _video_parts(asked.video)
+    videos = video_parts(asked.video)
     if not (models and videos):
         missing = "MODEL" if not models else "VIDEO"
         known = names(project, Model if not models else Video)
@@ -122,6 +122,7 @@ def by_id(model_id: str) -> Changes:
     return {"name": slug(model_id), "title": model_id, "weights": weights}
 
 
-def _video_parts(text: str) -> tuple[str, ...]:
+def video_parts(text: str) -> tuple[str, ...]:
+    """The videos of a user's VIDEO: names and paths with commas between."""
     # A file name can contain a comma; then it is one video.
     return (text,) if text and exists(text) else parts(text)

@@ -75,7 +75,7 @@ def bench(
         elsewhere(project, Console(), chosen, on, at_once if slots else 0, fresh, dry_run)
         return
     planned = make_plan(project, chosen, fresh)
-    report_unusable(planned)
+    report_unusable(planned.unusable)
     if dry_run:
         console = Console()
         with console.status("asking what the models need"):

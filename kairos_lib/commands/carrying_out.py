@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,7 @@ import click
 from kairos_lib.project import Project
 
 if TYPE_CHECKING:
-    from kairos_lib.bench.plan import Plan
+    from kairos_lib.bench.plan import Plan, UnusableVideo
 
 SLOTS_AT_MOST = 64
 
@@ -21,9 +22,9 @@ def debugging() -> bool:
     return bool(click.get_current_context().find_root().params.get("debug"))
 
 
-def report_unusable(planned: Plan) -> None:
+def report_unusable(unusable: Iterable[UnusableVideo]) -> None:
     """Say which videos are left out, and why."""
-    for one in planned.unusable:
+    for one in unusable:
         if debugging():
             click.echo("".join(traceback.format_exception(one.error)), err=True)
         click.echo(f"left out: {one.name}: {one.why}", err=True)

@@ -81,7 +81,7 @@ def events(
         elsewhere(project, Console(), suite, on, at_once if slots else 0, fresh, dry_run, asked)
         return
     planned = plan_events(project, suite, asked, fresh)
-    report_unusable(planned)
+    report_unusable(planned.unusable)
     if dry_run:
         console = Console()
         console.print("\n".join(plan_lines(project, planned)), soft_wrap=True, highlight=False)

@@ -81,6 +81,7 @@ def test_every_pin_is_exact_and_names_no_registry() -> None:
     [
         "cli",
         "bench.execution",
+        "bench.base_alone",
         "bench.plan",
         "bench.events_plan",
         "events.events_session",

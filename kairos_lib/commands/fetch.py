@@ -60,8 +60,8 @@ def fetch(model: str | None, model_id: str | None, base: str | None, video: str 
         for error in failed.values():
             click.echo(f"kairos: {error}", err=True)
         raise KairosError(
-            f"{', '.join(failed)}: weights not fetched; all others are here, and the same command "
-            "tries again"
+            f"{', '.join(failed)}: weights not fetched, so that runs skip them; all others are "
+            "here, and the same command tries again"
         )
     click.echo("all weights that can be fetched are on this machine")
 

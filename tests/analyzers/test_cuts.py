@@ -154,17 +154,6 @@ def test_what_has_no_cut_is_one_shot(project: Project, tmp_path: Path, name: str
     assert found.transitions_per_minute == 0
 
 
-def test_a_fade_that_ends_with_its_shot_is_one(project: Project, tmp_path: Path) -> None:
-    """At the last frame looked at, the picture is not black yet."""
-    frames = chain(
-        during(drift(0), 1.0), blend(drift(0), plain(0), 0.6, (1.0, 0.0)), during(drift(1), 1.0)
-    )
-    _, found = shots_of(project, film(tmp_path / "film.mp4", frames))
-    assert found.opens_with == "fade to black"
-    assert found.opening_start_s == pytest.approx(1.0, abs=0.2)
-    assert found.start_s == pytest.approx(1.6)
-
-
 @pytest.mark.services
 @pytest.mark.parametrize("name", ["match", "recipe", "dialogue"])
 def test_the_cuts_of_a_demo_clip_are_those_it_was_drawn_with(project: Project, name: str) -> None:

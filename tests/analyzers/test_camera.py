@@ -265,3 +265,18 @@ def test_it_is_told_in_words_marks_and_figures(moves: dict[str, CameraMove]) -> 
     assert Camera.figures(list(moves.values()))["Camera moves"] == "89% of the time"
     assert Camera.figures([]) == {}
     assert Camera.prompt_line([]) == ""
+
+
+def test_things_before_a_plain_background_are_not_the_camera(
+    project: Project, tmp_path: Path
+) -> None:
+    def things(n: int) -> np.ndarray:
+        image = np.full(SMALL, 110, np.uint8)
+        for top, left in ((10, 10 + 2 * n), (50, 30 + 2 * n)):
+            image[top : top + 20, left : left + 20] = seen(View(), (20, 20))
+        return image
+
+    video = film(tmp_path / "things.mp4", [things(number) for number in range(30)])
+    motions, found = looked_at(project, video)
+    assert [one.movement for one in motions] == [None] * 12
+    assert found == []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.moves import View, film, shot
-from helpers.projects import make_project, write_parameters
+from helpers.projects import CHECKOUT, make_project, write_parameters
 from helpers.shots import blend, drift, during, plain
 
 from kairos_lib.analyzers.cuts import Analyzer as Cuts
@@ -151,3 +152,15 @@ def test_what_has_no_cut_is_one_shot(project: Project, tmp_path: Path, name: str
     assert (found.opens_with, found.closes_with) == ("start", "end")
     assert found.length_s == pytest.approx(count / 25)
     assert found.transitions_per_minute == 0
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("name", ["match", "recipe", "dialogue"])
+def test_the_cuts_of_a_demo_clip_are_those_it_was_drawn_with(project: Project, name: str) -> None:
+    clip = CHECKOUT / "kairos_lib" / "nano" / "clips" / f"demo-{name}.mp4"
+    truth = json.loads(clip.with_suffix(".json").read_text(encoding="utf-8"))["cuts"]
+    _, *found = shots_of(project, clip)
+    assert [one.start_s for one in found] == pytest.approx([cut["time_s"] for cut in truth])
+    assert [one.opens_with for one in found] == [
+        "fade to black" if cut["after_fade"] else "cut" for cut in truth
+    ]

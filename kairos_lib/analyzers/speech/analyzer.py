@@ -73,7 +73,8 @@ class Analyzer(Stage):
     @classmethod
     def fused_data(cls, records: Sequence[Segment]) -> dict[str, Any]:
         """The same, under the names that these records have always had."""
-        return {"transcript": transcript(records), "segments": in_order(records)}
+        segments = tuple(one.without_words() for one in in_order(records))
+        return {"transcript": transcript(records), "segments": segments}
 
     @classmethod
     def from_fused(cls, scene: Mapping[str, Any]) -> list[Segment]:

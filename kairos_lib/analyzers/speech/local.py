@@ -10,17 +10,17 @@ import itertools
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from kairos_lib.analyzers.batching import Batches
 from kairos_lib.analyzers.speech import windows
 from kairos_lib.analyzers.speech.engine import UNASSIGNED, Engine
-from kairos_lib.analyzers.speech.segment import Segment
+from kairos_lib.analyzers.speech.segment import Segment, Word
 from kairos_lib.analyzers.speech.windows import Window
 from kairos_lib.analyzers.vad import Span
 from kairos_lib.errors import KairosError
@@ -45,11 +45,20 @@ DETECTION_S = 30.0
 """Speech used to detect the language: Whisper's input length."""
 
 
+class _Line(NamedTuple):
+    """A sentence or a part of one. Times, those of its words too, are from the window's start."""
+
+    start_s: float
+    end_s: float
+    text: str
+    words: tuple[Word, ...] = ()
+
+
 @dataclass(frozen=True)
 class _Heard:
     """The model's output for a window. Times are from the window's start."""
 
-    lines: tuple[tuple[float, float, str], ...]
+    lines: tuple[_Line, ...]
     rest_s: float | None
     """Start of a sentence that the window cuts off; None if there is none."""
     mean_log_probability: float
@@ -100,7 +109,7 @@ class FasterWhisper(Engine):
 
     def prepare(self) -> None:
         """Create the pipeline that decodes several windows at once."""
-        self._listener = _listener(self.model)
+        self._listener = _listener(self.model, self.settings.word_times)
 
     def transcribe(
         self, wav: Path, spans: list[Span], progress: Callable[[int, int], None]
@@ -186,30 +195,60 @@ class FasterWhisper(Engine):
         heard: tuple[_Heard, ...] = self._listener.heard
         return heard
 
-    def _hear_patiently(
-        self, samples: np.ndarray, language: str | None
-    ) -> tuple[tuple[float, float, str], ...]:
+    def _hear_patiently(self, samples: np.ndarray, language: str | None) -> tuple[_Line, ...]:
         """Decode one window as Whisper does when in doubt: again at higher temperatures."""
         segments, _ = self.model.transcribe(
             samples,
             language=language,
             beam_size=self.settings.beam_size,
             condition_on_previous_text=False,
+            word_timestamps=self.settings.word_times,
         )
-        return tuple((segment.start, segment.end, segment.text) for segment in segments)
+        return tuple(
+            _Line(one.start, one.end, one.text, _words(vars(word) for word in one.words or ()))
+            for one in segments
+        )
 
 
-def _segments(window: Window, lines: Iterable[tuple[float, float, str]]) -> list[Segment]:
+def _words(found: Iterable[Mapping[str, Any]], offset_s: float = 0.0) -> tuple[Word, ...]:
+    """faster-whisper's words, with times from some moment of its own."""
+    return tuple(
+        Word(
+            start_s=float(word["start"]) - offset_s,
+            end_s=float(word["end"]) - offset_s,
+            text=word["word"].strip(),
+            probability=float(word["probability"]),
+        )
+        for word in found
+        if word["word"].strip()
+    )
+
+
+def _segments(window: Window, lines: Iterable[_Line]) -> list[Segment]:
     """The transcript of a window, with times in the video."""
     found: list[Segment] = []
-    for begins_s, ends_s, text in lines:
-        start_s, end_s = window.trimmed(window.start_s + begins_s, window.start_s + ends_s)
-        if text.strip() and end_s > start_s:
-            found.append(Segment(scene=UNASSIGNED, start_s=start_s, end_s=end_s, text=text.strip()))
+    for line in lines:
+        start_s, end_s = window.trimmed(window.start_s + line.start_s, window.start_s + line.end_s)
+        if line.text.strip() and end_s > start_s:
+            found.append(
+                Segment(
+                    scene=UNASSIGNED,
+                    start_s=start_s,
+                    end_s=end_s,
+                    text=line.text.strip(),
+                    words=tuple(_placed(window, word) for word in line.words),
+                )
+            )
     return found
 
 
-def _listener(model: WhisperModel) -> Any:
+def _placed(window: Window, word: Word) -> Word:
+    """A word with times in the video."""
+    start_s, end_s = window.of_word(window.start_s + word.start_s, window.start_s + word.end_s)
+    return word.model_copy(update={"start_s": start_s, "end_s": end_s})
+
+
+def _listener(model: WhisperModel, word_times: bool) -> Any:
     """The batched pipeline, extended to keep what it decoded of each window.
 
     By itself it drops a sentence that is cut off by its window's end, and does not say where it
@@ -222,8 +261,9 @@ def _listener(model: WhisperModel) -> Any:
         heard: tuple[_Heard, ...] = ()
 
         def generate_segment_batched(self, features: Any, tokenizer: Any, options: Any) -> Any:
-            encoded, self._decoded = super().generate_segment_batched(features, tokenizer, options)
-            return encoded, self._decoded
+            found = super().generate_segment_batched(features, tokenizer, options)
+            self._encoded, self._decoded = found
+            return found
 
         def forward(self, features: Any, tokenizer: Any, windows: Any, options: Any) -> Any:
             found = super().forward(features, tokenizer, windows, options)
@@ -233,11 +273,17 @@ def _listener(model: WhisperModel) -> Any:
                     raise KairosError(
                         "the scores of speech are NaN or infinite: the weights are damaged"
                     )
+            worded = self._worded(found, tokenizer, windows, options) if word_times else found
             self.heard = tuple(
                 _Heard(
                     lines=tuple(
-                        (p["start"] - window["offset"], p["end"] - window["offset"], p["text"])
-                        for p in pieces
+                        _Line(
+                            piece["start"] - window["offset"],
+                            piece["end"] - window["offset"],
+                            piece["text"],
+                            _words(same.get("words", ()), window["offset"]),
+                        )
+                        for piece, same in zip(pieces, aligned, strict=True)
                     ),
                     rest_s=_rest_s(decoded["tokens"], tokenizer, self.model.time_precision),
                     mean_log_probability=decoded["avg_logprob"],
@@ -246,9 +292,30 @@ def _listener(model: WhisperModel) -> Any:
                         tokenizer.decode(decoded["tokens"]).strip()
                     ),
                 )
-                for window, pieces, decoded in zip(windows, found, self._decoded, strict=True)
+                for window, pieces, aligned, decoded in zip(
+                    windows, found, worded, self._decoded, strict=True
+                )
             )
             return found
+
+        def _worded(self, found: Any, tokenizer: Any, windows: Any, options: Any) -> Any:
+            """Copies of the pieces, with words.
+
+            faster-whisper changes the times of pieces by those of their words; here, sentences
+            have the same times with words and without.
+            """
+            rate = self.model.frames_per_second
+            copies = [[dict(piece) for piece in pieces] for pieces in found]
+            self.model.add_word_timestamps(
+                copies,
+                tokenizer,
+                self._encoded,
+                [int(math.ceil(window["duration"]) * rate) for window in windows],
+                options.prepend_punctuations,
+                options.append_punctuations,
+                0.0,  # Nothing was said before.
+            )
+            return copies
 
     return Listener(model)
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from kairos_lib.parameters.settings import Settings
 from kairos_lib.parameters.weights import Weights
@@ -24,6 +29,8 @@ class SpeechSettings(Settings):
     pause_s: float | None = Field(None, ge=0, allow_inf_nan=False)
     """Longest pause within a window. Parts with longer pauses between them are decoded separately;
     0 decodes each alone. `null` takes the value stored with the weights, or else 3."""
+    word_times: bool = False
+    """Whether each word gets its times. This takes another look at each window."""
     # For openai and azure. Their keys come only from the environment.
     model: str = "whisper-1"
     """For openai, a model that returns times; for azure, the name of your deployment."""
@@ -45,4 +52,18 @@ class SpeechSettings(Settings):
     def _azure_has_a_limit(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("engine") == "azure":
             return {"requests_per_minute": 3, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _services_give_no_words(self) -> SpeechSettings:
+        if self.word_times and self.engine in ("openai", "azure"):
+            raise ValueError(f"word_times needs engine faster-whisper: {self.engine} gives none")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before_word_times(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # The keys of runs are made of this: without times of words, they stay what they were.
+        values: dict[str, Any] = handler(self)
+        if not self.word_times:
+            values.pop("word_times", None)
         return values

@@ -54,6 +54,18 @@ class Window:
         )
         return (first_s, last_s) if first_s < last_s else (start_s, end_s)
 
+    def of_word(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Times of a word in the window, in the one part with voice that most of it is in.
+
+        A model counts a pause as part of the word before it or after it. A word outside of all
+        parts keeps its times, within the window.
+        """
+        start_s = min(max(start_s, self.start_s), self.end_s)
+        end_s = min(max(end_s, start_s), self.end_s)
+        pieces = [(max(start_s, one.start_s), min(end_s, one.end_s)) for one in self.spans]
+        longest = max(pieces, key=lambda piece: piece[1] - piece[0])
+        return longest if longest[0] < longest[1] else (start_s, end_s)
+
 
 def _edge_s(span: Span) -> float:
     """At most half of a short part."""

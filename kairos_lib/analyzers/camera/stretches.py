@@ -38,7 +38,7 @@ class Track:
     @property
     def step_s(self) -> np.ndarray:
         """How long each step is, shape (steps,)."""
-        return self.end_s - self.start_s
+        return np.asarray(self.end_s - self.start_s)
 
     def part(self, first: int, last: int) -> Track:
         """Some of its steps."""
@@ -50,7 +50,7 @@ class Track:
 
     def mean(self) -> np.ndarray:
         """Mean speed on each axis, shape (4,): how far it went in the time it took."""
-        return self.moved() / self.step_s.sum()
+        return np.asarray(self.moved() / self.step_s.sum())
 
     def shake(self) -> float:
         """Root mean square deviation from the smooth path, in widths of the picture."""

@@ -179,14 +179,13 @@ def _dissolves(looks: Looks) -> list[Transition]:
         quiet[1:] &= before[: len(size) - 1] <= pace[1:]
         quiet[:-1] &= before[length:] <= pace[:-1]
         spans = times[length:] - times[:-length]
-        for first in np.flatnonzero(
-            wide & quiet & (size >= DISSOLVE_LEVELS) & (spans <= 2 * DISSOLVE_S[1])
-        ):
-            last = int(first) + length
-            off = _off(grid[first : last + 1], times[first : last + 1])
-            moving = looks.moving[first + 1 : last + 1].mean() >= 0.5
+        possible = wide & quiet & (size >= DISSOLVE_LEVELS) & (spans <= 2 * DISSOLVE_S[1])
+        for begin in np.flatnonzero(possible).tolist():
+            end = begin + length
+            off = _off(grid[begin : end + 1], times[begin : end + 1])
+            moving = looks.moving[begin + 1 : end + 1].mean() >= 0.5
             if off <= (MOVING_OFF if moving else DISSOLVE_OFF):
-                candidates.append((off, int(first), last))
+                candidates.append((off, begin, end))
     found: list[Transition] = []
     for _, first, last in sorted(candidates):
         start_s, end_s = float(times[first]), float(times[last])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kairos_lib.errors import KairosError
+from kairos_lib.measure import threads
 
 NEUTRAL_GREY = 127
 """What lies outside the picture in a crop."""
@@ -34,9 +35,7 @@ class Net:
 
         if not path.is_file():
             raise KairosError(f"the weights of faces have no {path.name}: they belong into {path}")
-        # On a busy machine more threads collapse: each waits for the slowest of them. OpenCV has
-        # one number for the whole process.
-        cv2.setNumThreads(1)
+        threads.one_of_opencv()
         self._path = path
         self._outputs = list(outputs)
         self._low = low

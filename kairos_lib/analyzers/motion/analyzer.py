@@ -15,6 +15,7 @@ from pydantic import Field
 
 from kairos_lib.analyzers.analyzer import Context, Stage
 from kairos_lib.analyzers.motion.alignment import Aligner, Alignment
+from kairos_lib.measure import threads
 from kairos_lib.media.video import Frame
 from kairos_lib.parameters.settings import Settings
 from kairos_lib.runs.record import Record
@@ -97,10 +98,8 @@ class Analyzer(Stage):
         return self._settings.frames_per_second
 
     def prepare(self) -> None:
-        """Import OpenCV, with one thread: its own pool collapses where all cores are busy."""
-        import cv2
-
-        cv2.setNumThreads(1)
+        """Import OpenCV, which takes longer than a frame."""
+        threads.one_of_opencv()
 
     def run(self) -> Iterator[Motion]:
         """Yield a record for each frame."""

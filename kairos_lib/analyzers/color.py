@@ -151,9 +151,9 @@ class Analyzer(Stage):
         if not records:
             return {}
         whole = of_scene(records)
-        first = whole.palette[0]
+        name, share = _by_name(whole.palette)[0]
         found = {
-            "Main colour": f"{first.name} ({first.share:.0%})",
+            "Main colour": f"{name} ({share:.0%})",
             "Brightness": f"{whole.brightness:.0%}",
         }
         if whole.temperature_k:
@@ -235,13 +235,17 @@ def _named(swatches: Sequence[Swatch]) -> tuple[ColorShare, ...]:
     )
 
 
-def _shares(palette: Sequence[ColorShare]) -> dict[str, float]:
-    """Shares by name, the largest first, of those large enough to be named."""
+def _by_name(palette: Sequence[ColorShare]) -> list[tuple[str, float]]:
+    """Shares by name, the largest first."""
     found: dict[str, float] = {}
     for one in palette:
         found[one.name] = found.get(one.name, 0.0) + one.share
-    ranked = sorted(found.items(), key=lambda named: -named[1])
-    return {name: share for name, share in ranked if share >= TOLD_SHARE}
+    return sorted(found.items(), key=lambda named: -named[1])
+
+
+def _shares(palette: Sequence[ColorShare]) -> dict[str, float]:
+    """Those large enough to be named."""
+    return {name: share for name, share in _by_name(palette) if share >= TOLD_SHARE}
 
 
 def _words(whole: SceneColors) -> list[str]:

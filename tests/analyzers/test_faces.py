@@ -111,7 +111,7 @@ def test_the_lane_has_a_stretch_for_each_number_of_faces() -> None:
     assert [mark.level for mark in marks] == [0.5, 1.0, 0.5, 0.5]
     assert [mark.start_s for mark in marks] == [0.0, 0.52, 1.52, 2.0]
     assert [mark.end_s for mark in marks] == pytest.approx([0.52, 1.24, 1.76, 2.24])
-    assert Analyzer.figures(seen)["faces at once"] == "2 at most"
+    assert Analyzer.figures(seen)["Faces at once"] == "2 at most"
     assert [box.text for box in Analyzer.boxes(seen)][:3] == ["face 1", "face 1", "face 1"]
     assert Analyzer.labels(seen) == ["2 faces"]
     assert Analyzer.marks([]) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import ClassVar
 
 import numpy as np
@@ -68,13 +69,13 @@ class Analyzer(Stage):
     @classmethod
     def prompt_line(cls, records: Sequence[CameraMove]) -> str:
         """What it does, one thing after another, without numbers."""
-        said = [" and ".join(one.labels) for one in records[:STRETCHES_AT_MOST]]
+        said = _in_turn([" and ".join(one.labels) for one in records])[:STRETCHES_AT_MOST]
         return "Camera: " + ", then ".join(said) if said else ""
 
     @classmethod
     def view(cls, records: Sequence[CameraMove]) -> str:
         """The same, with speeds."""
-        return ", then ".join(_with_speeds(one) for one in records)
+        return ", then ".join(_in_turn([_with_speeds(one) for one in records]))
 
     @classmethod
     def labels(cls, records: Sequence[CameraMove]) -> list[str]:
@@ -97,11 +98,11 @@ class Analyzer(Stage):
             for label in one.labels:
                 shares[label] += (one.end_s - one.start_s) / total_s
         moving = sum(one.end_s - one.start_s for one in records if one.moving) / total_s
-        label, share = max(shares.items(), key=lambda one: one[1])
-        return {
-            "Camera moves": f"{moving:.0%} of the time",
-            "Camera mostly": f"{label} ({share:.0%})",
-        }
+        told = {"Camera moves": f"{moving:.0%} of the time"}
+        if moving:
+            label, share = max(shares.items(), key=lambda one: one[1])
+            told["Camera mostly"] = f"{label} ({share:.0%})"
+        return told
 
     def run(self) -> Iterator[CameraMove]:
         """Yield the stretches of each scene."""
@@ -183,3 +184,8 @@ def _with_speeds(move: CameraMove) -> str:
     }
     said = ((label, speeds.get(label.split()[0], "")) for label in move.labels)
     return " and ".join(f"{label} ({speed})" if speed else label for label, speed in said)
+
+
+def _in_turn(said: Sequence[str]) -> list[str]:
+    """What is said, without what was said just before: between may be what nobody could see."""
+    return [one for one, _ in groupby(said)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from kairos_lib import formats
 from kairos_lib.analyzers.analyzer import Context, Stage
 from kairos_lib.analyzers.faces.age import Age
 from kairos_lib.analyzers.faces.detector import Detector, Found
@@ -148,10 +149,12 @@ class Analyzer(Stage):
     @classmethod
     def figures(cls, records: Sequence[Face]) -> Mapping[str, str]:
         """How many at once, and for how long any."""
+        if not records:
+            return {"Faces": "none"}
         shown_s = sum(end_s - start_s for start_s, end_s, _ in stretches(records))
         return {
-            "faces at once": f"{at_once(records)} at most",
-            "time with faces": f"{shown_s:.1f} s",
+            "Faces at once": f"{at_once(records)} at most",
+            "Time with faces": formats.length(shown_s),
         }
 
     def frames_per_second(self) -> float:

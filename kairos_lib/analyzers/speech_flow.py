@@ -166,14 +166,14 @@ class Analyzer(Stage):
     def figures(cls, records: Sequence[SceneFlow]) -> Mapping[str, str]:
         """Of the whole video."""
         pace = total(records)
-        found = {"time with speech": f"{share(records):.0%}"}
+        found = {"Time with speech": f"{share(records):.0%}"}
         if pace.speaking_wpm is not None and pace.articulation_wpm is not None:
-            found["speaking rate"] = f"{pace.speaking_wpm:.0f} words/min"
-            found["without pauses"] = f"{pace.articulation_wpm:.0f} words/min"
-            found["pauses"] = f"{pace.pauses}"
+            found["Speaking rate"] = f"{pace.speaking_wpm:.0f} words/min"
+            found["Without pauses"] = f"{pace.articulation_wpm:.0f} words/min"
+            found["Pauses"] = f"{pace.pauses}"
         if len(records) > 1:
             crossed = sum(one.runs_on for one in records)
-            found["cuts within sentences"] = f"{crossed} of {len(records) - 1}"
+            found["Cuts within sentences"] = f"{crossed} of {len(records) - 1}"
         return found
 
     @classmethod

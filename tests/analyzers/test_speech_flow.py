@@ -86,7 +86,7 @@ def test_a_sentence_across_a_cut_is_shared_by_the_scenes_and_named() -> None:
     assert (one.words, two.words, three.words) == (5, 5, 10)
     assert one.spoken_s + two.spoken_s + three.spoken_s == pytest.approx(12 - 2)
     assert total([one, two, three]).speaking_wpm == pytest.approx(60 * 20 / 10)
-    assert Analyzer.figures([one, two, three])["cuts within sentences"] == "1 of 2"
+    assert Analyzer.figures([one, two, three])["Cuts within sentences"] == "1 of 2"
     assert "a sentence runs on across the cut" in Analyzer.view([one])
     assert "runs on" not in Analyzer.view([two])
 
@@ -110,7 +110,7 @@ def test_a_scene_without_speech_has_a_record_and_nothing_to_say() -> None:
     assert (two.words, two.spoken_s, two.speaking_wpm, two.passages) == (0, 0, None, ())
     assert Analyzer.view([two]) == Analyzer.prompt_line([two]) == ""
     assert Analyzer.prompt_line([one]) == "Pace of speech: 150 words per minute, no pauses"
-    assert Analyzer.figures([one, two])["time with speech"] == "20%"
+    assert Analyzer.figures([one, two])["Time with speech"] == "20%"
     assert measured([], 0, 5)[0].words == 0
 
 
@@ -119,7 +119,7 @@ def test_a_word_or_two_have_no_rate() -> None:
     assert scene.speaking_wpm is None
     assert Analyzer.view([scene]) == "2 words, speech in 8% of the time"
     assert Analyzer.prompt_line([scene]) == ""
-    assert Analyzer.figures([scene]) == {"time with speech": "8%"}
+    assert Analyzer.figures([scene]) == {"Time with speech": "8%"}
 
 
 def test_sentences_without_times_of_words_are_told_as_such() -> None:

@@ -6,6 +6,7 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from benchmarks.table import Page, markdown
 from kairos_lib.errors import KairosError
 from kairos_lib.measure import threads
 from kairos_lib.options import parts
+
+if TYPE_CHECKING:
+    from benchmarks.soak import Soaked
 
 NAMES = ("chaos", "chaos-nano", "residency", "overhead", "throughput", "parents", "soak")
 CHAOS_JOBS = 200
@@ -191,20 +195,30 @@ def _soak(root: Path, minutes: float, out: Path) -> Page:
     from benchmarks import soak
 
     found = soak.soak(root, minutes, click.echo)
-    page = Page("Memory of the service's processes", "make perf-serve NAME=soak", LEAST_ROUNDS)
     found.write(out / "serve-soak.csv")
+    page = soak_page(found)
+    click.echo(page.text())
+    found.check()
+    return page
+
+
+def soak_page(found: Soaked) -> Page:
+    """What became of memory."""
+    from benchmarks import soak
+
+    page = Page("Memory of the service's processes", "make perf-serve NAME=soak", LEAST_ROUNDS)
     page.add(
-        f"`make serve SERVICE=nano` for {minutes:g} minutes, with jobs waiting all the time, each "
-        f"a clip of {soak.CLIP_S:.0f} s of another content. Resident memory of every process each "
-        f"{soak.EVERY_S:.0f} s is in `serve-soak.csv`; below, medians of a minute.",
+        f"`make serve SERVICE=nano` for {found.minutes:g} minutes, with jobs waiting all the time, "
+        f"each a clip of {soak.CLIP_S:.0f} s of another content. Resident memory of every process "
+        f"each {soak.EVERY_S:.0f} s is in `serve-soak.csv`; below, medians of a minute.",
         markdown(
             ("process", "after ten minutes, MiB", "at the end, MiB", "difference"),
             soak.table(found.rows()),
         ),
         "Jobs: " + ", ".join(f"{count} {state}" for state, count in found.jobs.items()) + ".",
+        f"The target, {soak.ALLOWED:.0%}, is for every process but Redis, which remembers jobs: "
+        f"{found.redis_kib_a_job():.0f} KiB a job here.",
     )
-    click.echo(page.text())
-    found.check()
     return page
 
 

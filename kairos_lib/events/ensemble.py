@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kairos_lib.events.merging import DECIMALS
 from kairos_lib.events.records import SpottedEvent
+
+LIKELY = 0.5
+"""A confidence above which an event is likelier than not."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,15 @@ class Agreement:
     """Models, in the order in which they were given."""
     own: Mapping[str, SpottedEvent]
     """As each of them has it."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it passes the vote.
+
+        What one model alone has found must be likelier than not, as that model says itself; what
+        several have found bears each other out.
+        """
+        return len(self.own) > 1 or max(e.confidence for e in self.own.values()) > LIKELY
 
 
 def vote(
@@ -61,6 +73,11 @@ def vote(
         left = [(owner, event) for owner, event in left if own.get(owner) is not event]
         found.append(_agreed(own, order, weight, total))
     return sorted(found, key=lambda one: (one.event.time_s, one.event.label))
+
+
+def accepted(agreed: Iterable[Agreement]) -> list[SpottedEvent]:
+    """The events that pass the vote, in the order given."""
+    return [one.event for one in agreed if one.accepted]
 
 
 def _agreed(

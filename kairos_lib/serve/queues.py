@@ -24,8 +24,9 @@ WORKER_OPTIONS: dict[str, Any] = {
     "drainDelay": 1,
     "runRetryDelay": 1_000,
 }
-KEPT_S = 7 * 24 * 3600
-"""How long jobs that ended are remembered."""
+DONE_KEPT_S = 3600
+"""How long a child that was done is remembered; what it came to is with its parent."""
+FAILED_KEPT_S = 7 * 24 * 3600
 BACKOFF_MS = 1_000
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,8 @@ def job_options(attempts: int, priority: int = 0) -> dict[str, Any]:
     return {
         "attempts": attempts,
         "backoff": {"type": "exponential", "delay": BACKOFF_MS},
-        "removeOnComplete": {"age": KEPT_S},
-        "removeOnFail": {"age": KEPT_S},
+        "removeOnComplete": {"age": DONE_KEPT_S},
+        "removeOnFail": {"age": FAILED_KEPT_S},
         # Without any of its failure options a parent would wait for ever.
         "ignoreDependencyOnFailure": True,
         **({"priority": priority} if priority else {}),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kairos_lib.events.ensemble import Agreement, vote
+from kairos_lib.events.ensemble import Agreement, accepted, vote
 from kairos_lib.events.records import SpottedEvent
 
 
@@ -85,3 +85,14 @@ def test_no_event_is_lost_or_counted_twice_and_no_order_matters(
     assert all(0 <= one.event.confidence <= 1 for one in agreed)
     mixed = {name: chance.sample(own, len(own)) for name, own in found.items()}
     assert shown(vote(mixed, radius_s=3)) == shown(agreed)
+
+
+def test_what_one_model_alone_has_found_passes_only_if_it_is_likelier_than_not() -> None:
+    agreed = vote({"a": [event(10, 0.9), event(30, 0.5)], "b": [event(50, 0.4)]}, radius_s=3)
+    assert [one.time_s for one in accepted(agreed)] == [10]
+    assert len(agreed) == 3, "what does not pass is still told"
+
+
+def test_what_two_models_have_found_passes_however_unsure_they_are() -> None:
+    agreed = vote({"a": [event(10, 0.2)], "b": [event(11, 0.1)], "c": []}, radius_s=3)
+    assert len(accepted(agreed)) == 1

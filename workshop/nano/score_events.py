@@ -20,7 +20,7 @@ from rich.console import Console
 
 from kairos_lib.events.asking import Asking
 from kairos_lib.events.average_map import average_map
-from kairos_lib.events.ensemble import vote
+from kairos_lib.events.ensemble import accepted, vote
 from kairos_lib.events.formats import read_events
 from kairos_lib.events.merging import merged, perfect
 from kairos_lib.events.records import Event, SpottedEvent
@@ -168,7 +168,7 @@ def lines_of_vote(found: Mapping[str, Sequence[Spotted]]) -> list[Line]:
         vote({name: each[n] for name, each in events.items()}, spotting.merge_radius_s)
         for n in matches
     ]
-    together = [[one.event for one in agreed] for agreed in votes]
+    together = [accepted(agreed) for agreed in votes]
     size = f"{sum(map(len, truth))} events"
     lines = []
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from kairos_lib import formats
-from kairos_lib.events.ensemble import Agreement
+from kairos_lib.events.ensemble import Agreement, accepted
 from kairos_lib.formats import MISSING
 from kairos_lib.report.page.html import Html, joined
 from kairos_lib.report.sections.badges import pills
@@ -250,7 +250,7 @@ def _voted(title: str, runs: list[Spotted], agreed: list[Agreement]) -> Html | N
     truth = runs[0].truth
     if truth is None:
         return None
-    together = measured(truth, [one.event for one in agreed], runs[0].task)
+    together = measured(truth, accepted(agreed), runs[0].task)
     rows = [(one.planned.model_title, *_right(one.measures)) for one in runs]
     return table(
         f"{title}: the vote beside its voters",

@@ -22,7 +22,7 @@ from kairos_lib.analyzers.motion.similarity import (
     TO_SIGMA,
     Similarity,
     fitted,
-)  # fmt: skip
+)
 
 SMALLEST_PX = 32
 """OpenCV's DIS crashes the process on pictures with a shorter side than this."""
@@ -53,9 +53,10 @@ NOISE_LEVELS = 0.5
 
 
 class _Pair(NamedTuple):
-    """Two pictures, blurred a little, at every other row and column."""
+    """Two pictures, blurred a little."""
 
     first: np.ndarray
+    """At every other row and column, as its slopes."""
     gx: np.ndarray
     """Slope of the first rightwards, in levels per pixel."""
     gy: np.ndarray

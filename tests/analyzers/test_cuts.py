@@ -126,6 +126,37 @@ def test_a_video_that_comes_out_of_black_opens_with_a_fade(
     assert (found.start_s, found.closes_with) == (0, "end")
 
 
+@pytest.mark.parametrize("black_s", [0.0, 0.4])
+def test_a_shot_that_hardly_moves_after_a_fade_is_a_shot(
+    project: Project, tmp_path: Path, black_s: float
+) -> None:
+    """Whether its first frame follows the fade's last or a while of black."""
+    frames = chain(
+        during(drift(0), 0.8),
+        blend(drift(0), plain(0), 0.6, (0.8, 0.0)),
+        during(plain(0), black_s),
+        during(drift(1, 1.0), 0.8),
+    )
+    first, second = shots_of(project, film(tmp_path / "film.mp4", frames))
+    assert (first.opens_with, first.closes_with) == ("start", "fade to black")
+    assert (second.opens_with, second.closes_with) == ("fade to black", "end")
+    assert second.opening_start_s == pytest.approx(0.8, abs=0.2)
+    assert second.opening_end_s == pytest.approx(1.4 + black_s, abs=0.1)
+    # Scenes meet where the black begins.
+    assert second.start_s == pytest.approx(1.4)
+
+
+def test_a_shot_before_a_cut_to_black_is_a_shot(project: Project, tmp_path: Path) -> None:
+    frames = chain(
+        during(drift(0, 1.0), 0.8), during(plain(0), 0.4),
+        blend(plain(0), drift(1), 0.6), during(drift(1), 0.4, 0.6),
+    )  # fmt: skip
+    first, second = shots_of(project, film(tmp_path / "film.mp4", frames))
+    assert (first.closes_with, second.opens_with) == ("fade from black", "fade from black")
+    assert second.opening_start_s == pytest.approx(0.8, abs=0.2)
+    assert second.opening_end_s == pytest.approx(1.8, abs=0.2)
+
+
 def test_a_pan_that_starts_and_stops_is_no_dissolve(project: Project, tmp_path: Path) -> None:
     def path(t: float) -> View:
         return View(700 + 300 * min(max(t - 0.8, 0), 1))

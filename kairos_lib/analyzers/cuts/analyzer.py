@@ -148,16 +148,10 @@ def _outer(found: list[Transition], place: int, looks: Looks) -> Transition | No
     """Take out a fade with which a video begins (0) or ends (-1)."""
     if not found or not len(looks.time_s):
         return None
-    one, edge_s = found[place], float(looks.time_s[place])
-    begins = place == 0 and one.kind == "fade from" and _plain_from(looks, edge_s, one.start_s)
-    ends = place == -1 and one.kind == "fade to" and _plain_from(looks, one.end_s, edge_s)
+    one, edge_s = found[place], looks.time_s[place]
+    begins = place == 0 and one.kind == "fade from" and one.start_s == edge_s
+    ends = place == -1 and one.kind == "fade to" and one.end_s == edge_s
     return found.pop(place) if begins or ends else None
-
-
-def _plain_from(looks: Looks, start_s: float, end_s: float) -> bool:
-    """Whether a part of a video stays in one colour."""
-    part = looks.grid[(looks.time_s >= start_s) & (looks.time_s <= end_s)]
-    return bool(len(part)) and bool(np.ptp(part, axis=0).max() <= 24)
 
 
 def _looks(motions: Journal[Motion]) -> Looks:

@@ -92,7 +92,8 @@ def transitions(looks: Looks, boundaries_s: Sequence[float]) -> list[Transition]
     for boundary_s in boundaries_s:
         if _explained(boundary_s, boundary_s, found):
             continue
-        if fade := _fade_before(looks, boundary_s):
+        since_s = max((one.end_s for one in found if one.end_s < boundary_s), default=0.0)
+        if fade := _fade_before(looks, boundary_s, since_s):
             found.append(fade)
             continue
         kind: Kind = "flash" if _unchanged(looks, boundary_s) else "cut"
@@ -119,24 +120,28 @@ def _fades(looks: Looks, colour: str) -> Iterator[Transition]:
         if start == first and end == last:
             continue
         kind: Kind = "fade through"
+        # What is not faded is cut to, or cut from, between the plain frame and the one beside it.
         if end == last:
-            kind = "fade to"
+            kind, end = "fade to", min(last + 1, len(level) - 1)
         elif start == first:
-            kind, start = "fade from", last
-        end = first if kind == "fade to" else end
+            kind, start = "fade from", max(first - 1, 0)
         yield Transition(kind, float(looks.time_s[start]), float(looks.time_s[end]), colour)
 
 
-def _fade_before(looks: Looks, boundary_s: float) -> Transition | None:
-    """A fade to black that ends with the shot: the next begins before anybody has seen black."""
-    last = int(np.searchsorted(looks.time_s, boundary_s - 0.001)) - 1
+def _fade_before(looks: Looks, boundary_s: float, since_s: float) -> Transition | None:
+    """A fade to black that ends with the shot: the next begins before anybody has seen black.
+
+    It begins after whatever the shot began with, at `since_s`.
+    """
+    first, after = np.searchsorted(looks.time_s, (since_s - 0.001, boundary_s - 0.001))
+    level = looks.grid[first:after].mean(1)
+    last = len(level) - 1
     if last < FADE_FRAMES:
         return None
-    level = looks.grid.mean(1)
     start = _slope(level, last, -1)
     if start == last or level[last] > FADED * level[start]:
         return None
-    return Transition("fade to", float(looks.time_s[start]), boundary_s, "black")
+    return Transition("fade to", float(looks.time_s[first + start]), boundary_s, "black")
 
 
 def _runs(plain: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -15,8 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-STEP_PX = 8
-"""Distance of the points at which flow is looked at: the size of its patches."""
+from kairos_lib.analyzers.motion.similarity import (
+    FOLLOWS_PX,
+    STEP_PX,
+    STILL,
+    TO_SIGMA,
+    Similarity,
+    fitted,
+)
+
 SMALLEST_PX = 32
 """OpenCV's DIS crashes the process on pictures with a shorter side than this."""
 BORDER_PX = 3
@@ -25,17 +32,8 @@ CORNER_AT_LEAST = 1e-5
 """Least eigenvalue of the structure tensor as OpenCV scales it (Shi and Tomasi, 1994): below, a
 point is flat or on a straight edge, and its flow is a guess of its neighbours'."""
 POINTS_AT_LEAST = 20
-FOLLOWS_PX = 1.0
-"""A point follows the similarity if its flow is no further away than this."""
 FINEST_SCALE = 1
 """Half of the size. The presets' quarter blurs what moves by itself by twice as much."""
-GUESSES = 60
-"""If half of the points follow, the chance that no guess has two of them is below 1e-7."""
-FIT_ROUNDS = 3
-TOLERANCE_PX = 0.75
-"""Tukey's biweight is never narrower than this, the noise of flow."""
-TO_SIGMA = 1.4826
-"""From the median absolute deviation to the standard deviation of a normal distribution."""
 LOST_SHARE = 0.5
 """If fewer points follow, flow is tried again from where phase correlation says."""
 PARTS = 4
@@ -54,35 +52,16 @@ NOISE_LEVELS = 0.5
 """Rounding to whole levels of grey."""
 
 
-class Similarity(NamedTuple):
-    """A point (x, y) from the picture's centre goes to (x + dx + zoom x - turn y, ...)."""
+class _Pair(NamedTuple):
+    """Two pictures, blurred a little."""
 
-    dx_px: float
-    dy_px: float
-    zoom: float
-    """Cosine part: 0 for none."""
-    turn: float
-    """Sine part: positive is clockwise, as y points down."""
-
-    def of(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """By how much points move, in pixels."""
-        return (
-            self.dx_px + self.zoom * x - self.turn * y,
-            self.dy_px + self.zoom * y + self.turn * x,
-        )
-
-    @property
-    def log_scale(self) -> float:
-        """Natural logarithm of the factor by which the picture grows."""
-        return float(np.log(np.hypot(1 + self.zoom, self.turn)))
-
-    @property
-    def angle_deg(self) -> float:
-        """By how much the picture turns clockwise."""
-        return float(np.degrees(np.arctan2(self.turn, 1 + self.zoom)))
-
-
-STILL = Similarity(0.0, 0.0, 0.0, 0.0)
+    first: np.ndarray
+    """At every other row and column, as its slopes."""
+    gx: np.ndarray
+    """Slope of the first rightwards, in levels per pixel."""
+    gy: np.ndarray
+    second: np.ndarray
+    """Whole."""
 
 
 class _Agreement(NamedTuple):
@@ -155,7 +134,8 @@ class Aligner:
         textured = corners[np.ix_(self._rows, self._columns)] > CORNER_AT_LEAST
         if textured.sum() < POINTS_AT_LEAST:
             return None
-        found = self._followed(self._flow.calc(before, after, None), textured)
+        flow = self._flow.calc(before, after, None)
+        found = self._followed(flow, textured)
         if found[1].sum() < LOST_SHARE * textured.sum():
             again = self._followed(
                 self._flow.calc(before, after, self._jump(before, after)), textured
@@ -163,15 +143,15 @@ class Aligner:
             found = max(found, again, key=lambda one: int(one[1].sum()))
         similarity, follows, apart = found
         inliers = float(follows.sum() / textured.sum())
-        similarity, alike = self._refined(similarity, follows, before, after)
+        pair = self._pair(before, after)
+        similarity, alike = self._refined(similarity, follows, pair)
         spread = _spread(follows)
-        moved, stayed = (self._agreeing(one, before, after) for one in (similarity, STILL))
+        moved, stayed = (self._agreeing(one, pair) for one in (similarity, STILL))
         if stayed.share > moved.share + STAYS_SHARE:
             # Things move before a plain background: there are more corners on them, but more of
             # all edges stay.
             similarity, inliers, alike = STILL, stayed.share, stayed.alike
             spread = stayed.spread
-            flow = self._flow.calc(before, after, None)
             apart = np.hypot(*np.moveaxis(flow[np.ix_(self._rows, self._columns)], -1, 0))
             follows = textured & (apart < FOLLOWS_PX)
         inside = textured & self._inside(similarity)
@@ -205,18 +185,7 @@ class Aligner:
             The similarity; which points follow it; how far each is from it, in pixels.
         """
         seen = flow[np.ix_(self._rows, self._columns)].astype(np.float64)
-        x, y, (u, v) = self._x[textured], self._y[textured], seen[textured].T
-        one, none = np.ones_like(x), np.zeros_like(x)
-        system = np.concatenate([np.stack([one, none, x, -y], 1), np.stack([none, one, y, x], 1)])
-        target = np.concatenate([u, v])
-        similarity = _guessed(x + 1j * y, u + 1j * v)
-        for _ in range(FIT_ROUNDS):
-            du, dv = similarity.of(x, y)
-            far = np.hypot(u - du, v - dv)
-            width = max(TOLERANCE_PX, 1.5 * TO_SIGMA * float(np.median(far)))
-            weight = np.tile(np.maximum(0, 1 - (far / width) ** 2) ** 2, 2)
-            normal = system.T @ (system * weight[:, None]) + 1e-6 * np.eye(4)
-            similarity = Similarity(*np.linalg.solve(normal, system.T @ (target * weight)))
+        similarity = fitted(self._x[textured], self._y[textured], *seen[textured].T)
         du, dv = similarity.of(self._x, self._y)
         apart = np.hypot(seen[..., 0] - du, seen[..., 1] - dv)
         return similarity, textured & (apart < FOLLOWS_PX), apart
@@ -229,20 +198,26 @@ class Aligner:
         )
         return stays
 
+    def _pair(self, before: np.ndarray, after: np.ndarray) -> _Pair:
+        """What refinement and the edges look at."""
+        cv2, fine = self._cv2, self._fine
+        first, second = (
+            cv2.GaussianBlur(one, (0, 0), 1.0).astype(np.float32) for one in (before, after)
+        )
+        gx, gy = (
+            cv2.Sobel(first, cv2.CV_32F, *way, ksize=1, scale=0.5)[fine, fine]
+            for way in ((1, 0), (0, 1))
+        )
+        return _Pair(first[fine, fine], gx, gy, second)
+
     def _refined(
-        self, start: Similarity, follows: np.ndarray, before: np.ndarray, after: np.ndarray
+        self, start: Similarity, follows: np.ndarray, pair: _Pair
     ) -> tuple[Similarity, float]:
         """Gauss-Newton on brightness, where points follow; and how alike the pictures then are.
 
         A gain and an offset are solved for as well, so that a fade is no motion.
         """
-        fine = self._fine
-        first, second = (
-            self._cv2.GaussianBlur(one, (0, 0), 1.0).astype(np.float32) for one in (before, after)
-        )
-        reference = first[fine, fine]
-        gx = self._cv2.Sobel(first, self._cv2.CV_32F, 1, 0, ksize=1, scale=0.5)[fine, fine]
-        gy = self._cv2.Sobel(first, self._cv2.CV_32F, 0, 1, ksize=1, scale=0.5)[fine, fine]
+        reference, gx, gy, second = pair
         x, y = self._fine_x, self._fine_y
         jacobian = np.stack(
             [gx, gy, gx * x + gy * y, gy * x - gx * y, reference, np.ones_like(x)], -1
@@ -250,7 +225,7 @@ class Aligner:
         held = self._cv2.resize(
             follows.astype(np.float32), (self._width, self._height),
             interpolation=self._cv2.INTER_NEAREST,
-        )[fine, fine]  # fmt: skip
+        )[self._fine, self._fine]  # fmt: skip
         similarity = start
         for _ in range(REFINE_ROUNDS):
             warped, inside = self._warped(second, similarity)
@@ -271,28 +246,20 @@ class Aligner:
         warped, inside = self._warped(second, similarity)
         return similarity, _correlation(reference, warped, (held > 0) & inside)
 
-    def _agreeing(
-        self, similarity: Similarity, before: np.ndarray, after: np.ndarray
-    ) -> _Agreement:
+    def _agreeing(self, similarity: Similarity, pair: _Pair) -> _Agreement:
         """How many of all edges are where a similarity has them, in any brightness."""
-        fine = self._fine
-        first, second = (
-            self._cv2.GaussianBlur(one, (0, 0), 1.0).astype(np.float32) for one in (before, after)
-        )
-        gx = self._cv2.Sobel(first, self._cv2.CV_32F, 1, 0, ksize=1, scale=0.5)[fine, fine]
-        gy = self._cv2.Sobel(first, self._cv2.CV_32F, 0, 1, ksize=1, scale=0.5)[fine, fine]
-        slope = np.hypot(gx, gy)
-        warped, inside = self._warped(second, similarity)
+        slope = np.hypot(pair.gx, pair.gy)
+        warped, inside = self._warped(pair.second, similarity)
         edges = (slope > EDGE_LEVELS) & inside
         if edges.sum() < POINTS_AT_LEAST:
             return _Agreement(0.0, 0.0, 0.0)
-        a, b = first[fine, fine][edges], warped[edges]
+        a, b = pair.first[edges], warped[edges]
         gain = float(b.std() / max(a.std(), NOISE_LEVELS))
         away = np.abs((b - b.mean()) / max(gain, 1e-3) - (a - a.mean())) / slope[edges]
         agree = away < EDGE_PX
         where = np.zeros_like(edges)
         where[edges] = agree
-        alike = _correlation(first[fine, fine], warped, where)
+        alike = _correlation(pair.first, warped, where)
         return _Agreement(float(agree.mean()), alike, _spread(where))
 
     def _warped(self, second: np.ndarray, similarity: Similarity) -> tuple[np.ndarray, np.ndarray]:
@@ -303,31 +270,6 @@ class Aligner:
         inside = (x >= 0) & (y >= 0) & (x <= self._width - 1) & (y <= self._height - 1)
         warped = self._cv2.remap(second, x, y, self._cv2.INTER_LINEAR)
         return warped, inside
-
-
-def _guessed(points: np.ndarray, moves: np.ndarray) -> Similarity:
-    """The similarity by two points that most others follow (RANSAC: Fischler and Bolles, 1981).
-
-    The same for the same flow, whatever was looked at before.
-
-    Args:
-        points: Places from the picture's centre as complex numbers, shape (points,).
-        moves: Their flow, likewise.
-    """
-    random = np.random.default_rng(0)
-    one, other = random.integers(0, len(points), (2, GUESSES))
-    apart = np.abs(points[one] - points[other]) > 2 * STEP_PX
-    one, other = one[apart], other[apart]
-    # A similarity is a complex factor and an offset.
-    factor = (moves[one] - moves[other]) / (points[one] - points[other])
-    offset = moves[one] - factor * points[one]
-    factor, offset = np.append(factor, 0), np.append(offset, 0)
-    away = np.abs(moves - factor[:, None] * points - offset[:, None])
-    best = int((away < FOLLOWS_PX).sum(1).argmax())
-    return Similarity(
-        float(offset[best].real), float(offset[best].imag),
-        float(factor[best].real), float(factor[best].imag),
-    )  # fmt: skip
 
 
 def _spread(marked: np.ndarray) -> float:

@@ -54,6 +54,7 @@ class Kill:
     done: tuple[str, ...]
     """Stages whose results were there."""
     running: tuple[str, ...]
+    """Those that had begun, in this attempt or an earlier one, and were not done."""
 
 
 @dataclass
@@ -313,9 +314,9 @@ def page(outcome: Outcome, command: str, clip: str) -> Page:
     made.add(
         f"`kairos base` is started, all its processes are killed at once (SIGKILL) at a random "
         f"moment between its start and as long as an undisturbed run takes, and it is started "
-        f"again until it has ended. Then all {outcome.files} files that it has found (records of every "
-        f"stage, sound, thumbnails) are compared, byte for byte, with those of the undisturbed "
-        f"run. {clip} The profile is `packages`; a stage whose weights are out of reach is "
+        f"again until it has ended. Then all {outcome.files} files that it has found (records of "
+        f"every stage, sound, thumbnails) are compared, byte for byte, with those of the "
+        f"undisturbed run. {clip} The profile is `packages`; a stage whose weights are out of reach is "
         f"skipped.",
         markdown(
             ["", ""],
@@ -330,7 +331,13 @@ def page(outcome: Outcome, command: str, clip: str) -> Page:
         ),
         "## Stages",
         markdown(
-            ["", "state", "records", "kills while it ran", "kills after it was done"],
+            [
+                "",
+                "state",
+                "records",
+                "kills before it was done, once begun",
+                "kills after it was done",
+            ],
             [
                 [name, one.state, str(one.records), str(hit[name]), str(had[name])]
                 for name, one in stages.items()

@@ -316,8 +316,8 @@ def page(outcome: Outcome, command: str, clip: str) -> Page:
         f"moment between its start and as long as an undisturbed run takes, and it is started "
         f"again until it has ended. Then all {outcome.files} files that it has found (records of "
         f"every stage, sound, thumbnails) are compared, byte for byte, with those of the "
-        f"undisturbed run. {clip} The profile is `packages`; a stage whose weights are out of reach is "
-        f"skipped.",
+        f"undisturbed run. {clip} The profile is `packages`; a stage whose weights are out of "
+        f"reach is skipped.",
         markdown(
             ["", ""],
             [

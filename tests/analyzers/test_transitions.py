@@ -34,7 +34,7 @@ def test_a_dissolve_is_steady_and_more_so_in_a_picture_that_moves(
 def test_a_fade_before_a_cut_begins_no_earlier_than_its_shot() -> None:
     """The shot before it gets darker too."""
     light = np.linspace(1, 0.15, 16)[:, None]
-    grid = np.concatenate([light[:8] * ONE, light[8:] * OTHER, np.tile(ONE, (8, 1))])
+    grid = np.concatenate([light[:8] * ONE, light[8:] * ONE[::-1], np.tile(ONE, (8, 1))])
     found = transitions(looks(grid), [0.8, 1.6])
     assert [one.name for one in found] == ["cut", "fade to black"]
     assert found[1].start_s >= 0.8

@@ -304,7 +304,8 @@ def test_a_long_still_is_read_once_in_memory_that_stays_flat(
     (frozen,) = (one for one in found.of("quality") if one.kind == "frozen")
     assert (frozen.start_s, frozen.end_s) == (0.0, count / 2)
     assert found.result.scenes == 1
-    assert [move.labels for move in found.of("camera")] == [("still",)]
+    # A word on white may be too little to see the camera by.
+    assert not any(move.moving for move in found.of("camera"))
     # The first third has all libraries and models in it.
     third = len(taken_mb) // 3
     assert max(taken_mb[-third:]) - max(taken_mb[third : 2 * third]) < 20

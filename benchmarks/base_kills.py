@@ -40,6 +40,8 @@ PROFILE = "kills"
 SIZE = (640, 360)
 FPS = 10
 SHOT_S = 2.0
+KILLS_OF_A_RUN = 3
+"""More would never let a run come to its last stages."""
 LIMIT_S = 900.0
 """Longer than one attempt ever takes."""
 RESTS = ("resources.jsonl",)
@@ -155,7 +157,8 @@ def harass(
 ) -> Outcome:
     """Kill until there have been enough kills, and let every run end.
 
-    A run is begun, killed, and started again until it has ended; then the next one is begun.
+    A run is begun, killed and started again, at most three times; once it has ended the next one is
+    begun.
 
     Args:
         folder: For the projects.
@@ -181,7 +184,7 @@ def harass(
     while len(outcome.kills) < kills:
         project = make_project(folder / f"run-{len(outcome.runs) + 1}", stages)
         killed = 0
-        while len(outcome.kills) < kills:
+        while len(outcome.kills) < kills and killed < KILLS_OF_A_RUN:
             kill = _killed(project, clip, moments.uniform(0, took_s))
             if kill is None:
                 break
@@ -314,7 +317,7 @@ def page(outcome: Outcome, command: str, clip: str) -> Page:
     made.add(
         f"`kairos base` is started, all its processes are killed at once (SIGKILL) at a random "
         f"moment between its start and as long as an undisturbed run takes, and it is started "
-        f"again until it has ended. Then all {outcome.files} files that it has found (records of "
+        f"again, at most {KILLS_OF_A_RUN} times for one run. Then all {outcome.files} files that it has found (records of "
         f"every stage, sound, thumbnails) are compared, byte for byte, with those of the "
         f"undisturbed run. {clip} The profile is `packages`; a stage whose weights are out of "
         f"reach is skipped.",

@@ -315,12 +315,12 @@ def page(outcome: Outcome, command: str, clip: str) -> Page:
     had = Counter(name for kill in kills for name in kill.done)
     before = sum(not kill.running and not kill.done for kill in kills)
     made.add(
-        f"`kairos base` is started, all its processes are killed at once (SIGKILL) at a random "
-        f"moment between its start and as long as an undisturbed run takes, and it is started "
+        "`kairos base` is started, all its processes are killed at once (SIGKILL) at a random "
+        "moment between its start and as long as an undisturbed run takes, and it is started "
         f"again, at most {KILLS_OF_A_RUN} times for one run. Then all {outcome.files} files that "
-        f"it has found (records of every stage, sound, thumbnails) are compared, byte for byte, with those of the "
-        f"undisturbed run. {clip} The profile is `packages`; a stage whose weights are out of "
-        f"reach is skipped.",
+        "it has found (records of every stage, sound, thumbnails) are compared, byte for byte, "
+        f"with those of the undisturbed run. {clip} The profile is `packages`; a stage whose "
+        "weights are out of reach is skipped.",
         markdown(
             ["", ""],
             [

@@ -48,7 +48,7 @@ demo: given ## Run the demo suite offline and write reports/demo/index.html
 bench: $(INSTALLED) ## MODEL=.. VIDEO=.. or SUITE=..; REPEATS=n FRESH=1 DRY_RUN=1 BASE=.. ON=slurm:..
 	@$(BIN)/kairos bench
 
-base: $(INSTALLED) ## VIDEO=.. BASE=..: what is in a video, with no model, and its page; FRESH=1 DRY_RUN=1
+base: $(INSTALLED) ## VIDEO=.. BASE=..: what is in a video, without a VLM, and its page; FRESH=1 DRY_RUN=1
 	@$(BIN)/kairos base
 
 plan: $(INSTALLED) ## Same choices as bench: say what would run, and start nothing
@@ -78,7 +78,7 @@ reproduce: $(INSTALLED) ## RUN=..: make a run again from its record and say what
 serve: $(INSTALLED) ## Run the analysis service until Ctrl-C; SERVICE=nano ONLY=cpu
 	@$(BIN)/kairos serve
 
-fetch: $(INSTALLED) ## MODEL=.. or MODEL_ID=..: download its weights; VIDEO=https://..: a video
+fetch: $(INSTALLED) ## MODEL=.. or MODEL_ID=.. or BASE=..: download weights; VIDEO=https://..: a video
 	@$(BIN)/kairos fetch
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab; ARGS='--allow-root --port 8890'

@@ -23,7 +23,7 @@ from kairos_lib.serve.contract import JOBS, PREFIX, child_id, group_queue
 from kairos_lib.serve.queues import Children
 
 CHILDREN = 18
-"""As many as the third source document has analyzers."""
+"""As many as a large pipeline has analyzers."""
 PARENTS = 200
 LIMIT_S = 300.0
 

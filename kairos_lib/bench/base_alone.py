@@ -12,6 +12,7 @@ from kairos_lib.analyzers.profile import Base
 from kairos_lib.bench.execution import Display, check_keys
 from kairos_lib.bench.plan import UnusableVideo, base_steps, chosen_videos, none_left
 from kairos_lib.bench.step import Step
+from kairos_lib.bench.suite_names import HASH_DIGITS
 from kairos_lib.errors import KairosError
 from kairos_lib.launch.launcher import Launcher
 from kairos_lib.launch.local import LocalLauncher
@@ -70,8 +71,9 @@ def plan_base(project: Project, videos: tuple[str, ...], base: str, fresh: bool)
 
 
 def page_of(project: Project, step: Step) -> Path:
-    """Where the page of a video is written."""
-    return project.reports / PAGES / step.video.name / "index.html"
+    """Where the page of a video is written: of another file or profile it is another page."""
+    name = f"{step.video.name}-{step.job.run.key[:HASH_DIGITS]}"
+    return project.reports / PAGES / name / "index.html"
 
 
 def carry_out_base(

@@ -31,7 +31,7 @@ DEFAULT_BASE = "default"
     help="Print the plan and start nothing.",
 )  # fmt: skip
 def base(video: str | None, base: str | None, fresh: bool, dry_run: bool) -> None:
-    """Find out what is in VIDEO, with no model, and write its page."""
+    """Find out what is in VIDEO, without a vision-language model, and write its page."""
     from rich.console import Console
 
     from kairos_lib.bench.base_alone import carry_out_base, page_of, plan_base

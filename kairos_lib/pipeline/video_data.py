@@ -27,6 +27,10 @@ from kairos_lib.runs.journal import Journal
 DATA = "video.json"
 SCHEMA = "video.schema.json"
 UNITS = {
+    # What is longer comes before what it ends with.
+    "_px_per_s": "In pixels per second.", "_deg_per_s": "In degrees per second.",
+    "_percent_per_s": "In percent per second.", "_per_s": "Per second.",
+    "_wpm": "In words per minute.", "_k": "In kelvins.", "_years": "In years.",
     "_s": "In seconds.", "_ms": "In milliseconds.", "_px": "In pixels.", "_deg": "In degrees.",
     "_mib": "In MiB.", "_bytes": "In bytes.", "_hz": "In hertz.", "_db": "In decibels.",
     "_per_second": "Per second.",

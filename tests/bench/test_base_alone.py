@@ -1,5 +1,6 @@
 """`kairos base`: base processing alone, and the page of what was found."""
 
+import re
 import shutil
 import sys
 import threading
@@ -89,7 +90,7 @@ def test_a_video_is_processed_with_no_model_and_shown_on_a_page(unloaded: Projec
     """With a real kernel, as make calls it: by the environment."""
     answer = base(KAIROS_VIDEO="twelve", KAIROS_BASE="plain")
     assert answer.exit_code == 0, answer.output
-    page = unloaded.reports / "base" / "twelve" / "index.html"
+    (page,) = (unloaded.reports / "base").glob("twelve-*/index.html")
     assert answer.stdout.splitlines()[-1] == f"page: {page}"
     assert page.exists()
     (folder,) = (unloaded.runs / "base" / "twelve").glob("*/result.json")
@@ -145,8 +146,8 @@ def test_the_plan_starts_nothing_and_names_the_page(
     answer = base("--video", "twelve", "--base", "plain", KAIROS_DRY_RUN="1")
     assert answer.exit_code == 0
     assert "base · twelve: never run" in answer.stdout
-    last = "1 to run, 0 cached, then the page: reports/base/twelve/index.html"
-    assert answer.stdout.splitlines()[-1] == last
+    last = r"1 to run, 0 cached, then the page: reports/base/twelve-[0-9a-f]{6}/index\.html"
+    assert re.fullmatch(last, answer.stdout.splitlines()[-1])
     assert not notebooks.launched
 
 
@@ -176,7 +177,17 @@ def test_several_videos_have_a_page_each(unloaded: Project, notebooks: Notebooks
     answer = base("--video", "twelve,My film.mp4", "--base", "plain")
     assert answer.exit_code == 0
     pages = (unloaded.reports / "base").glob("*/index.html")
-    assert sorted(page.parent.name for page in pages) == ["my-film", "twelve"]
+    names = sorted(page.parent.name for page in pages)
+    assert [name.rpartition("-")[0] for name in names] == ["my-film", "twelve"]
+
+
+def test_another_profile_leaves_the_first_ones_page(
+    unloaded: Project, notebooks: Notebooks
+) -> None:
+    write_parameters(unloaded, "base", "other", {**PLAIN_BASE, "scenes": {"min_scene_s": 2.0}})
+    for profile in ("plain", "other"):
+        assert base("--video", "twelve", "--base", profile).exit_code == 0
+    assert len(list((unloaded.reports / "base").glob("twelve-*/index.html"))) == 2
 
 
 @pytest.mark.parametrize(

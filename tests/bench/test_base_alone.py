@@ -86,6 +86,7 @@ def base(*words: str, **environment: str) -> Result:
     return CliRunner().invoke(main, ["base", *words], env=environment)
 
 
+@pytest.mark.services
 def test_a_video_is_processed_with_no_model_and_shown_on_a_page(unloaded: Project) -> None:
     """With a real kernel, as make calls it: by the environment."""
     answer = base(KAIROS_VIDEO="twelve", KAIROS_BASE="plain")

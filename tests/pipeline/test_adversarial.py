@@ -184,6 +184,7 @@ def jfk(rate_hz: int = 16_000) -> np.ndarray:
     return np.concatenate([frame.to_ndarray().ravel() for frame in frames]) / 32768
 
 
+@pytest.mark.services
 @pytest.mark.usefixtures("profile")
 def test_black_is_black_and_nothing_else_is_found_in_it(film: Path, pool: Pool) -> None:
     found = look(write(film, [plain(0)] * 8), pool)
@@ -205,6 +206,7 @@ def test_black_is_black_and_nothing_else_is_found_in_it(film: Path, pool: Pool) 
         assert found.of("faces") == []
 
 
+@pytest.mark.services
 @pytest.mark.usefixtures("profile")
 def test_white_noise_is_noise_without_text_faces_and_movement(film: Path, pool: Pool) -> None:
     random = np.random.default_rng(0)
@@ -220,6 +222,7 @@ def test_white_noise_is_noise_without_text_faces_and_movement(film: Path, pool: 
         assert found.of("faces") == []
 
 
+@pytest.mark.services
 @pytest.mark.usefixtures("profile")
 def test_one_frame_is_a_scene_a_shot_a_sample_and_no_movement(film: Path, pool: Pool) -> None:
     found = look(write(film, [written("WELCOME")]), pool)
@@ -332,6 +335,7 @@ def _memory() -> Iterator[list[float]]:
 @hears
 @pytest.mark.services
 @pytest.mark.parametrize("how", ["8 kHz", "clipped", "quiet"])
+@pytest.mark.services
 @pytest.mark.usefixtures("profile")
 def test_poor_sound_is_understood(film: Path, pool: Pool, how: str) -> None:
     rate_hz = 8000 if how == "8 kHz" else 16_000
@@ -351,6 +355,7 @@ def test_poor_sound_is_understood(film: Path, pool: Pool, how: str) -> None:
 
 @pytest.mark.services
 @pytest.mark.parametrize("kind", ["silence", "hiss", "hum"])
+@pytest.mark.services
 @pytest.mark.usefixtures("profile")
 def test_where_nobody_speaks_nothing_is_heard(film: Path, pool: Pool, kind: str) -> None:
     t = np.arange(4 * 16_000) / 16_000

@@ -110,6 +110,7 @@ def test_arrow_keys_move_about_the_timeline_and_enter_leads_to_the_scene(opened:
     expect(page.locator("#scene-11")).to_be_in_viewport()
 
 
+@pytest.mark.services
 def test_a_focused_mark_can_be_seen(opened: Any) -> None:
     page = opened()
     page.locator(".track").focus()
@@ -133,6 +134,7 @@ def test_text_and_presence_filter_the_scenes_together(opened: Any) -> None:
     expect(page.locator(".scene:visible")).to_have_count(12)
 
 
+@pytest.mark.services
 def test_a_mark_of_a_scene_that_is_filtered_out_shows_it(opened: Any) -> None:
     page = opened()
     page.get_by_label("Object").select_option("ball")
@@ -143,6 +145,7 @@ def test_a_mark_of_a_scene_that_is_filtered_out_shows_it(opened: Any) -> None:
     expect(page.locator("output[name=found]")).to_have_text("12 scenes")
 
 
+@pytest.mark.services
 def test_what_is_drawn_on_pictures_can_be_left_out(opened: Any) -> None:
     page = opened()
     boxes = page.locator("#scene-1 .shot svg")

@@ -91,6 +91,8 @@ def lanes(folder: Path, result: BaseResult) -> Iterator[Lane]:
     scenes = list(Journal(folder / "scenes.jsonl", Scene))
     end_s = result.facts.duration_s
     for kind in analyzers_of(result):
+        if not (kind.answers("marks") or kind.filter_title):
+            continue  # Nothing of it would be drawn: motion alone has ten records a second.
         records: list[Any] = list(Journal(folder / f"{kind.name}.jsonl", kind.record))
         marks = _checked(kind, asked(kind, "marks", lambda: list(kind.marks(records))), end_s)  # noqa: B023
         if not marks and kind.filter_title and kind.about_scenes:

@@ -6,7 +6,7 @@ import ast
 import inspect
 import json
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import pairwise
@@ -154,7 +154,7 @@ def write_video_data(run_folder: Path, result: BaseResult, folder: Path) -> Path
     Raises:
         KairosError: An analyzer cannot show its records.
     """
-    kinds = analyzers_of(result)
+    kinds = [kind for kind in analyzers_of(result) if kind.about_scenes]
     write_json(folder / SCHEMA, video_schema(kinds))
     path = folder / DATA
     with replacing(path) as file:
@@ -199,9 +199,13 @@ def _pieces(folder: Path, result: BaseResult, kinds: Sequence[type[Stage]]) -> I
 
 
 def _of_analyzer(folder: Path, kind: type[Stage]) -> Iterator[str]:
-    records: list[Any] = list(Journal(folder / f"{kind.name}.jsonl", kind.record))
-    figures = asked(kind, "figures", lambda: dict(kind.figures(records)))
-    marks = asked(kind, "marks", lambda: [asdict(mark) for mark in kind.marks(records)])
+    records: Iterable[Any] = Journal(folder / f"{kind.name}.jsonl", kind.record)
+    figures: Mapping[str, str] = {}
+    marks: list[dict[str, Any]] = []
+    if kind.answers("figures") or kind.answers("marks"):
+        records = whole = list(records)
+        figures = asked(kind, "figures", lambda: dict(kind.figures(whole)))
+        marks = asked(kind, "marks", lambda: [asdict(mark) for mark in kind.marks(whole)])
     yield f'{{"title": {_json(title_of(kind))}, "figures": {_json(figures)}, "records": ['
     for number, record in enumerate(records):
         yield f"{',' if number else ''}\n{record.model_dump_json()}"

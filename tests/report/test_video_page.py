@@ -18,6 +18,7 @@ from helpers.found_videos import (
     HANDLER,
     MADE_UP,
     OWN,
+    STRIP,
     change_stage,
     found_video,
     own_analyzers,
@@ -25,7 +26,10 @@ from helpers.found_videos import (
 from helpers.suites import SuiteMaker
 
 from kairos_lib.errors import KairosError
+from kairos_lib.pipeline.lanes import lanes
+from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.report.video_page import write_video_page
+from kairos_lib.runs.files import read_record
 
 VOID = ("img", "input", "meta", "br")
 
@@ -237,6 +241,27 @@ def test_the_data_is_as_its_schema_says(
     validator.check_schema(schema)
     validator.validate(found)
     assert found["$schema"] == "video.schema.json"
+
+
+def test_what_is_measured_only_for_other_analyzers_is_not_in_the_data(
+    data: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    found, schema = data
+    assert "slices" in [stage["name"] for stage in found["stages"]]
+    assert "slices" not in found["analyzers"]
+    assert "slices" not in schema["$defs"]["ByAnalyzer"]["properties"]
+
+
+def test_records_of_an_analyzer_that_shows_nothing_are_not_read_for_lanes(
+    tmp_path: Path,
+) -> None:
+    hidden = STRIP.replace("heading:", "unused:").replace("def marks", "def unused_marks")
+    with own_analyzers(tmp_path / "own", **{**OWN, "strip": hidden}):
+        made = make(tmp_path / "project", scenes=3)
+        result = read_record(made.folder / "result.json", BaseResult)
+        assert result is not None
+        (made.folder / "strip.jsonl").write_text("no record\n")
+        assert "strip" not in [lane.analyzer for lane in lanes(made.folder, result)]
 
 
 @pytest.mark.parametrize(

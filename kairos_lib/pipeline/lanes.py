@@ -94,7 +94,7 @@ def lanes(folder: Path, result: BaseResult) -> Iterator[Lane]:
         if not (kind.answers("marks") or kind.filter_title):
             continue  # Nothing of it would be drawn: motion alone has ten records a second.
         records: list[Any] = list(Journal(folder / f"{kind.name}.jsonl", kind.record))
-        marks = _checked(kind, asked(kind, "marks", lambda: list(kind.marks(records))), end_s)  # noqa: B023
+        marks = checked(kind, asked(kind, "marks", lambda: list(kind.marks(records))), end_s)  # noqa: B023
         if not marks and kind.filter_title and kind.about_scenes:
             marks = _labels(kind, records, scenes)
         if marks:
@@ -117,7 +117,7 @@ def _labels(kind: type[Stage], records: Sequence[Any], scenes: Sequence[Scene]) 
     ]
 
 
-def _checked(kind: type[Stage], marks: list[Mark], end_s: float) -> list[Mark]:
+def checked(kind: type[Stage], marks: list[Mark], end_s: float) -> list[Mark]:
     """Marks within the video, in order of time.
 
     Raises:

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import GenerateJsonSchema
 
 from kairos_lib.analyzers.analyzer import Stage
+from kairos_lib.analyzers.marks import Mark
 from kairos_lib.media.facts import VideoFacts
-from kairos_lib.pipeline.lanes import analyzers_of, asked, title_of
+from kairos_lib.pipeline.lanes import analyzers_of, asked, checked, title_of
 from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.runs.files import replacing, write_json
@@ -176,7 +177,7 @@ def _pieces(folder: Path, result: BaseResult, kinds: Sequence[type[Stage]]) -> I
     yield f'{_json([stage.model_dump() for stage in stages])},\n"analyzers": {{'
     for number, kind in enumerate(kinds):
         yield f"{',' if number else ''}\n{_json(kind.name)}: "
-        yield from _of_analyzer(folder, kind)
+        yield from _of_analyzer(folder, kind, result.facts.duration_s)
     yield '},\n"scenes": ['
     findings = VideoFindings(folder)
     wanted = {kind.name for kind in kinds}
@@ -198,20 +199,21 @@ def _pieces(folder: Path, result: BaseResult, kinds: Sequence[type[Stage]]) -> I
     yield "\n]}\n"
 
 
-def _of_analyzer(folder: Path, kind: type[Stage]) -> Iterator[str]:
+def _of_analyzer(folder: Path, kind: type[Stage], end_s: float) -> Iterator[str]:
     records: Iterable[Any] = Journal(folder / f"{kind.name}.jsonl", kind.record)
     figures: Mapping[str, str] = {}
-    marks: list[dict[str, Any]] = []
+    marks: list[Mark] = []
     if kind.answers("figures") or kind.answers("marks"):
         records = whole = list(records)
         figures = asked(kind, "figures", lambda: dict(kind.figures(whole)))
-        marks = asked(kind, "marks", lambda: [asdict(mark) for mark in kind.marks(whole)])
-    yield f'{{"title": {_json(title_of(kind))}, "figures": {_json(figures)}, "records": ['
+        marks = checked(kind, asked(kind, "marks", lambda: list(kind.marks(whole))), end_s)
+    told = asked(kind, "figures", lambda: _json(figures))
+    yield f'{{"title": {_json(title_of(kind))}, "figures": {told}, "records": ['
     for number, record in enumerate(records):
         yield f"{',' if number else ''}\n{record.model_dump_json()}"
     yield '],\n"marks": ['
     for number, mark in enumerate(marks):
-        yield f"{',' if number else ''}\n{_json(mark)}"
+        yield f"{',' if number else ''}\n{_json(asdict(mark))}"
     yield "]}"
 
 
@@ -235,7 +237,7 @@ def _of_scene(kind: type[Stage], records: Sequence[Any], places: list[int]) -> S
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 class _WithUnits(GenerateJsonSchema):

@@ -28,6 +28,7 @@ from helpers.suites import SuiteMaker
 from kairos_lib.errors import KairosError
 from kairos_lib.pipeline.lanes import lanes
 from kairos_lib.pipeline.records import BaseResult
+from kairos_lib.pipeline.video_data import write_video_data
 from kairos_lib.report.video_page import write_video_page
 from kairos_lib.runs.files import read_record
 
@@ -262,6 +263,31 @@ def test_records_of_an_analyzer_that_shows_nothing_are_not_read_for_lanes(
         assert result is not None
         (made.folder / "strip.jsonl").write_text("no record\n")
         assert "strip" not in [lane.analyzer for lane in lanes(made.folder, result)]
+
+
+@pytest.mark.parametrize(
+    ("what", "spoilt", "told"),
+    [
+        ("level=one.tall_px / 100", "level=one.tall_px * 3.0 - 40", ""),
+        ("level=one.tall_px / 100", "level=float('nan')", ""),
+        ("Mark(one.time_s,", "Mark(float('nan'),", "the analyzer made_up marks from nan"),
+        ('f"{len(records)} {HANDLER}"', "float('nan')", r"made_up failed in figures"),
+    ],
+)
+def test_the_data_has_the_same_marks_as_the_page_or_there_is_one_line(
+    tmp_path: Path, what: str, spoilt: str, told: str
+) -> None:
+    with own_analyzers(tmp_path / "own", **OWN):
+        made = make(tmp_path / "project", scenes=3)
+    result = read_record(made.folder / "result.json", BaseResult)
+    assert result is not None
+    with own_analyzers(tmp_path / "other", **{**OWN, "made_up": MADE_UP.replace(what, spoilt)}):
+        if told:
+            with pytest.raises(KairosError, match=told):
+                write_video_data(made.folder, result, tmp_path)
+            return
+        found = json.loads(write_video_data(made.folder, result, tmp_path).read_text())
+    assert all(0 <= mark["level"] <= 1 for mark in found["analyzers"]["made_up"]["marks"])
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ class Stage(ABC):
     data_name: ClassVar[str] = ""
     """Name of its results in `base_data.json`; its own name if empty."""
     about_scenes: ClassVar[bool] = True
-    """Whether its records with a `scene` are results rather than intermediate data for others."""
+    """Whether its records are results rather than intermediate data for others, which are neither
+    among the findings of scenes nor in `video.json`."""
     heading: ClassVar[str] = ""
     """Heading of its findings in the report's scenes; without one, nothing is shown."""
     nothing: ClassVar[str] = "nothing"
@@ -185,9 +186,18 @@ class Stage(ABC):
     @classmethod
     def has_prompt_line(cls) -> bool:
         """Whether it contributes to prompts."""
-        own: Any = cls.prompt_line
-        none: Any = Stage.prompt_line
-        return own.__func__ is not none.__func__
+        return cls.answers("prompt_line")
+
+    @classmethod
+    def answers(cls, hook: str) -> bool:
+        """Whether it says itself what its records are to other modules.
+
+        Args:
+            hook: Name of a method of this class, such as `marks`: an analyzer that does not define
+                it need not be asked, nor its records read for it.
+        """
+        own, none = (getattr(kind, hook) for kind in (cls, Stage))
+        return getattr(own, "__func__", own) is not none.__func__
 
     @classmethod
     def scene_data(cls, records: Sequence[Any]) -> Any:

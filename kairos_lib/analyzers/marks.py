@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+
+LONGEST_STEP_S = 2.0
+"""Sightings farther apart than this are apart, whatever their rate."""
+JITTER = 1.75
+"""Frames are not exactly as far apart as asked for: two steps would be 2."""
+STEPS = 4
+"""So many that follow one another tell how often was looked: a video of 5 frames per second looked
+at 4 times a second has steps of one frame and of two."""
+ALIKE = 2.25
+"""Such steps differ by a frame: the longest is at most about twice the shortest."""
 
 
 @dataclass(frozen=True)
@@ -38,3 +50,30 @@ def until_next(times_s: Sequence[float]) -> list[float]:
     """
     last_s = times_s[-1] - times_s[-2] if len(times_s) > 1 else 1.0
     return [*times_s[1:], *(time_s + last_s for time_s in times_s[-1:])]
+
+
+def seen_until(times_s: Sequence[float]) -> list[float]:
+    """Until when each of several frames counts in which something was seen, in order of time.
+
+    A frame counts until the next one if that was the next to be looked at, otherwise for a step; a
+    lone one is a moment, as nothing tells how long a step is.
+    """
+    if len(times_s) < 2:
+        return list(times_s)
+    step_s = _step_s([after - before for before, after in pairwise(times_s)])
+    last_s = times_s[-1] + step_s
+    return [
+        after if after - before <= JITTER * step_s else before + step_s
+        for before, after in pairwise(times_s)
+    ] + [last_s]
+
+
+def _step_s(between: Sequence[float]) -> float:
+    """How far apart the frames are that were looked at, from times between those with sightings.
+
+    Not the shortest: a single frame that comes too early says nothing of the others. Nor the usual
+    one, unless too little was seen: what is seen now and then has more gaps than steps.
+    """
+    runs = [between[at : at + STEPS] for at in range(len(between) - STEPS + 1)]
+    means = [statistics.fmean(run) for run in runs if max(run) <= ALIKE * min(run)]
+    return min(*(means or [statistics.median_low(between)]), LONGEST_STEP_S)

@@ -46,7 +46,7 @@ class Lane:
     title: str
     rows: tuple[Row, ...]
     left_out: int = 0
-    """Marks that are not drawn, as there are too many: the shortest."""
+    """Marks that are not drawn, as there are too many."""
 
     @property
     def curve(self) -> bool:
@@ -91,8 +91,10 @@ def lanes(folder: Path, result: BaseResult) -> Iterator[Lane]:
     scenes = list(Journal(folder / "scenes.jsonl", Scene))
     end_s = result.facts.duration_s
     for kind in analyzers_of(result):
+        if not (kind.answers("marks") or kind.filter_title):
+            continue  # Nothing of it would be drawn: motion alone has ten records a second.
         records: list[Any] = list(Journal(folder / f"{kind.name}.jsonl", kind.record))
-        marks = _checked(kind, asked(kind, "marks", lambda: list(kind.marks(records))), end_s)  # noqa: B023
+        marks = checked(kind, asked(kind, "marks", lambda: list(kind.marks(records))), end_s)  # noqa: B023
         if not marks and kind.filter_title and kind.about_scenes:
             marks = _labels(kind, records, scenes)
         if marks:
@@ -115,7 +117,7 @@ def _labels(kind: type[Stage], records: Sequence[Any], scenes: Sequence[Scene]) 
     ]
 
 
-def _checked(kind: type[Stage], marks: list[Mark], end_s: float) -> list[Mark]:
+def checked(kind: type[Stage], marks: list[Mark], end_s: float) -> list[Mark]:
     """Marks within the video, in order of time.
 
     Raises:
@@ -157,7 +159,9 @@ def _rows(marks: list[Mark]) -> tuple[list[Row], int]:
     left_out, rows = 0, []
     for text, share in shares:
         drawn = _fewer(_going_on(share))
-        left_out += 0 if share[0].level is not None else len(share) - len(drawn)
+        # A value or a colour that is drawn stands for its whole part.
+        if share[0].level is None and not (coloured and drawn[0].end_s > drawn[0].start_s):
+            left_out += len(share) - len(drawn)
         rows.append(Row(text, tuple(drawn)))
     return rows, left_out
 
@@ -194,19 +198,32 @@ def _going_on(marks: list[Mark]) -> list[Mark]:
 
 
 def _fewer(marks: list[Mark]) -> list[Mark]:
-    """As many as can be drawn: the longest, or of a curve the highest of each part."""
+    """As many as can be drawn: the longest.
+
+    A curve, a strip of colours and moments are thinned in equal parts, so that none is left blank:
+    the highest of each part, its longest, its first.
+    """
     if len(marks) <= MARKS_AT_MOST:
         return marks
-    if marks[0].level is None:
-        longest = sorted(marks, key=lambda mark: mark.start_s - mark.end_s)[:MARKS_AT_MOST]
+    curve = marks[0].level is not None
+    moments = not curve and all(mark.start_s == mark.end_s for mark in marks)
+    if not (curve or moments or any(mark.colour for mark in marks)):
+        longest = sorted(marks, key=_minus_length_s)[:MARKS_AT_MOST]
         return sorted(longest, key=lambda mark: mark.start_s)
     size = math.ceil(len(marks) / MARKS_AT_MOST)
     parts = [marks[at : at + size] for at in range(0, len(marks), size)]
+    if moments:
+        return [part[0] for part in parts]
     return [
         replace(
-            max(part, key=lambda mark: mark.level or 0.0),
+            max(part, key=lambda mark: mark.level or 0.0) if curve
+            else min(part, key=_minus_length_s),
             start_s=part[0].start_s,
-            end_s=part[-1].end_s,
+            end_s=max(mark.end_s for mark in part),
         )
         for part in parts
-    ]
+    ]  # fmt: skip
+
+
+def _minus_length_s(mark: Mark) -> float:
+    return mark.start_s - mark.end_s

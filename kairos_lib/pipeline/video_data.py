@@ -6,7 +6,7 @@ import ast
 import inspect
 import json
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import pairwise
@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import GenerateJsonSchema
 
 from kairos_lib.analyzers.analyzer import Stage
+from kairos_lib.analyzers.marks import Mark
 from kairos_lib.media.facts import VideoFacts
-from kairos_lib.pipeline.lanes import analyzers_of, asked, title_of
+from kairos_lib.pipeline.lanes import analyzers_of, asked, checked, title_of
 from kairos_lib.pipeline.records import BaseResult
 from kairos_lib.pipeline.scene_analysis import VideoFindings
 from kairos_lib.runs.files import replacing, write_json
@@ -154,7 +155,7 @@ def write_video_data(run_folder: Path, result: BaseResult, folder: Path) -> Path
     Raises:
         KairosError: An analyzer cannot show its records.
     """
-    kinds = analyzers_of(result)
+    kinds = [kind for kind in analyzers_of(result) if kind.about_scenes]
     write_json(folder / SCHEMA, video_schema(kinds))
     path = folder / DATA
     with replacing(path) as file:
@@ -176,7 +177,7 @@ def _pieces(folder: Path, result: BaseResult, kinds: Sequence[type[Stage]]) -> I
     yield f'{_json([stage.model_dump() for stage in stages])},\n"analyzers": {{'
     for number, kind in enumerate(kinds):
         yield f"{',' if number else ''}\n{_json(kind.name)}: "
-        yield from _of_analyzer(folder, kind)
+        yield from _of_analyzer(folder, kind, result.facts.duration_s)
     yield '},\n"scenes": ['
     findings = VideoFindings(folder)
     wanted = {kind.name for kind in kinds}
@@ -198,16 +199,21 @@ def _pieces(folder: Path, result: BaseResult, kinds: Sequence[type[Stage]]) -> I
     yield "\n]}\n"
 
 
-def _of_analyzer(folder: Path, kind: type[Stage]) -> Iterator[str]:
-    records: list[Any] = list(Journal(folder / f"{kind.name}.jsonl", kind.record))
-    figures = asked(kind, "figures", lambda: dict(kind.figures(records)))
-    marks = asked(kind, "marks", lambda: [asdict(mark) for mark in kind.marks(records)])
-    yield f'{{"title": {_json(title_of(kind))}, "figures": {_json(figures)}, "records": ['
+def _of_analyzer(folder: Path, kind: type[Stage], end_s: float) -> Iterator[str]:
+    records: Iterable[Any] = Journal(folder / f"{kind.name}.jsonl", kind.record)
+    figures: Mapping[str, str] = {}
+    marks: list[Mark] = []
+    if kind.answers("figures") or kind.answers("marks"):
+        records = whole = list(records)
+        figures = asked(kind, "figures", lambda: dict(kind.figures(whole)))
+        marks = checked(kind, asked(kind, "marks", lambda: list(kind.marks(whole))), end_s)
+    told = asked(kind, "figures", lambda: _json(figures))
+    yield f'{{"title": {_json(title_of(kind))}, "figures": {told}, "records": ['
     for number, record in enumerate(records):
         yield f"{',' if number else ''}\n{record.model_dump_json()}"
     yield '],\n"marks": ['
     for number, mark in enumerate(marks):
-        yield f"{',' if number else ''}\n{_json(mark)}"
+        yield f"{',' if number else ''}\n{_json(asdict(mark))}"
     yield "]}"
 
 
@@ -231,7 +237,7 @@ def _of_scene(kind: type[Stage], records: Sequence[Any], places: list[int]) -> S
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 class _WithUnits(GenerateJsonSchema):

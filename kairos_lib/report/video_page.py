@@ -134,6 +134,8 @@ def _badges(result: BaseResult) -> list[Badge]:
 
 def _figures(folder: Path, result: BaseResult, colours: dict[str, int]) -> Iterator[Figure]:
     for kind in analyzers_of(result):
+        if not kind.answers("figures"):
+            continue
         records: list[Any] = list(Journal(folder / f"{kind.name}.jsonl", kind.record))
         found = asked(kind, "figures", lambda: dict(kind.figures(records)))  # noqa: B023
         for name, value in found.items():

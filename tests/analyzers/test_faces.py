@@ -110,13 +110,22 @@ def test_the_lane_has_a_stretch_for_each_number_of_faces() -> None:
     assert [mark.text for mark in marks] == ["1 face", "2 faces", "1 face", "1 face"]
     assert [mark.level for mark in marks] == [0.5, 1.0, 0.5, 0.5]
     assert [mark.start_s for mark in marks] == [0.0, 0.52, 1.52, 2.0]
-    assert [mark.end_s for mark in marks] == pytest.approx([0.52, 1.24, 1.76, 2.24])
+    assert [mark.end_s for mark in marks] == pytest.approx([0.52, 1.25, 1.77, 2.25])
     assert Analyzer.figures(seen)["Faces at once"] == "2 at most"
     assert [box.text for box in Analyzer.boxes(seen)][:3] == ["face 1", "face 1", "face 1"]
     assert Analyzer.labels(seen) == ["2 faces"]
     assert Analyzer.marks([]) == []
     (moment,) = Analyzer.marks([face(3.0)])
     assert moment.start_s == moment.end_s == 3.0
+
+
+@pytest.mark.parametrize("video_fps", [5, 6, 7.5, 25])
+def test_the_time_with_faces_is_the_same_at_any_frame_rate(video_fps: float) -> None:
+    frames = {math.ceil(n / 4 * video_fps - 1e-6) / video_fps for n in range(80)}
+    odd = max(frames) + 0.03
+    seen = [face(time_s) for time_s in sorted({*frames, odd})]
+    assert len(Analyzer.marks(seen)) == 1
+    assert Analyzer.figures(seen)["Time with faces"] in ("20 s", "20.0 s", "20.1 s")
 
 
 def test_faces_that_are_not_recorded_are_counted() -> None:

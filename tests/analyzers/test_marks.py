@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from kairos_lib.analyzers.analyzer import find
@@ -21,7 +23,7 @@ def seen(time_s: float, label: str, track: int | None = None) -> Detection:
 
 def test_sightings_that_follow_one_another_are_one_stretch() -> None:
     ball = [(time_s, "ball") for time_s in (0.0, 0.52, 1.0, 3.0, 3.52)]
-    assert joined(ball) == [Mark(0.0, 1.48, "ball"), Mark(3.0, 4.0, "ball")]
+    assert joined(ball) == [Mark(0.0, 1.52, "ball"), Mark(3.0, 4.04, "ball")]
 
 
 def test_each_kind_of_thing_has_stretches_of_its_own() -> None:
@@ -29,6 +31,20 @@ def test_each_kind_of_thing_has_stretches_of_its_own() -> None:
     assert [(mark.text, mark.start_s, mark.end_s) for mark in marks] == [
         ("ball", 0.0, 1.0), ("cup", 0.0, 2.0), ("ball", 4.0, 5.0)
     ]  # fmt: skip
+
+
+def test_a_single_odd_frame_does_not_tear_stretches() -> None:
+    times_s = [*(n / 4 for n in range(40)), 9.78]
+    (ball,) = joined((time_s, "ball") for time_s in times_s)
+    assert (ball.start_s, ball.end_s) == (0, pytest.approx(10, abs=0.05))
+
+
+@pytest.mark.parametrize("video_fps", [5, 6, 7.5, 10, 24, 25, 30])
+def test_what_is_always_in_view_is_one_stretch_at_any_frame_rate(video_fps: float) -> None:
+    # The first frame at or after each quarter of a second, as frames are looked at.
+    frames = {math.ceil(n / 4 * video_fps - 1e-6) / video_fps for n in range(80)}
+    (ball,) = joined((time_s, "ball") for time_s in frames)
+    assert (ball.start_s, ball.end_s) == (0, pytest.approx(20, abs=0.3))
 
 
 def test_rare_sightings_are_apart_and_none_is_no_mark() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,24 @@ def test_a_curve_of_many_values_keeps_its_peaks_and_its_length(strip: Of) -> Non
     (peak,) = [mark for mark in drawn if mark.level == 1]
     assert peak.start_s <= 1234 / 50 < peak.end_s
     assert (drawn[0].start_s, round(drawn[-1].end_s)) == (0, 60)
+
+
+def test_a_long_strip_of_colours_is_drawn_to_its_end(strip: Of) -> None:
+    marks = "[Mark(n / 50, (n + 1) / 50, 'grey', colour='#808080') for n in range(3000)]"
+    lane = strip(marks)["strip"]
+    (row,) = lane.rows
+    assert lane.left_out == 0
+    assert len(row.marks) <= MARKS_AT_MOST
+    assert (row.marks[0].start_s, round(row.marks[-1].end_s)) == (0, 60)
+    assert all(after.start_s <= one.end_s + 1e-6 for one, after in pairwise(row.marks))
+
+
+def test_many_moments_are_thinned_in_equal_parts_and_counted(strip: Of) -> None:
+    lane = strip("[Mark(n / 50, n / 50, 'cut') for n in range(3000)]")["strip"]
+    drawn = lane.rows[0].marks
+    assert lane.left_out == 3000 - len(drawn) > 2000
+    assert drawn[-1].start_s > 59
+    assert all(mark.start_s == mark.end_s for mark in drawn)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from helpers.found_videos import (
     HANDLER,
     MADE_UP,
     OWN,
+    STRIP,
     change_stage,
     found_video,
     own_analyzers,
@@ -25,7 +26,11 @@ from helpers.found_videos import (
 from helpers.suites import SuiteMaker
 
 from kairos_lib.errors import KairosError
+from kairos_lib.pipeline.lanes import lanes
+from kairos_lib.pipeline.records import BaseResult
+from kairos_lib.pipeline.video_data import write_video_data
 from kairos_lib.report.video_page import write_video_page
+from kairos_lib.runs.files import read_record
 
 VOID = ("img", "input", "meta", "br")
 
@@ -237,6 +242,52 @@ def test_the_data_is_as_its_schema_says(
     validator.check_schema(schema)
     validator.validate(found)
     assert found["$schema"] == "video.schema.json"
+
+
+def test_what_is_measured_only_for_other_analyzers_is_not_in_the_data(
+    data: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    found, schema = data
+    assert "slices" in [stage["name"] for stage in found["stages"]]
+    assert "slices" not in found["analyzers"]
+    assert "slices" not in schema["$defs"]["ByAnalyzer"]["properties"]
+
+
+def test_records_of_an_analyzer_that_shows_nothing_are_not_read_for_lanes(
+    tmp_path: Path,
+) -> None:
+    hidden = STRIP.replace("heading:", "unused:").replace("def marks", "def unused_marks")
+    with own_analyzers(tmp_path / "own", **{**OWN, "strip": hidden}):
+        made = make(tmp_path / "project", scenes=3)
+        result = read_record(made.folder / "result.json", BaseResult)
+        assert result is not None
+        (made.folder / "strip.jsonl").write_text("no record\n")
+        assert "strip" not in [lane.analyzer for lane in lanes(made.folder, result)]
+
+
+@pytest.mark.parametrize(
+    ("what", "spoilt", "told"),
+    [
+        ("level=one.tall_px / 100", "level=one.tall_px * 3.0 - 40", ""),
+        ("level=one.tall_px / 100", "level=float('nan')", ""),
+        ("Mark(one.time_s,", "Mark(float('nan'),", "the analyzer made_up marks from nan"),
+        ('f"{len(records)} {HANDLER}"', "float('nan')", r"made_up failed in figures"),
+    ],
+)
+def test_the_data_has_the_same_marks_as_the_page_or_there_is_one_line(
+    tmp_path: Path, what: str, spoilt: str, told: str
+) -> None:
+    with own_analyzers(tmp_path / "own", **OWN):
+        made = make(tmp_path / "project", scenes=3)
+    result = read_record(made.folder / "result.json", BaseResult)
+    assert result is not None
+    with own_analyzers(tmp_path / "other", **{**OWN, "made_up": MADE_UP.replace(what, spoilt)}):
+        if told:
+            with pytest.raises(KairosError, match=told):
+                write_video_data(made.folder, result, tmp_path)
+            return
+        found = json.loads(write_video_data(made.folder, result, tmp_path).read_text())
+    assert all(0 <= mark["level"] <= 1 for mark in found["analyzers"]["made_up"]["marks"])
 
 
 @pytest.mark.parametrize(

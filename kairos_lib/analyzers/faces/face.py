@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
+from kairos_lib.analyzers.marks import seen_until
 from kairos_lib.runs.record import Record
 
 
@@ -110,19 +110,14 @@ def by_frame(faces: Sequence[Face]) -> list[tuple[float, int]]:
 
 
 def stretches(faces: Sequence[Face]) -> list[tuple[float, float, int]]:
-    """Start, end and number of faces of each stretch in which that number stays.
-
-    A frame counts until the next one that was looked at: as long as the shortest step between two
-    frames with faces; a single frame is a moment.
-    """
+    """Start, end and number of faces of each stretch in which that number stays."""
     frames = by_frame(faces)
-    steps = [after - before for (before, _), (after, _) in itertools.pairwise(frames)]
-    step = min(steps, default=0.0)
     found: list[tuple[float, float, int]] = []
-    for time_s, count in frames:
-        # Half a step more is the jitter of a frame rate that is no multiple of the video's.
-        if found and found[-1][2] == count and time_s - found[-1][1] < step / 2:
-            found[-1] = (found[-1][0], time_s + step, count)
+    for (time_s, count), end_s in zip(
+        frames, seen_until([at_s for at_s, _ in frames]), strict=True
+    ):
+        if found and found[-1][2] == count and time_s <= found[-1][1]:
+            found[-1] = (found[-1][0], end_s, count)
         else:
-            found.append((time_s, time_s + step, count))
+            found.append((time_s, end_s, count))
     return found

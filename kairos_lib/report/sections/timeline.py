@@ -134,7 +134,7 @@ def _lane(
         if not tone:
             marks = tuple(replace(mark, inside=_number(mark, width_px)) for mark in marks)
         rows.append(DrawnRow(formats.shortened(row.text, LABEL_CHARACTERS), y, row_px, marks))
-    left_out = f"{lane.left_out:,} shorter marks are not drawn" if lane.left_out else ""
+    left_out = f"{lane.left_out:,} more marks are not drawn" if lane.left_out else ""
     height = title_px + len(rows) * row_px
     return DrawnLane(lane.title, left_out, top, height, title_px, tuple(rows), lane.curve, tone)
 

@@ -115,7 +115,7 @@ class Analyzer(Stage):
     """Reads what `speech` wrote."""
 
     name: ClassVar[str] = "speech_flow"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     record: ClassVar[type[Record]] = SceneFlow
     settings: ClassVar[type[Settings]] = SpeechFlowSettings
     heading: ClassVar[str] = "Pace of speech"
@@ -281,8 +281,9 @@ def _piece(talk: _Talk, scene: Scene, pause_s: float) -> Passage | None:
         return None
     # A passage that goes on over a cut fills the scene up to it, in a pause as well.
     begun_s = min(word.start_s for word in words[first:last])
-    start_s = scene.start_s if first > 0 else begun_s
-    end_s = scene.end_s if last < len(words) else talk.reached_s[-1]
+    # One that does not may still have a first or last word that is longer than what is in the scene.
+    start_s = scene.start_s if first > 0 else max(begun_s, scene.start_s)
+    end_s = scene.end_s if last < len(words) else min(talk.reached_s[-1], scene.end_s)
     pauses = []
     until_s = talk.reached_s[first - 1] if first > 0 else begun_s
     for word in sorted(words[first : last + 1]):

@@ -140,6 +140,17 @@ def test_the_lane_is_as_high_as_speech_is_fast() -> None:
     ]
 
 
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_word_that_is_longer_than_its_scene_is_speech_in_all_of_it_and_no_more(
+    timed: bool,
+) -> None:
+    before, scene, after = measured([sentence(0.0, 1, 10.0, timed)], 0, 4, 6, 10)
+    (passage,) = scene.passages
+    assert (passage.start_s, passage.end_s) == (4, 6)
+    assert share([scene]) == 1
+    assert before.passages == after.passages == ()
+
+
 def test_words_that_overlap_are_no_pause() -> None:
     longer = sentence(0.0, 1, 5.0)
     (scene,) = measured([longer, sentence(1.0, 5), sentence(5.1, 5)], 0, 10)

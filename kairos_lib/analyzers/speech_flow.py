@@ -115,7 +115,7 @@ class Analyzer(Stage):
     """Reads what `speech` wrote."""
 
     name: ClassVar[str] = "speech_flow"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     record: ClassVar[type[Record]] = SceneFlow
     settings: ClassVar[type[Settings]] = SpeechFlowSettings
     heading: ClassVar[str] = "Pace of speech"
@@ -189,8 +189,13 @@ class Analyzer(Stage):
         return own.engine == "faster-whisper"
 
     @classmethod
-    def load(cls, settings: Any, weights: Path, device: str) -> None:
-        """Nothing: only what `speech` wrote is read."""
+    def load(cls, settings: Any, weights: Path, device: str) -> bool:
+        """No model: only what `speech` wrote is read.
+
+        Not None, which the pool of models takes for a failed load: it would keep nothing and call
+        this again for every video.
+        """
+        return True
 
     def skip(self) -> str:
         """There must be speech to count."""
@@ -236,9 +241,9 @@ def flow(
         )
 
 
-def total(records: Sequence[Pace]) -> Pace:
-    """The pace of several scenes or passages together."""
-    return Pace(**_sum(records))
+def total(records: Sequence[SceneFlow]) -> Pace:
+    """The pace of several scenes together, in which a pause that a cut divides is one."""
+    return Pace(**_sum(records, _divided(records)))
 
 
 def share(records: Sequence[SceneFlow]) -> float:
@@ -281,8 +286,9 @@ def _piece(talk: _Talk, scene: Scene, pause_s: float) -> Passage | None:
         return None
     # A passage that goes on over a cut fills the scene up to it, in a pause as well.
     begun_s = min(word.start_s for word in words[first:last])
-    start_s = scene.start_s if first > 0 else begun_s
-    end_s = scene.end_s if last < len(words) else talk.reached_s[-1]
+    # Of one that does not, the first or the last word may still reach beyond the scene.
+    start_s = scene.start_s if first > 0 else max(begun_s, scene.start_s)
+    end_s = scene.end_s if last < len(words) else min(talk.reached_s[-1], scene.end_s)
     pauses = []
     until_s = talk.reached_s[first - 1] if first > 0 else begun_s
     for word in sorted(words[first : last + 1]):
@@ -299,12 +305,23 @@ def _piece(talk: _Talk, scene: Scene, pause_s: float) -> Passage | None:
     )
 
 
-def _sum(parts: Sequence[Pace]) -> dict[str, Any]:
+def _divided(records: Sequence[SceneFlow]) -> int:
+    """How many pauses are in two of these scenes, each with its part of them."""
+    passages = [passage for record in records for passage in record.passages]
+    return sum(
+        # A passage never begins or ends in a pause of its own.
+        any(end_s == one.end_s for _, end_s in one.pauses_at)
+        and any(start_s == following.start_s for start_s, _ in following.pauses_at)
+        for one, following in itertools.pairwise(passages)
+    )
+
+
+def _sum(parts: Sequence[Pace], counted_twice: int = 0) -> dict[str, Any]:
     return _rated(
         sum(one.words for one in parts),
         sum(one.spoken_s for one in parts),
         sum(one.paused_s for one in parts),
-        sum(one.pauses for one in parts),
+        sum(one.pauses for one in parts) - counted_twice,
     )
 
 

@@ -222,7 +222,8 @@ def load(models: Path, detection_px: int) -> Any:
         detection_px: Longer side of the picture in which lines are looked for.
 
     Raises:
-        KairosError: The folder lacks one of them: it is of another version of the package.
+        KairosError: The folder lacks one of them, being of another version of the package, or one
+            is damaged.
     """
     for name in (DETECTOR, RECOGNIZER):
         if not (models / name).is_file():
@@ -231,7 +232,7 @@ def load(models: Path, detection_px: int) -> Any:
     from rapidocr import RapidOCR
 
     engine = "EngineConfig.onnxruntime"
-    return RapidOCR(
+    reader = RapidOCR(
         params={
             # It tells every picture without text on a handler of its own.
             "Global.log_level": "error",
@@ -247,6 +248,15 @@ def load(models: Path, detection_px: int) -> Any:
             f"{engine}.inter_op_num_threads": 1,
         }
     )
+    # It loads each net at its first use, which is now: one alone, then the other, and both are on.
+    nothing = np.zeros((64, 64, 3), np.uint8)
+    try:
+        reader(nothing, use_det=False)
+        reader(nothing, use_det=True)
+    except Exception as error:  # onnxruntime has no class for what it says of a damaged file.
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise KairosError(f"cannot load the models in {models}: {REMEDY} ({reason})") from error
+    return reader
 
 
 def lines(reader: Any, picture: np.ndarray, settings: TextSettings) -> list[Line]:

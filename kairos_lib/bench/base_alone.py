@@ -43,7 +43,9 @@ class Outcome:
     result: BaseResult | None
     """None if it did not get that far."""
     page: Path | None
-    """What was found, to look at; None without a result."""
+    """What was found, to look at; None without a result, or if it could not be written."""
+    problem: str = ""
+    """Why the page could not be written."""
 
 
 def plan_base(project: Project, videos: tuple[str, ...], base: str, fresh: bool) -> BasePlan:
@@ -81,7 +83,8 @@ def carry_out_base(
 ) -> list[Outcome]:
     """Run what is not cached, one video after another, and write each video's page.
 
-    A page is written of what there is, even if a stage failed.
+    A page is written of what there is, even if a stage failed. One that cannot be written keeps no
+    other video from being processed.
 
     Raises:
         KairosError: A key that a stage needs is not set; nothing has been started.
@@ -109,5 +112,8 @@ def _outcome(project: Project, step: Step) -> Outcome:
         return Outcome(step, None, None)
     from kairos_lib.report.video_page import write_video_page
 
-    page = write_video_page(project, step.job.run.folder, page_of(project, step))
+    try:
+        page = write_video_page(project, step.job.run.folder, page_of(project, step))
+    except KairosError as error:
+        return Outcome(step, result, None, str(error))
     return Outcome(step, result, page)

@@ -1,4 +1,4 @@
-"""`kairos base`: base processing alone. Exit code 1 if a stage failed or a video is unusable."""
+"""`kairos base`: base processing alone. Exit code 1 if anything failed or is unusable."""
 
 from __future__ import annotations
 
@@ -74,4 +74,6 @@ def _told(outcome: Outcome) -> bool:
         )
     if outcome.page is not None:
         click.echo(f"page: {outcome.page}")
-    return run.done
+    if outcome.problem:
+        click.echo(f"failed: page of {outcome.step.video.name}: {outcome.problem}", err=True)
+    return run.done and not outcome.problem

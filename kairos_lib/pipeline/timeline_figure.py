@@ -36,7 +36,7 @@ def timeline_figure(lanes: Sequence[Lane], end_s: float, title: str) -> Figure:
 
     Args:
         lanes: From the top, that of the scenes first.
-        end_s: Length of the video.
+        end_s: Length of the video; without any, the rows are empty.
         title: Of the figure.
 
     Returns:
@@ -53,6 +53,8 @@ def timeline_figure(lanes: Sequence[Lane], end_s: float, title: str) -> Figure:
         )
         axes = figure.add_subplot()
         for number, (lane, tops) in enumerate(zip(lanes, places, strict=True)):
+            if end_s <= 0:
+                break  # No mark has a place on an axis without length.
             colours = [SERIES[(number - 1) % len(SERIES)]] if number else ALTERNATING
             for row, (top, height) in zip(lane.rows, tops, strict=True):
                 _draw(
@@ -71,7 +73,7 @@ def timeline_figure(lanes: Sequence[Lane], end_s: float, title: str) -> Figure:
         ]
         axes.set_yticks([at for at, _ in rows], [name for _, name in rows])
         axes.set_ylim(ends, -0.2)
-        axes.set_xlim(0, end_s)
+        axes.set_xlim(0, end_s if end_s > 0 else 1)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=10, steps=[1, 2, 3, 6, 10]))
         axes.xaxis.set_major_formatter(
             FuncFormatter(lambda at_s, _: formats.time_code(at_s).removesuffix(".0"))

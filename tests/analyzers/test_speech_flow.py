@@ -19,6 +19,7 @@ from kairos_lib.analyzers.speech_flow import (
 from kairos_lib.media.scene import Scene
 from kairos_lib.nano.truth import CLIPS, ClipTruth
 from kairos_lib.pipeline.base_session import BaseSession
+from kairos_lib.pipeline.pool import Key, Pool
 from kairos_lib.pipeline.records import StageReport
 from kairos_lib.project import Project
 from kairos_lib.runs.files import read_record
@@ -105,6 +106,27 @@ def test_a_cut_in_a_pause_splits_the_pause() -> None:
     assert one.articulation_wpm == two.articulation_wpm == pytest.approx(150)
 
 
+@pytest.mark.parametrize("edges_s", [(0, 4.6, 10), (0, 4.4, 4.8, 10)])
+def test_a_pause_that_cuts_divide_is_one_pause_of_the_video_and_one_of_each_scene(
+    edges_s: tuple[float, ...],
+) -> None:
+    """Whether the scenes meet in it or one of them is nothing but that pause."""
+    records = measured([sentence(0.0, 10), sentence(5.0, 10)], *edges_s)
+    assert [records[0].pauses, records[-1].pauses] == [1, 1]
+    assert total(records).pauses == 1
+    assert Analyzer.figures(records)["Pauses"] == "1"
+    assert total(records[-1:]).pauses == 1
+
+
+def test_what_needs_no_model_is_loaded_once_all_the_same() -> None:
+    pool = Pool(1)
+    key = Key("speech_flow", "", "identity", "cpu")
+    for _ in range(2):
+        with pool.using(key, 0, lambda: Analyzer.load(None, Path(), "cpu")):
+            pass
+    assert (pool.loads, pool.hits) == (1, 1)
+
+
 def test_a_scene_without_speech_has_a_record_and_nothing_to_say() -> None:
     one, two = measured([sentence(1.0, 10)], 0, 10, 20)
     assert (two.words, two.spoken_s, two.speaking_wpm, two.passages) == (0, 0, None, ())
@@ -138,6 +160,17 @@ def test_the_lane_is_as_high_as_speech_is_fast() -> None:
         ("300 words/min", pytest.approx(1.0)),
         ("a few words", 0.0),
     ]
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_word_that_is_longer_than_its_scene_is_speech_in_all_of_it_and_no_more(
+    timed: bool,
+) -> None:
+    before, scene, after = measured([sentence(0.0, 1, 10.0, timed)], 0, 4, 6, 10)
+    (passage,) = scene.passages
+    assert (passage.start_s, passage.end_s) == (4, 6)
+    assert share([scene]) == 1
+    assert before.passages == after.passages == ()
 
 
 def test_words_that_overlap_are_no_pause() -> None:

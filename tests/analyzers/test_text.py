@@ -244,6 +244,27 @@ def test_models_of_another_version_are_one_line(tmp_path: Path) -> None:
         text.load(tmp_path, 640)
 
 
+@reads
+@pytest.mark.parametrize("damaged", [text.DETECTOR, text.RECOGNIZER])
+def test_a_damaged_model_is_one_line_when_it_is_loaded(tmp_path: Path, damaged: str) -> None:
+    models = Analyzer.weights(None)
+    assert models is not None
+    for name in (text.DETECTOR, text.RECOGNIZER):
+        (tmp_path / name).symlink_to(Path(models.id) / name)
+    (tmp_path / damaged).unlink()
+    (tmp_path / damaged).write_bytes(b"no network at all" * 100)
+    with pytest.raises(KairosError, match=r"cannot load the models in .*`make install`") as caught:
+        text.load(tmp_path, TextSettings().detection_px)
+    assert "\n" not in str(caught.value)
+
+
+@reads
+def test_both_nets_are_loaded_before_a_picture_is_read(reader: Any) -> None:
+    assert reader.text_det is not None
+    assert reader.text_rec is not None
+    assert (reader.use_det, reader.use_rec) == (True, True)
+
+
 def test_importing_the_three_imports_nothing_heavy() -> None:
     heavy = {"rapidocr", "cv2", "av", "onnxruntime", "torch"}
     code = (

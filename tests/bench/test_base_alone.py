@@ -14,6 +14,7 @@ from helpers.projects import PLAIN_BASE, write_parameters
 
 from kairos_lib.bench import base_alone
 from kairos_lib.cli import main
+from kairos_lib.errors import KairosError
 from kairos_lib.launch.job import Job
 from kairos_lib.parameters.loading import video
 from kairos_lib.pipeline.base_session import video_facts
@@ -180,6 +181,25 @@ def test_several_videos_have_a_page_each(unloaded: Project, notebooks: Notebooks
     pages = (unloaded.reports / "base").glob("*/index.html")
     names = sorted(page.parent.name for page in pages)
     assert [name.rpartition("-")[0] for name in names] == ["my-film", "twelve"]
+
+
+def test_a_page_that_cannot_be_written_keeps_no_other_video_from_being_processed(
+    unloaded: Project, notebooks: Notebooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_video_page(project: Project, run_folder: Path, out: Path) -> Path:
+        if out.parent.name.startswith("twelve"):
+            raise KairosError("the disk is full")
+        return out
+
+    stand_in = SimpleNamespace(write_video_page=write_video_page)
+    monkeypatch.setitem(sys.modules, "kairos_lib.report.video_page", stand_in)
+    shutil.copy(unloaded.root / "videos" / "twelve.mp4", unloaded.root / "film.mp4")
+    answer = base("--video", "twelve,film.mp4", "--base", "plain")
+    assert answer.exit_code == 1
+    assert answer.stderr.splitlines() == ["failed: page of twelve: the disk is full"]
+    assert len(notebooks.launched) == 2
+    (page,) = (line for line in answer.stdout.splitlines() if line.startswith("page: "))
+    assert "/film-" in page
 
 
 def test_another_profile_leaves_the_first_ones_page(

@@ -167,3 +167,11 @@ def test_the_figure_has_the_same_rows_and_can_be_changed(folder: Path) -> None:
     assert axes.get_xlim() == (0, 60)
     axes.set_xlabel("minutes")
     assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+
+
+def test_the_figure_of_a_video_without_length_has_empty_rows(folder: Path) -> None:
+    drawn = list(read(folder).values())
+    figure = timeline_figure(drawn, 0, "Nothing")
+    assert len(figure.axes[0].get_yticklabels()) == sum(len(lane.rows) for lane in drawn)
+    assert not figure.axes[0].collections
+    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]

@@ -22,11 +22,12 @@ from kairos_lib.parameters.loading import fetching, load
 from kairos_lib.parameters.model import Model
 from kairos_lib.parameters.weights import Weights
 from kairos_lib.project import Project
+from kairos_lib.runs import locks
 from kairos_lib.runs.file_hashes import FileHashes
 from kairos_lib.weights import location, packages
 from kairos_lib.weights.disk import downloads
 
-RUN = subprocess.run
+RUN, TAKE = subprocess.run, locks.take
 NET, FIRST, SECOND, NOTES = b"net" * 5000, b"first half " * 900, b"second half " * 900, b"{}"
 ONE = {"source": "package", "id": "kn-one==1.0", "file": "kn_one/data/net.onnx"}
 SEVERAL: dict[str, Any] = {
@@ -114,6 +115,20 @@ def test_a_file_of_a_package_is_fetched_and_then_found(project: Project, index: 
     assert (found.path.name, found.path.read_bytes()) == ("net.onnx", NET)
     assert found.identity == sha256(NET)
     assert downloads() in found.path.parents
+
+
+def test_a_fetch_leaves_no_lock_behind(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+
+    def noted(*args: Any) -> Any:
+        taken.append(TAKE(*args))
+        return taken[-1]
+
+    monkeypatch.setattr(locks, "take", noted)
+    location.fetch(one())
+    with pytest.raises(KairosError):
+        location.fetch(one(sha256="0" * 64))
+    assert [lock.is_locked for lock in taken] == [False, False]
 
 
 def test_files_of_several_packages_make_one_folder_and_halves_are_joined(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
 import numpy as np
@@ -54,10 +55,15 @@ class Track:
 
     def shake(self) -> float:
         """Root mean square deviation from the smooth path, in widths of the picture."""
-        times = np.concatenate([self.start_s[:1], self.end_s])
-        path = np.concatenate([[[0, 0]], np.cumsum(self.speed[:, :2] * self.step_s[:, None], 0)])
-        away = path - _smooth(times, path)
-        return float(np.sqrt((away**2).sum(1).mean()))
+        return float(np.sqrt(_away(self.times(), self.path()).mean()))
+
+    def times(self) -> np.ndarray:
+        """Of its start and of each step's end, shape (steps + 1,)."""
+        return np.concatenate([self.start_s[:1], self.end_s])
+
+    def path(self) -> np.ndarray:
+        """Widths right and down from the start at these times, shape (steps + 1, 2)."""
+        return _summed(self.speed[:, :2] * self.step_s[:, None])
 
 
 @dataclass(frozen=True)
@@ -74,32 +80,66 @@ def stretches(track: Track, settings: CameraSettings) -> Iterator[Stretch]:
     ways = [_ways(speed, settings) for speed in smooth]
     bounds = _merged(_changes(ways), track, smooth, settings.shortest_s)
     bounds = _placed(bounds, track)
-    parts = [track.part(first, last) for first, last in pairwise(bounds)]
-    held: list[Track] = []
-    for number, part in enumerate(parts):
-        held.append(part)
-        labels = labels_of(_joined(held), settings)
-        following = parts[number + 1] if number + 1 < len(parts) else None
-        if following is None or labels_of(following, settings) != labels:
-            yield Stretch(_joined(held), labels)
-            held = []
+    told = _Told(track, settings)
+    begin = bounds[0]
+    for end, next_end in zip(bounds[1:], [*bounds[2:], None], strict=True):
+        labels = told.of(begin, end)
+        if next_end is None or told.of(end, next_end) != labels:
+            yield Stretch(track.part(begin, end), labels)
+            begin = end
 
 
-def labels_of(track: Track, settings: CameraSettings) -> tuple[str, ...]:
-    """What the camera does: its movements, the fastest first, and whether it is held by hand."""
-    moved = track.moved()
-    far = (
-        np.abs(moved) >= (settings.pan_widths, settings.pan_widths, _log(settings.zoom_percent),
-                          settings.roll_deg)
-    )  # fmt: skip
-    speed = track.mean()
-    names = [
-        _name(axis, way) for axis, way in enumerate(_ways(speed, settings)) if way and far[axis]
-    ]
-    names.sort(key=lambda name: -_weight(name, speed, settings))
-    if track.shake() > settings.shake_widths:
-        names.append(HANDHELD)
-    return tuple(names) or (STILL,)
+class _Told:
+    """What the camera does in any part of a track, in a time that does not grow with the part.
+
+    How far it went is a difference of sums. Of the smooth path, only what is near a part's ends
+    depends on where it is cut; the rest is smoothed once.
+    """
+
+    def __init__(self, track: Track, settings: CameraSettings) -> None:
+        self._settings = settings
+        self._start_s = track.start_s
+        self._step_s = _summed(track.step_s)
+        self._moved = _summed(track.speed * track.step_s[:, None])
+        self._times = track.times()
+        self._path = track.path()
+        self._away = _summed(_away(self._times, self._path))
+
+    def of(self, first: int, last: int) -> tuple[str, ...]:
+        """Its movements, the fastest first, and whether it is held by hand."""
+        settings = self._settings
+        moved = self._moved[last] - self._moved[first]
+        far = (
+            np.abs(moved) >= (settings.pan_widths, settings.pan_widths, _log(settings.zoom_percent),
+                              settings.roll_deg)
+        )  # fmt: skip
+        speed = moved / (self._step_s[last] - self._step_s[first])
+        names = [
+            _name(axis, way) for axis, way in enumerate(_ways(speed, settings)) if way and far[axis]
+        ]
+        names.sort(key=lambda name: -_weight(name, speed, settings))
+        if self._shake(first, last) > settings.shake_widths:
+            names.append(HANDHELD)
+        return tuple(names) or (STILL,)
+
+    def _shake(self, first: int, last: int) -> float:
+        """`Track.shake` of a part."""
+        start_s, end_s, end = self._start_s[first], self._times[last], last + 1
+        low, left = np.searchsorted(self._times, (start_s + SMOOTH_S, start_s + 2 * SMOOTH_S))
+        right, high = np.searchsorted(self._times, (end_s - 2 * SMOOTH_S, end_s - SMOOTH_S))
+        if low >= high:
+            return float(np.sqrt(self._away_in(first, end, first).mean()))
+        # Both reach further than a window does, so that each is smoothed as in the whole part.
+        before = self._away_in(first, int(left), first)[: low - first].sum()
+        after = self._away_in(int(right), end, first)[high - right :].sum()
+        between = self._away[high] - self._away[low]
+        return float(np.sqrt((before + between + after) / (end - first)))
+
+    def _away_in(self, low: int, high: int, first: int) -> np.ndarray:
+        times = self._times[low:high].copy()
+        if low == first:
+            times[0] = self._start_s[first]  # After a short gap, not where the step before ended.
+        return _away(times, self._path[low:high])
 
 
 NAMES = (
@@ -162,6 +202,16 @@ def _smooth(times: np.ndarray, path: np.ndarray) -> np.ndarray:
     return smooth
 
 
+def _away(times: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """Square of the distance from the smooth path at each time."""
+    return np.asarray(((path - _smooth(times, path)) ** 2).sum(1))
+
+
+def _summed(values: np.ndarray) -> np.ndarray:
+    """Sums of all before each, and of all: that of a part is the difference of two."""
+    return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, 0)])
+
+
 def _changes(ways: Sequence[tuple[int, ...]]) -> list[int]:
     """Where a new way begins, with the start and the end."""
     inner = [n for n in range(1, len(ways)) if ways[n] != ways[n - 1]]
@@ -170,17 +220,33 @@ def _changes(ways: Sequence[tuple[int, ...]]) -> list[int]:
 
 def _merged(bounds: list[int], track: Track, smooth: np.ndarray, shortest_s: float) -> list[int]:
     """Without parts that are too short: each joins the neighbour that it resembles more."""
-    bounds = list(bounds)
-    while len(bounds) > 2:
-        lengths = [track.end_s[b - 1] - track.start_s[a] for a, b in pairwise(bounds)]
-        short = int(np.argmin(lengths))
-        if lengths[short] >= shortest_s:
+    sums = _summed(smooth)
+    ends = dict(pairwise(bounds))
+    """Of each part that is left, by its start, in order."""
+    begins = {end: start for start, end in ends.items()}
+
+    def length_s(start: int) -> float:
+        return float(track.end_s[ends[start] - 1] - track.start_s[start])
+
+    def mean(start: int) -> np.ndarray:
+        return np.asarray((sums[ends[start]] - sums[start]) / (ends[start] - start))
+
+    shortest = [(length_s(start), start) for start in ends]
+    heapify(shortest)
+    while len(ends) > 1:
+        long_s, start = heappop(shortest)
+        if start not in ends or long_s != length_s(start):
+            continue  # It has been joined since.
+        if long_s >= shortest_s:
             break
-        means = [smooth[a:b].mean(0) for a, b in pairwise(bounds)]
-        near = [n for n in (short - 1, short + 1) if 0 <= n < len(means)]
-        closest = min(near, key=lambda n: float(np.abs(means[n] - means[short]).sum()))
-        del bounds[max(short, closest)]
-    return bounds
+        near = [n for n in (begins.get(start), ends[start]) if n is not None and n in ends]
+        own = mean(start)
+        closest = min(near, key=lambda n, own=own: float(np.abs(mean(n) - own).sum()))
+        first, second = sorted((start, closest))
+        ends[first] = ends.pop(second)
+        begins[ends[first]] = first
+        heappush(shortest, (length_s(first), first))
+    return [*ends, bounds[-1]]
 
 
 def _placed(bounds: list[int], track: Track) -> list[int]:
@@ -203,11 +269,3 @@ def _placed(bounds: list[int], track: Track) -> list[int]:
         if len(around) >= 2:
             placed[number] = low + min(range(1, len(around)), key=rest)
     return placed
-
-
-def _joined(parts: Sequence[Track]) -> Track:
-    return Track(
-        np.concatenate([part.start_s for part in parts]),
-        np.concatenate([part.end_s for part in parts]),
-        np.concatenate([part.speed for part in parts]),
-    )

@@ -100,7 +100,8 @@ class Analyzer(Stage):
             "Shots": f"{len(records):,}",
             "Shot (median)": formats.length(median(one.length_s for one in records)),
         }
-        kinds = Counter(one.opens_with for one in records if one.opens_with != BEGINNING)
+        # A fade with which the video begins is between no two shots, for its rhythm neither.
+        kinds = Counter(one.opens_with for one in records[1:])
         if end_s > 0 and kinds:
             told["Transitions a minute"] = f"{kinds.total() / end_s * 60:.1f}"
             told["Transitions"] = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())

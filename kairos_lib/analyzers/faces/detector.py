@@ -18,8 +18,8 @@ INPUT_PX = 192
 STRIDE_PX = 4
 POINTS = 6
 """Eyes (the picture's left one first), tip of the nose, mouth, ears."""
-SATURATED = 100.0
-"""Scores are clipped here before the sigmoid, which would overflow."""
+SATURATED = 80.0
+"""Scores are clipped here before the sigmoid: in float32, exp overflows beyond 88.7."""
 SAME_FACE = 0.3
 """Boxes that overlap more (intersection over union) are one face: their mean, by score, is taken
 (BlazeFace, section 3.3: steadier from frame to frame than the best one alone)."""

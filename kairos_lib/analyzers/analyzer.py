@@ -238,8 +238,8 @@ class Stage(ABC):
     def marks(cls, records: Sequence[Any]) -> Sequence[Mark]:
         """Its lane in the timeline, in order of time.
 
-        An analyzer that marks nothing has no lane; with a `filter_title`, the labels of the scenes
-        are its lane, each as long as its scene.
+        An analyzer that marks nothing has no lane. Of one that does not define this and has a
+        `filter_title`, the labels of the scenes are the lane, each as long as its scene.
 
         Args:
             records: All of a video.

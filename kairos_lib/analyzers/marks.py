@@ -41,6 +41,8 @@ class Box:
     box: tuple[float, float, float, float]
     """Left, top, right, bottom as shares of the frame's width and height."""
     text: str = ""
+    end_s: float | None = None
+    """Until when it stays there; None for what was found in the frame of `time_s` alone."""
 
 
 def until_next(times_s: Sequence[float]) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -152,16 +151,8 @@ class Analyzer(Stage):
 
     @classmethod
     def boxes(cls, records: Sequence[Text]) -> Sequence[Box]:
-        """Each line at every whole second while it is seen, as others that are seen then.
-
-        One that no whole second falls into has its first sight's.
-        """
-        boxes = []
-        for one in records:
-            seconds = range(math.ceil(one.start_s), math.floor(one.end_s) + 1)
-            moments: Sequence[float] = seconds or [one.start_s]
-            boxes += [Box(float(time_s), one.box, one.text) for time_s in moments]
-        return sorted(boxes, key=lambda box: (box.time_s, box.box[1]))
+        """Each line once, from its first sight to its last."""
+        return [Box(one.start_s, one.box, one.text, one.end_s) for one in _in_order(records)]
 
     @classmethod
     def figures(cls, records: Sequence[Text]) -> Mapping[str, str]:

@@ -91,15 +91,22 @@ def lanes(folder: Path, result: BaseResult) -> Iterator[Lane]:
     scenes = list(Journal(folder / "scenes.jsonl", Scene))
     end_s = result.facts.duration_s
     for kind in analyzers_of(result):
-        if not (kind.answers("marks") or kind.filter_title):
+        by_labels = _shown_by_labels(kind)
+        if not (kind.answers("marks") or by_labels):
             continue  # Nothing of it would be drawn: motion alone has ten records a second.
         records: list[Any] = list(Journal(folder / f"{kind.name}.jsonl", kind.record))
         marks = checked(kind, asked(kind, "marks", lambda: list(kind.marks(records))), end_s)  # noqa: B023
-        if not marks and kind.filter_title and kind.about_scenes:
+        if by_labels:
             marks = _labels(kind, records, scenes)
         if marks:
             rows, left_out = _rows(marks)
             yield Lane(kind.name, title_of(kind), tuple(rows), left_out)
+
+
+def _shown_by_labels(kind: type[Stage]) -> bool:
+    """Whether the labels of its scenes are its lane: it has them, and no marks of its own."""
+    placed = kind.about_scenes and "scene" in kind.record.model_fields
+    return placed and bool(kind.filter_title) and not kind.answers("marks")
 
 
 def _labels(kind: type[Stage], records: Sequence[Any], scenes: Sequence[Scene]) -> list[Mark]:

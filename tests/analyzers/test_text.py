@@ -344,13 +344,11 @@ def test_a_prompt_has_the_longest_seen_first_and_a_few_at_most() -> None:
     assert len(Analyzer.prompt_line([record("x" * 5000, 0, 1)])) < 200
 
 
-def test_lines_seen_at_once_have_boxes_at_the_same_moments() -> None:
-    boxes = Analyzer.boxes([record("one", 0.25, 3.5), record("two", 1.75, 2.5, 0.6)])
-    assert [(box.time_s, box.text) for box in boxes] == [
-        (1.0, "one"), (2.0, "one"), (2.0, "two"), (3.0, "one"),
+def test_a_line_has_one_box_for_all_of_its_time_however_long() -> None:
+    boxes = Analyzer.boxes([record("two", 1.75, 2.5, 0.6), record("one", 0.25, 7200)])
+    assert [(box.time_s, box.end_s, box.text) for box in boxes] == [
+        (0.25, 7200, "one"), (1.75, 2.5, "two"),
     ]  # fmt: skip
-    (brief,) = Analyzer.boxes([record("brief", 1.25, 1.5)])
-    assert brief.time_s == 1.25
 
 
 def test_marks_are_in_order_of_time_though_records_come_as_texts_go() -> None:

@@ -54,6 +54,22 @@ def test_labels_of_scenes_are_the_lane_of_an_analyzer_without_marks(folder: Path
     assert [(mark.start_s, mark.end_s) for mark in rows["whistle"]][:2] == [(5, 10), (15, 20)]
 
 
+def test_an_analyzer_that_could_mark_and_found_nothing_has_no_lane(
+    maker: SuiteMaker, tmp_path: Path
+) -> None:
+    source = re.sub(r"return \[Mark.*", "return []", MADE_UP)
+    with own_analyzers(tmp_path / "own", **{**OWN, "made_up": source}):
+        assert "made_up" not in read(found_video(maker))
+
+
+def test_an_analyzer_with_labels_but_without_scenes_has_no_lane(
+    maker: SuiteMaker, tmp_path: Path
+) -> None:
+    source = STRIP.replace("def marks", "def unused").replace("heading:", "filter_title:")
+    with own_analyzers(tmp_path / "own", **{**OWN, "strip": source}):
+        assert "strip" not in read(found_video(maker))
+
+
 def test_a_lane_of_an_analyzer_that_did_not_run_is_not_there(folder: Path) -> None:
     change_stage(folder, "sounds", state="skipped", reason="no weights")
     assert "sounds" not in read(folder)

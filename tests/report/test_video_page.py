@@ -148,6 +148,18 @@ def test_boxes_far_from_the_picture_are_not_drawn(tmp_path: Path) -> None:
     assert len(re.findall(r'<rect class="tone-\d"', page)) == 1
 
 
+def test_boxes_that_stay_are_drawn_on_the_pictures_of_their_time_alone(tmp_path: Path) -> None:
+    # Pictures are of 2.5, 7.5 and 12.5 s, as are the records.
+    spans = "Box(one.time_s - 2, (0, 0.2, 0.5, 0.9), name, one.time_s + after)"
+    source = MADE_UP.replace("return [Box(one.time_s, (0.1, 0.2, 0.5, 0.9), HANDLER) for one in "
+                             "records]", f"return [{spans} for one in records for name, after "
+                             "in (('stays', 1), ('is gone', -0.2))]")  # fmt: skip
+    with own_analyzers(tmp_path / "own", **{**OWN, "made_up": source}):
+        page = make(tmp_path / "project", scenes=3).page
+    assert "stays" in page
+    assert "is gone" not in page
+
+
 def test_what_was_skipped_or_failed_is_named_with_its_reason(other: Made) -> None:
     change_stage(other.folder, "sounds", state="skipped", reason="no weights", remedy="run `x`")
     change_stage(other.folder, "objects", state="failed", reason=f"out of memory {ALERT}")

@@ -5,6 +5,7 @@ Does not know any analyzer: each says itself how its records are shown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +162,7 @@ def _shot(found: SceneFindings, folder: Path, tones: Mapping[str, int]) -> Shot 
         boxes = [
             _drawn(kind, box, tones.get(kind.name, 0))
             for kind, records in found.by_analyzer
-            for box in _nearest(kind, records, time_s)
+            for box in _there(kind, records, time_s)
         ]
         description = f"Scene {scene.number}, {which}, at {formats.time_code(time_s)}"
         seen = [
@@ -177,15 +178,21 @@ def _shot(found: SceneFindings, folder: Path, tones: Mapping[str, int]) -> Shot 
     return None
 
 
-def _nearest(kind: type[Stage], records: Sequence[Any], time_s: float) -> list[Box]:
-    """An analyzer's boxes in the frame nearest to a picture."""
+def _there(kind: type[Stage], records: Sequence[Any], time_s: float) -> list[Box]:
+    """An analyzer's boxes that are in a picture, with those of the frame nearest to it."""
     boxes = asked(kind, "boxes", lambda: list(kind.boxes(records))) if records else []
-    if not boxes:
-        return []
-    nearest_s = min((box.time_s for box in boxes), key=lambda at_s: abs(at_s - time_s))
-    if abs(nearest_s - time_s) > NEAR_S:
-        return []
-    return [box for box in boxes if box.time_s == nearest_s]
+    moments = [box.time_s for box in boxes if box.end_s is None]
+    nearest_s = min(moments, key=lambda at_s: abs(at_s - time_s), default=math.inf)
+    near = abs(nearest_s - time_s) <= NEAR_S
+    return [
+        box
+        for box in boxes
+        if (
+            near and box.time_s == nearest_s
+            if box.end_s is None
+            else box.time_s <= time_s <= box.end_s
+        )
+    ]
 
 
 def _drawn(kind: type[Stage], box: Box, tone: int) -> DrawnBox:

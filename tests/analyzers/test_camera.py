@@ -13,6 +13,8 @@ from helpers.projects import make_project, write_parameters
 
 from kairos_lib.analyzers.camera import Analyzer as Camera
 from kairos_lib.analyzers.camera.analyzer import CameraMove
+from kairos_lib.analyzers.camera.settings import CameraSettings
+from kairos_lib.analyzers.camera.stretches import HANDHELD, Track, stretches
 from kairos_lib.analyzers.motion import Motion
 from kairos_lib.pipeline.base_session import BaseSession
 from kairos_lib.project import Project
@@ -189,6 +191,21 @@ def test_a_scene_is_cut_where_its_movement_changes(project: Project, tmp_path: P
     assert [one.start_s for one in found] == pytest.approx([0, 1.2, 2.2], abs=0.11)
     assert [one.end_s for one in found] == pytest.approx([1.2, 2.2, 3.6], abs=0.11)
     assert found[1].pan_px_per_s == pytest.approx(300, rel=0.05)
+
+
+def test_a_stretch_of_a_long_take_is_held_by_hand_if_it_shakes_by_itself() -> None:
+    """With short gaps in what could be measured, and shake that comes and goes."""
+    random = np.random.default_rng(2)
+    start_s = np.arange(900) * 0.1 + np.cumsum((random.random(900) < 0.05) * 0.3)
+    shaking, panning = np.repeat(random.random((2, 15, 1)) < 0.5, 60, axis=1)
+    speed = shaking * random.normal(0, (0.1, 0.1, 0.002, 0.1), (900, 4))
+    speed[:, :1] += 0.2 * panning
+    settings = CameraSettings()
+    found = list(stretches(Track(start_s, start_s + 0.1, speed), settings))
+    held = [one.track.shake() > settings.shake_widths for one in found]
+    assert [HANDHELD in one.labels for one in found] == held
+    assert {True, False} == set(held)
+    assert sum(len(one.track.start_s) for one in found) == 900
 
 
 RANDOM = np.random.default_rng(4)

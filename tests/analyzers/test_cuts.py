@@ -128,11 +128,11 @@ def test_a_video_that_comes_out_of_black_opens_with_a_fade(
 
 
 def test_a_fade_with_which_a_video_begins_is_no_transition_in_any_figure() -> None:
-    shared = {"closes_with": "end", "transitions_per_minute": 1.0}
     first, second = (
         Shot(
             scene=number, start_s=30.0 * number, end_s=30.0 * number + 30, length_s=30,
-            opens_with=kind, opening_start_s=30.0 * number, opening_end_s=30.0 * number, **shared,
+            opens_with=kind, opening_start_s=30.0 * number, opening_end_s=30.0 * number,
+            closes_with="end", transitions_per_minute=1.0,
         )
         for number, kind in enumerate(("fade from black", "cut"))
     )  # fmt: skip

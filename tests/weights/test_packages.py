@@ -118,7 +118,7 @@ def test_a_file_of_a_package_is_fetched_and_then_found(project: Project, index: 
 
 
 def test_a_fetch_leaves_no_lock_behind(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = []
+    taken: list[Any] = []
 
     def noted(*args: Any) -> Any:
         taken.append(TAKE(*args))

@@ -151,8 +151,11 @@ class Analyzer(Stage):
 
     @classmethod
     def boxes(cls, records: Sequence[Text]) -> Sequence[Box]:
-        """Each line once, from its first sight to its last."""
-        return [Box(one.start_s, one.box, one.text, one.end_s) for one in _in_order(records)]
+        """Each line once, from its first sight to its last; one that was read once is a moment."""
+        return [
+            Box(one.start_s, one.box, one.text, one.end_s if one.end_s > one.start_s else None)
+            for one in _in_order(records)
+        ]
 
     @classmethod
     def figures(cls, records: Sequence[Text]) -> Mapping[str, str]:

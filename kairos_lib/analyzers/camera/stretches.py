@@ -241,7 +241,8 @@ def _merged(bounds: list[int], track: Track, smooth: np.ndarray, shortest_s: flo
             break
         near = [n for n in (begins.get(start), ends[start]) if n is not None and n in ends]
         own = mean(start)
-        closest = min(near, key=lambda n, own=own: float(np.abs(mean(n) - own).sum()))
+        apart = {n: float(np.abs(mean(n) - own).sum()) for n in near}
+        closest = min(apart, key=apart.__getitem__)
         first, second = sorted((start, closest))
         ends[first] = ends.pop(second)
         begins[ends[first]] = first

@@ -351,6 +351,11 @@ def test_a_line_has_one_box_for_all_of_its_time_however_long() -> None:
     ]  # fmt: skip
 
 
+def test_a_line_that_was_read_once_is_a_moment_that_pictures_near_it_show() -> None:
+    (box,) = Analyzer.boxes([record("once", 1.75, 1.75)])
+    assert (box.time_s, box.end_s) == (1.75, None)
+
+
 def test_marks_are_in_order_of_time_though_records_come_as_texts_go() -> None:
     found = [record("brief", 4, 5), record("long", 0, 9)]
     assert [mark.text for mark in Analyzer.marks(found)] == ["long", "brief"]

@@ -28,7 +28,7 @@ from helpers.suites import SuiteMaker
 from kairos_lib.errors import KairosError
 from kairos_lib.pipeline.lanes import lanes
 from kairos_lib.pipeline.records import BaseResult
-from kairos_lib.pipeline.video_data import write_video_data
+from kairos_lib.pipeline.video_data import UNITS, write_video_data
 from kairos_lib.report.video_page import write_video_page
 from kairos_lib.runs.files import read_record
 
@@ -329,3 +329,16 @@ def test_the_schema_tells_units_and_what_fields_mean(
     )
     assert kinds["Detection"]["properties"]["time_s"]["description"] == "In seconds."
     assert "shares of the frame" in kinds["Detection"]["properties"]["box"]["description"]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("pan_px_per_s", "In pixels per second."),
+        ("zoom_percent_per_s", "In percent per second."),
+        ("temperature_k", "In kelvins."),
+        ("start_s", "In seconds."),
+    ],
+)
+def test_a_field_is_described_by_the_longest_unit_its_name_ends_with(name: str, unit: str) -> None:
+    assert next(text for end, text in UNITS.items() if name.endswith(end)) == unit

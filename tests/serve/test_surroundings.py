@@ -9,7 +9,7 @@ import pytest
 from kairos_lib.errors import KairosError
 from kairos_lib.parameters.service import Service
 from kairos_lib.parameters.yaml_files import validate
-from kairos_lib.serve import surroundings
+from kairos_lib.serve import queues, surroundings
 
 
 def settled(monkeypatch: pytest.MonkeyPatch, gpus: int = 0, **values: object) -> dict[str, str]:
@@ -53,3 +53,14 @@ def test_a_group_sees_its_own_gpu_alone_or_none(monkeypatch: pytest.MonkeyPatch)
     assert settled(monkeypatch, gpus=2, device="cuda:1")["CUDA_VISIBLE_DEVICES"] == "6"
     with pytest.raises(KairosError, match="group a: device: cuda:2 is not here"):
         settled(monkeypatch, gpus=2, device="cuda:2")
+
+
+def test_a_loading_model_draws_no_bar_into_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_DISABLE_PROGRESS_BARS", raising=False)
+    assert settled(monkeypatch)["HF_HUB_DISABLE_PROGRESS_BARS"] == "1"
+
+
+def test_a_child_that_was_done_is_forgotten_after_an_hour_and_a_failed_one_after_a_week() -> None:
+    options = queues.job_options(attempts=3)
+    assert options["removeOnComplete"] == {"age": 3600}
+    assert options["removeOnFail"] == {"age": 7 * 24 * 3600}

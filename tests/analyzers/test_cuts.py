@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers.moves import View, film, shot
 from helpers.projects import CHECKOUT, make_project, write_parameters
-from helpers.shots import blend, drift, during, plain
+from helpers.shots import blend, drift, during, edited, plain
 
 from kairos_lib.analyzers.cuts import Analyzer as Cuts
 from kairos_lib.analyzers.cuts.analyzer import Shot
@@ -38,17 +38,7 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> list[Shot]:
     """
     root = tmp_path_factory.mktemp("cuts")
     frames = chain(
-        during(drift(0), 1.4),
-        during(drift(1), 1.4),
-        blend(drift(1), drift(2), 0.8, (1.4, 0.0)),
-        during(drift(2), 1.4, 0.8),
-        blend(drift(2), plain(0), 0.6, (2.2, 0.0)),
-        during(plain(0), 0.4),
-        blend(plain(0), drift(3), 0.6),
-        during(drift(3), 1.2, 0.6),
-        during(plain(250), 0.08),
-        during(drift(3), 1.2, 1.88),
-        during(drift(4), 1.4),
+        edited(),
         blend(drift(4), plain(255), 0.6, (1.4, 0.0)),
         during(plain(255), 0.4),
     )

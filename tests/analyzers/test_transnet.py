@@ -11,7 +11,7 @@ import pytest
 import torch
 from helpers.moves import film
 from helpers.projects import write_parameters
-from helpers.shots import blend, drift, during, plain
+from helpers.shots import drift, during, edited
 
 from kairos_lib.analyzers.transnet import TransitionDetector, network
 from kairos_lib.errors import KairosError
@@ -60,17 +60,7 @@ def test_dissolves_and_fades_are_found_and_flashes_are_not(
     if found.path is None:
         pytest.skip(found.missing)
     frames = chain(
-        during(drift(0), 1.4),
-        during(drift(1), 1.4),
-        blend(drift(1), drift(2), 0.8, (1.4, 0.0)),
-        during(drift(2), 1.4, 0.8),
-        blend(drift(2), plain(0), 0.6, (2.2, 0.0)),
-        during(plain(0), 0.4),
-        blend(plain(0), drift(3), 0.6),
-        during(drift(3), 1.2, 0.6),
-        during(plain(250), 0.08),
-        during(drift(3), 1.2, 1.88),
-        during(drift(4), 1.4),
+        edited(),
     )
     video = film(tmp_path / "film.mp4", frames)
     starts_s = [scene.start_s for scene in scenes_of(project, video, PACKAGE)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -44,3 +45,23 @@ def blend(
     for number in range(count):
         share, t = (number + 1) / (count + 1), number / FPS
         yield cv2.addWeighted(one(ages_s[0] + t), 1 - share, other(ages_s[1] + t), share, 0)
+
+
+def edited() -> Iterator[np.ndarray]:
+    """A cut at 1.4 s, a dissolve from 2.8 s, a fade through black from 5.0 s, a cut at 9.0 s.
+
+    At 7.8 s is a flash of two frames, which is no cut.
+    """
+    return chain(
+        during(drift(0), 1.4),
+        during(drift(1), 1.4),
+        blend(drift(1), drift(2), 0.8, (1.4, 0.0)),
+        during(drift(2), 1.4, 0.8),
+        blend(drift(2), plain(0), 0.6, (2.2, 0.0)),
+        during(plain(0), 0.4),
+        blend(plain(0), drift(3), 0.6),
+        during(drift(3), 1.2, 0.6),
+        during(plain(250), 0.08),
+        during(drift(3), 1.2, 1.88),
+        during(drift(4), 1.4),
+    )
